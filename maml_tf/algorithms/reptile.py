@@ -1,0 +1,60 @@
+"""Reptile (Nichol, Achiam and Schulman 2018, algorithm 1)."""
+
+from maml_tf.algorithms.maml import MAML, MetaGradient
+from maml_tf.inner_optimizers import Adam
+
+
+class Reptile(MAML):
+    """Moves θ towards each task's adapted weights.
+
+    The meta-gradient is θ − φ_K. Plain gradient descent outside, at a rate that
+    falls linearly from 1 to 0, is the paper's meta-step. There is no query
+    loss: the support set is the training set, larger than at test. The inner
+    optimizer is Adam with β₁ = 0, whose slots start afresh in every task, so
+    that tasks do not depend on their order.
+
+    Args:
+        *args: as in `MAML`.
+        inner_learning_rate: Adam's.
+        inner_optimizer: in place of Adam.
+        batch_size: support examples in a step of meta-training, in which a
+            step's examples differ; None for all. At test every step takes all.
+        **options: as in `MAML`.
+    """
+
+    def __init__(
+        self,
+        *args,
+        inner_learning_rate=1e-3,
+        inner_optimizer=None,
+        batch_size=None,
+        **options,
+    ):
+        self.batch_size = batch_size
+        super().__init__(
+            *args,
+            inner_optimizer=inner_optimizer or Adam(inner_learning_rate),
+            second_order=False,
+            **options,
+        )
+
+    def meta_gradient(self, theta, episode, seed):
+        """θ − φ_K; loss and metric are of the query set at φ_K."""
+        adaptation = self.inner_loop.adapt(
+            theta,
+            episode.support_x,
+            episode.support_y,
+            self.inner_steps,
+            seed,
+            self.batch_size,
+        )
+        phi = adaptation.phi[-1]
+        outputs = self.inner_loop.predict(
+            phi, adaptation.state, episode.query_x, episode.support_x
+        )
+        return MetaGradient(
+            [start - end for start, end in zip(theta, phi)],
+            self.loss(episode.query_y, outputs),
+            self.metric(episode.query_y, outputs),
+            adaptation.support_losses,
+        )

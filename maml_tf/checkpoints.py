@@ -1,0 +1,125 @@
+"""Checkpoints of a training: atomic, and read back past damaged ones."""
+
+import pathlib
+
+import tensorflow as tf
+from absl import logging
+
+from maml_tf.errors import InputError
+
+
+class Checkpoints:
+    """The latest states of a training, and apart from them the best.
+
+    Both hold the model, the optimizer's slots, the iteration and the best
+    score. A file is complete before the list of checkpoints names it, so that
+    a process killed at any moment leaves the ones before.
+
+    Args:
+        model: the Keras model.
+        optimizer: its optimizer, built.
+        directory: where to write `latest/` and `best/`.
+        keep: how many of the latest stay.
+    """
+
+    def __init__(self, model, optimizer, directory, keep=3):
+        directory = pathlib.Path(directory)
+        self._iteration = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._best_score = tf.Variable(float("-inf"), trainable=False)
+        # Lists of variables, not the objects: what a Keras object tracks
+        # changes between versions, the weights' order does not.
+        checkpoint = tf.train.Checkpoint(
+            weights=_values(model.variables),
+            optimizer=_values(optimizer.variables),
+            iteration=self._iteration,
+            best_score=self._best_score,
+        )
+        self._latest = tf.train.CheckpointManager(
+            checkpoint, str(directory / "latest"), max_to_keep=keep
+        )
+        self._best = tf.train.CheckpointManager(
+            checkpoint, str(directory / "best"), max_to_keep=1
+        )
+
+    @property
+    def iteration(self):
+        """Meta-updates done in the state that was last saved or restored."""
+        return int(self._iteration.numpy())
+
+    @property
+    def best_score(self):
+        """The best validation score so far, higher is better; −∞ at first."""
+        return float(self._best_score.numpy())
+
+    @property
+    def latest_path(self):
+        """Where the newest checkpoint lies, or None."""
+        return self._latest.latest_checkpoint
+
+    def save(self, iteration):
+        """Writes the state after `iteration` meta-updates; returns its path."""
+        self._iteration.assign(iteration)
+        return self._latest.save(checkpoint_number=iteration)
+
+    def save_if_best(self, iteration, score):
+        """Writes the state as the best one if `score` is above all before.
+
+        Returns:
+            Whether it is.
+        """
+        if score <= self.best_score:
+            return False
+        self._best_score.assign(score)
+        self._iteration.assign(iteration)
+        self._best.save(checkpoint_number=iteration)
+        return True
+
+    def restore_latest(self):
+        """Restores the newest state that can be read.
+
+        A damaged one is passed over, with a warning.
+
+        Returns:
+            Whether there was a checkpoint.
+
+        Raises:
+            InputError: there are checkpoints, and none can be read.
+        """
+        return self._restore(self._latest)
+
+    def restore_best(self):
+        """Restores the state of the best validation score, as above."""
+        return self._restore(self._best)
+
+    def _restore(self, manager):
+        # The files themselves, not the manager's list, which may be older.
+        paths = sorted(
+            (
+                path.with_suffix("")
+                for path in pathlib.Path(manager.directory).glob("*.index")
+            ),
+            key=lambda path: int(path.name.rpartition("-")[2]),
+            reverse=True,
+        )
+        for path in paths:
+            try:
+                manager.checkpoint.restore(str(path)).assert_consumed()
+            except (tf.errors.OpError, AssertionError, ValueError) as error:
+                logging.warning(
+                    "The checkpoint %s cannot be read (%s); trying the one before.",
+                    path,
+                    str(error).strip().splitlines()[0],
+                )
+            else:
+                return True
+        if paths:
+            raise InputError(
+                f"workdir: none of the {len(paths)} checkpoints in"
+                f" {manager.directory} can be read; remove that folder to start"
+                " anew, or restore it from a copy."
+            )
+        return False
+
+
+def _values(variables):
+    return [variable.value for variable in variables]

@@ -1,0 +1,164 @@
+"""Adaptation curves: how a model fares on new tasks, step by step."""
+
+import dataclasses
+import math
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from maml_tf.errors import InputError
+
+# Keeps the adaptation's random stream apart from the episodes'.
+_ADAPTATION_STREAM = 104729
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """Query loss and metric by task and inner step.
+
+    Attributes:
+        losses: float array `[num_tasks, steps + 1]`.
+        metrics: float array `[num_tasks, steps + 1]`.
+    """
+
+    losses: np.ndarray
+    metrics: np.ndarray
+
+    @property
+    def num_tasks(self):
+        """How many tasks the means are over."""
+        return len(self.metrics)
+
+    @property
+    def loss(self):
+        """Mean loss by step, `[steps + 1]`."""
+        return self.losses.mean(0)
+
+    @property
+    def metric(self):
+        """Mean metric by step, `[steps + 1]`."""
+        return self.metrics.mean(0)
+
+    @property
+    def ci95(self):
+        """Half width of the metric's 95 % interval by step, `[steps + 1]`."""
+        return interval(self.metrics)
+
+
+def interval(values):
+    """Half width of the 95 % interval of the mean: 1.96 · s / √N.
+
+    Args:
+        values: array `[N, ...]`, independent along the first axis; s is their
+            standard deviation with N − 1 in the denominator.
+
+    Returns:
+        Array `[...]`; NaN for a single value.
+    """
+    values = np.asarray(values, np.float64)
+    if len(values) < 2:
+        return np.full(values.shape[1:], np.nan)
+    return 1.96 * values.std(0, ddof=1) / math.sqrt(len(values))
+
+
+class MetaTest:
+    """Adapts to many tasks and judges each step by the query set.
+
+    The function is compiled once and can be called again as the model learns.
+
+    Args:
+        algorithm: adapts, as in `maml_tf.algorithms`.
+        episodes: pure TensorFlow function `number -> Episode`.
+        num_tasks: tasks number 0 … `num_tasks − 1` are used.
+        steps: inner steps, 0 or more.
+        seed: of dropout and minibatches within tasks.
+        parallel_tasks: tasks that may run at the same time.
+        tasks_per_call: tasks in one compiled call, between which the progress
+            bar moves.
+
+    Raises:
+        InputError: an argument that cannot be used.
+    """
+
+    def __init__(
+        self,
+        algorithm,
+        episodes,
+        *,
+        num_tasks=600,
+        steps=1,
+        seed=0,
+        parallel_tasks=2,
+        tasks_per_call=25,
+    ):
+        if num_tasks < 1:
+            raise InputError(f"num_tasks: {num_tasks} was given; it must be 1 or more.")
+        if steps < 0:
+            raise InputError(f"inner_steps: {steps} was given; it must be 0 or more.")
+        self.num_tasks = num_tasks
+        self._tasks_per_call = min(tasks_per_call, num_tasks)
+
+        @tf.function(autograph=False)
+        def curves(numbers):
+            theta = algorithm.theta()
+
+            def one(number):
+                task_seed = tf.random.experimental.stateless_fold_in(
+                    tf.constant([seed, _ADAPTATION_STREAM]), number
+                )
+                return algorithm.curve(theta, episodes(number), steps, task_seed)
+
+            return tf.map_fn(
+                one,
+                numbers,
+                fn_output_signature=(
+                    tf.TensorSpec([steps + 1]),
+                    tf.TensorSpec([steps + 1]),
+                ),
+                parallel_iterations=parallel_tasks,
+            )
+
+        self._curves = curves
+
+    def __call__(self, progress=False):
+        """Returns the `Curve` of the model as it is now.
+
+        Args:
+            progress: whether to show a progress bar, on a terminal.
+        """
+        losses, metrics = [], []
+        with tqdm(
+            total=self.num_tasks,
+            desc="meta-testing",
+            unit="task",
+            disable=None if progress else True,
+        ) as bar:
+            for first in range(0, self.num_tasks, self._tasks_per_call):
+                # The last call runs over; what is beyond is dropped.
+                numbers = tf.range(first, first + self._tasks_per_call, dtype=tf.int64)
+                loss, metric = self._curves(numbers)
+                losses.append(loss.numpy())
+                metrics.append(metric.numpy())
+                bar.update(min(self._tasks_per_call, self.num_tasks - first))
+        return Curve(
+            np.concatenate(losses)[: self.num_tasks],
+            np.concatenate(metrics)[: self.num_tasks],
+        )
+
+
+def meta_test(algorithm, episodes, *, progress=False, **options):
+    """Mean and 95 % interval over tasks after every inner step.
+
+    Args:
+        algorithm: adapts, as in `maml_tf.algorithms`.
+        episodes: pure TensorFlow function `number -> Episode`, any way, shot
+            and query.
+        progress: whether to show a progress bar, on a terminal.
+        **options: `num_tasks` (600), `steps`, `seed`, `parallel_tasks`; see
+            `MetaTest`.
+
+    Returns:
+        A `Curve`.
+    """
+    return MetaTest(algorithm, episodes, **options)(progress=progress)

@@ -1,0 +1,150 @@
+"""A Keras model as a function of weights that are tensors.
+
+MAML needs the output of a network at weights that were themselves computed.
+`keras.Model.stateless_call` gives it, for any built model; this file adds what
+meta-learning needs to say about the layers that keep a state: which statistics
+batch normalisation uses, apart from whether dropout is on, and which random
+stream a task's dropout draws from.
+"""
+
+import contextlib
+
+import keras
+import tensorflow as tf
+
+from maml_tf.errors import InputError
+
+BATCH_NORM_MODES = ("transductive", "inductive", "moving")
+
+
+class FunctionalModel:
+    """The same layers on other weights, gradients kept to every order.
+
+    The model's own variables are read once by `theta` and `state` and are never
+    written.
+
+    Args:
+        model: any built `keras.Model`. Weights of frozen layers
+            (`layer.trainable = False`) belong to the state and stay as they
+            are.
+    """
+
+    def __init__(self, model):
+        if not model.built:
+            raise InputError(
+                f"model: {model.name!r} is not built; call it on an input, or"
+                " give it an Input layer, before it is adapted."
+            )
+        if not model.trainable_variables:
+            raise InputError(
+                f"model: {model.name!r} has no trainable weights; unfreeze at"
+                " least one layer."
+            )
+        self.model = model
+
+    def theta(self):
+        """The trainable weights as tensors: the initialisation θ."""
+        return [
+            tf.convert_to_tensor(variable.value)
+            for variable in self.model.trainable_variables
+        ]
+
+    def state(self, seed=None):
+        """The non-trainable weights as tensors, as one task starts with them.
+
+        Args:
+            seed: int tensor `[2]`. Where given, the random streams of the model
+                (dropout's, for one) start from it, so that every task draws
+                masks of its own; where None, from the model's own seeds.
+        """
+        state = []
+        for index, variable in enumerate(self.model.non_trainable_variables):
+            value = tf.convert_to_tensor(variable.value)
+            if seed is not None and _is_random_state(variable):
+                stream = tf.random.experimental.stateless_fold_in(seed, index)
+                # Halves of a counter-based generator's key, never negative.
+                value = tf.cast(tf.bitwise.bitwise_and(stream, 2**31 - 1), value.dtype)
+            state.append(value)
+        return state
+
+    def __call__(self, weights, state, x, *, training, batch_statistics):
+        """The model's outputs at `weights`.
+
+        Args:
+            weights: tensors in the order of `model.trainable_variables`.
+            state: tensors in the order of `model.non_trainable_variables`.
+            x: the inputs, `[examples, ...]` or a structure of such.
+            training: whether layers such as dropout behave as in training.
+            batch_statistics: whether batch normalisation uses the statistics of
+                `x`, whatever `training` says. The state returned then holds
+                exactly these statistics; otherwise it is normalised by the
+                moving averages in `state`. Frozen batch normalisation always
+                uses these, as everywhere in Keras.
+
+        Returns:
+            `(outputs, new_state)`.
+        """
+        with _twice_differentiable(self.model, batch_statistics):
+            return self.model.stateless_call(weights, state, x, training=training)
+
+
+def leaf_layers(model):
+    """The layers of `model`, nested models opened, in the model's order."""
+    return [
+        layer
+        for layer in model._flatten_layers(include_self=False)
+        if not isinstance(layer, keras.Model)
+    ]
+
+
+def _is_random_state(variable):
+    return variable.path.endswith("seed_generator_state")
+
+
+@contextlib.contextmanager
+def _twice_differentiable(model, batch_statistics):
+    """Sets, while a call is traced, what its signature cannot say.
+
+    Batch normalisation takes its statistics as told, whatever `training` is,
+    and keeps those of the batch unmixed; recurrent layers leave cuDNN alone,
+    whose kernels have no second derivative.
+    """
+    with contextlib.ExitStack() as stack:
+        for layer in leaf_layers(model):
+            if isinstance(layer, keras.layers.BatchNormalization):
+                stack.enter_context(
+                    _attributes(
+                        layer,
+                        call=_batch_normalization(layer, batch_statistics),
+                        momentum=0.0,
+                    )
+                )
+            elif hasattr(layer, "use_cudnn"):
+                stack.enter_context(_attributes(layer, use_cudnn=False))
+        yield
+
+
+def _batch_normalization(layer, batch_statistics):
+    call = layer.call
+
+    def with_chosen_statistics(inputs, training=None, mask=None):
+        del training
+        return call(inputs, training=batch_statistics, mask=mask)
+
+    return with_chosen_statistics
+
+
+@contextlib.contextmanager
+def _attributes(layer, **values):
+    """Attributes of a layer, for the time of a `with` block."""
+    before = {name: layer.__dict__.get(name) for name in values}
+    # Around Keras's __setattr__, which would track and lock.
+    layer.__dict__.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del layer.__dict__[name]
+            else:
+                layer.__dict__[name] = value

@@ -1,0 +1,121 @@
+"""How one inner step moves a task's weights: pure functions over tensors.
+
+Keras optimizers assign to variables, which would cut the meta-gradient. These
+return new tensors, so that the gradient flows through the update itself.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from maml_tf.errors import InputError
+
+
+class GradientDescent:
+    """φ ← φ − α g (Finn et al. 2017, equation 1).
+
+    Args:
+        learning_rate: α; a number or scalar tensor, or one for each of the
+            model's trainable weights, in their order, each a scalar or of the
+            weight's own shape (as in Meta-SGD, Li et al. 2017).
+    """
+
+    def __init__(self, learning_rate):
+        self.learning_rate = learning_rate
+
+    def start(self, phi):
+        """The slots before the first step: none."""
+        del phi
+        return ()
+
+    def update(self, phi, gradients, slots):
+        """One step.
+
+        Args:
+            phi: the weights.
+            gradients: one for each weight; None where it does not adapt.
+            slots: what `start` or the last `update` returned.
+
+        Returns:
+            `(phi, slots)` after the step.
+        """
+        rates = _one_per_weight(self.learning_rate, phi)
+        return [
+            weight
+            if gradient is None
+            else weight - tf.cast(rate, weight.dtype) * gradient
+            for weight, gradient, rate in zip(phi, gradients, rates)
+        ], slots
+
+
+class AdamSlots(NamedTuple):
+    """Adam's memory within one task."""
+
+    step: tf.Tensor
+    first_moments: list
+    second_moments: list
+
+
+class Adam:
+    """Adam (Kingma and Ba 2015), its slots starting afresh in every task.
+
+    Args:
+        learning_rate: as in `GradientDescent`.
+        beta_1: decay of the first moment; 0 as in Reptile (Nichol et al. 2018).
+        beta_2: decay of the second moment.
+        epsilon: added to the root of the second moment.
+    """
+
+    def __init__(self, learning_rate, beta_1=0.0, beta_2=0.999, epsilon=1e-8):
+        self.learning_rate = learning_rate
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def start(self, phi):
+        """The slots before the first step: zero moments."""
+        return AdamSlots(
+            tf.constant(0.0),
+            [tf.zeros_like(weight) for weight in phi],
+            [tf.zeros_like(weight) for weight in phi],
+        )
+
+    def update(self, phi, gradients, slots):
+        """One step; arguments and result as in `GradientDescent.update`."""
+        step = slots.step + 1.0
+        first_correction = 1.0 - tf.pow(self.beta_1, step)
+        second_correction = 1.0 - tf.pow(self.beta_2, step)
+        rates = _one_per_weight(self.learning_rate, phi)
+        moved, first_moments, second_moments = [], [], []
+        for weight, gradient, rate, first, second in zip(
+            phi, gradients, rates, slots.first_moments, slots.second_moments
+        ):
+            if gradient is not None:
+                first = self.beta_1 * first + (1 - self.beta_1) * gradient
+                second = self.beta_2 * second + (1 - self.beta_2) * gradient * gradient
+                # The root has no derivative at 0, where a weight has had no
+                # gradient; an infinite one would turn the meta-gradient NaN.
+                root = tf.sqrt(
+                    tf.where(second > 0, second, tf.ones_like(second))
+                    / tf.cast(second_correction, weight.dtype)
+                )
+                root = tf.where(second > 0, root, tf.zeros_like(root))
+                weight = weight - tf.cast(rate, weight.dtype) * (
+                    first / tf.cast(first_correction, weight.dtype)
+                ) / (root + self.epsilon)
+            moved.append(weight)
+            first_moments.append(first)
+            second_moments.append(second)
+        return moved, AdamSlots(step, first_moments, second_moments)
+
+
+def _one_per_weight(learning_rate, phi):
+    if not isinstance(learning_rate, (list, tuple)):
+        return [learning_rate] * len(phi)
+    if len(learning_rate) != len(phi):
+        raise InputError(
+            f"learning_rate: {len(learning_rate)} rates were given for"
+            f" {len(phi)} weights; give one number, or one rate for each"
+            " trainable weight."
+        )
+    return learning_rate

@@ -1,0 +1,58 @@
+"""Networks by name, each a function that builds a Keras model."""
+
+import inspect
+
+from maml_tf import registry
+from maml_tf.networks import conv4, dense_omniglot, layers, mlp, resnet
+
+_NETWORKS = {
+    "conv4": conv4.conv4,
+    "dense_omniglot": dense_omniglot.dense_omniglot,
+    "mlp": mlp.mlp,
+    "resnet": resnet.resnet,
+}
+
+
+def names():
+    """Returns the names that `create` knows, a sorted tuple of strings."""
+    return tuple(sorted(_NETWORKS))
+
+
+def create(name, input_shape, outputs, seed=None, **options):
+    """Returns a new network, built, with its initial weights.
+
+    Example:
+
+    ```python
+    model = networks.create("conv4", (28, 28, 1), outputs=5, seed=0)
+    model = networks.create("mlp", (1,), outputs=1, widths=(40, 40))
+    ```
+
+    Args:
+        name: One of `names()`.
+        input_shape: Shape of one example, without the batch axis.
+        outputs: Number of outputs, such as the number of ways.
+        seed: A non-negative integer makes the initial weights reproducible
+            without touching any global random state; `None` (the default)
+            draws them from Keras's.
+        **options: What the network's own function takes besides, such as
+            `filters` of `conv4`.
+
+    Returns:
+        A functional `keras.Model` from `[batch, *input_shape]` to raw outputs
+        (logits) `[batch, outputs]`.
+
+    Raises:
+        InputError: The network or an option is unknown, or a value cannot be
+            used.
+    """
+    network = registry.find("network", name, _NETWORKS)
+    known = [
+        parameter
+        for parameter in inspect.signature(network).parameters
+        if parameter not in ("input_shape", "outputs", "seed")
+    ]
+    registry.check_options("network", name, options, known)
+    layers.require_integers("input_shape", input_shape)
+    layers.require_integer("outputs", outputs)
+    return network(tuple(input_shape), outputs, seed=seed, **options)

@@ -1,0 +1,75 @@
+"""The four-layer convolutional network of few-shot classification."""
+
+import keras
+
+from maml_tf.networks import layers
+
+BLOCKS = 4
+
+
+def conv4(
+    input_shape,
+    outputs,
+    filters=64,
+    downsampling="stride",
+    readout="mean",
+    seed=None,
+):
+    """Returns four blocks of 3x3 convolution, batch norm and ReLU, and a head.
+
+    The two forms of Finn, Abbeel, Levine 2017 (after Vinyals et al. 2016):
+
+    - Omniglot (the defaults): 64 filters, stride 2, mean over height and
+      width; 112,005 trainable parameters at 28 x 28 x 1 and 5-way.
+    - mini-ImageNet: `filters=32, downsampling="max_pool", readout="flatten"`;
+      32,773 trainable parameters at 84 x 84 x 3 and 5-way.
+
+    Args:
+        input_shape: `(height, width, channels)` of one image.
+        outputs: Number of outputs, the number of ways.
+        filters: Filters of each convolution.
+        downsampling: `"stride"`: convolutions of stride 2; `"max_pool"`:
+            convolutions of stride 1, each block ending in a 2x2 max-pool
+            without padding. Either halves height and width four times.
+        readout: `"mean"`: the head sees each filter's mean over height and
+            width; `"flatten"`: it sees every position.
+        seed: Makes the initial weights reproducible; `None` leaves them to
+            Keras's random state.
+
+    Returns:
+        A functional `keras.Model` from `[batch, height, width, channels]` to
+        logits `[batch, outputs]`.
+
+    Raises:
+        InputError: An argument cannot be used, or the image is too small to
+            be pooled four times.
+    """
+    layers.require_integer("filters", filters)
+    layers.require_choice("downsampling", downsampling, ("stride", "max_pool"))
+    layers.require_choice("readout", readout, ("mean", "flatten"))
+    pools = downsampling == "max_pool"
+    layers.require_image("conv4", input_shape, 2**BLOCKS if pools else 1)
+    initializers = layers.kernel_initializers(seed)
+    inputs = keras.Input(input_shape)
+    hidden = inputs
+    for number in range(1, BLOCKS + 1):
+        hidden = keras.layers.Conv2D(
+            filters,
+            3,
+            strides=1 if pools else 2,
+            padding="same",
+            kernel_initializer=next(initializers),
+            name=f"conv{number}",
+        )(hidden)
+        hidden = layers.batch_norm(f"batch_norm{number}")(hidden)
+        hidden = keras.layers.ReLU(name=f"relu{number}")(hidden)
+        if pools:
+            hidden = keras.layers.MaxPooling2D(2, name=f"pool{number}")(hidden)
+    if readout == "mean":
+        hidden = keras.layers.GlobalAveragePooling2D(name="mean")(hidden)
+    else:
+        hidden = keras.layers.Flatten(name="flatten")(hidden)
+    head = keras.layers.Dense(
+        outputs, kernel_initializer=next(initializers), name="head"
+    )
+    return keras.Model(inputs, head(hidden), name="conv4")

@@ -1,0 +1,44 @@
+"""The multi-layer perceptron of the sinusoid experiments."""
+
+import keras
+
+from maml_tf.networks import layers
+
+
+def mlp(input_shape, outputs, widths=(40, 40), seed=None):
+    """Returns dense ReLU layers with a linear head.
+
+    The defaults are the network of the sinusoid regression in Finn, Abbeel,
+    Levine 2017, section 5.1. Inputs of more than one axis are flattened.
+
+    Args:
+        input_shape: Shape of one example, such as `(1,)`.
+        outputs: Number of outputs: 1 for a sinusoid, else the number of ways.
+        widths: Units of each hidden layer, first to last.
+        seed: Makes the initial weights reproducible; `None` leaves them to
+            Keras's random state.
+
+    Returns:
+        A functional `keras.Model` from `[batch, *input_shape]` to raw outputs
+        `[batch, outputs]`.
+
+    Raises:
+        InputError: `widths` or `seed` cannot be used.
+    """
+    layers.require_integers("widths", widths)
+    initializers = layers.kernel_initializers(seed)
+    inputs = keras.Input(input_shape)
+    hidden = inputs
+    if len(input_shape) > 1:
+        hidden = keras.layers.Flatten(name="flatten")(hidden)
+    for number, width in enumerate(widths, start=1):
+        hidden = keras.layers.Dense(
+            width,
+            activation="relu",
+            kernel_initializer=next(initializers),
+            name=f"dense{number}",
+        )(hidden)
+    head = keras.layers.Dense(
+        outputs, kernel_initializer=next(initializers), name="head"
+    )
+    return keras.Model(inputs, head(hidden), name="mlp")

@@ -1,0 +1,194 @@
+"""The compiled meta-update: θ ← θ − β · mean over tasks of the meta-gradient.
+
+(Finn et al. 2017, algorithm 1, line 8.)
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from maml_tf.algorithms.maml import MetaGradient
+from maml_tf.errors import InputError
+
+# Layers whose operations `tf.vectorized_map` turns into batched ones. It would
+# run convolutions, whose filters differ by task, one after the other.
+_VECTORIZABLE = (
+    keras.layers.InputLayer,
+    keras.layers.Dense,
+    keras.layers.Flatten,
+    keras.layers.Activation,
+    keras.layers.ReLU,
+    keras.layers.BatchNormalization,
+)
+
+# Keeps the adaptation's random stream apart from the episodes'.
+_ADAPTATION_STREAM = 7919
+
+
+class Updates(NamedTuple):
+    """What `count` meta-updates in a row report, means over their tasks.
+
+    Attributes:
+        loss: array `[count]`.
+        metric: array `[count]`.
+        support_losses: array `[count, inner_steps]`.
+    """
+
+    loss: Any
+    metric: Any
+    support_losses: Any
+
+
+class OuterStep:
+    """Meta-updates as one `tf.function`, traced once.
+
+    Iteration `i` learns from the tasks number `i · tasks … (i + 1) · tasks − 1`
+    and from nothing else, so that a run is a function of its seed.
+
+    Args:
+        algorithm: what one task contributes, such as `maml_tf.algorithms.MAML`.
+        episodes: pure TensorFlow function `number -> Episode`, called within
+            the graph with an int64 scalar.
+        optimizer: any Keras optimizer; its `clipvalue`, `global_clipnorm` and
+            `gradient_accumulation_steps` are the outer step's.
+        tasks: tasks in a meta-batch.
+        seed: of dropout and minibatches within tasks.
+        vectorize: whether all tasks run as one batched computation
+            (`tf.vectorized_map`) rather than in a loop, whose memory does not
+            grow with `tasks`. None: for dense networks only.
+        parallel_tasks: tasks of the loop that may run at the same time.
+        iterations_per_call: most meta-updates in one call.
+        jit_compile: whether XLA compiles the function.
+    """
+
+    def __init__(
+        self,
+        algorithm,
+        episodes,
+        optimizer,
+        *,
+        tasks,
+        seed=0,
+        vectorize=None,
+        parallel_tasks=2,
+        iterations_per_call=1,
+        jit_compile=False,
+    ):
+        for name, value in (
+            ("tasks", tasks),
+            ("parallel_tasks", parallel_tasks),
+            ("iterations_per_call", iterations_per_call),
+        ):
+            if value < 1:
+                raise InputError(f"{name}: {value} was given; it must be 1 or more.")
+        self.algorithm = algorithm
+        self.model = algorithm.model
+        self.episodes = episodes
+        self.optimizer = optimizer
+        self.tasks = tasks
+        self.seed = seed
+        if vectorize is None:
+            vectorize = all(
+                isinstance(layer, _VECTORIZABLE) for layer in self.model.layers
+            )
+        self.vectorize = vectorize
+        self.parallel_tasks = parallel_tasks
+        self.iterations_per_call = iterations_per_call
+        # Slots that do not exist yet could not be restored.
+        optimizer.build(self.model.trainable_variables)
+        self._compiled = tf.function(
+            self._updates, autograph=False, jit_compile=jit_compile
+        )
+
+    def __call__(self, iteration, count=1):
+        """Performs the meta-updates `iteration … iteration + count − 1`.
+
+        Args:
+            iteration: number of the first, from 0.
+            count: how many, at most `iterations_per_call`.
+
+        Returns:
+            `Updates`.
+        """
+        if not 1 <= count <= self.iterations_per_call:
+            raise InputError(
+                f"count: {count} was given; it must be from 1 to"
+                f" iterations_per_call={self.iterations_per_call}."
+            )
+        updates = self._compiled(tf.constant(iteration, tf.int64), tf.constant(count))
+        return Updates(*(values.numpy()[:count] for values in updates))
+
+    @property
+    def traces(self):
+        """How often the function was traced; 1 after any number of calls."""
+        return self._compiled.experimental_get_tracing_count()
+
+    def meta_gradient(self, iteration):
+        """The mean meta-gradient over an iteration's tasks, a `MetaGradient`.
+
+        Args:
+            iteration: int64 scalar.
+        """
+        theta = self.algorithm.theta()
+        first = tf.cast(iteration, tf.int64) * self.tasks
+
+        def contribution(number):
+            seed = tf.random.experimental.stateless_fold_in(
+                tf.constant([self.seed, _ADAPTATION_STREAM]), number
+            )
+            return self.algorithm.meta_gradient(theta, self.episodes(number), seed)
+
+        sum_over_tasks = self._sum_vectorized if self.vectorize else self._sum_in_a_loop
+        total = sum_over_tasks(contribution, first, theta)
+        return tf.nest.map_structure(lambda t: t / self.tasks, total)
+
+    def _sum_vectorized(self, contribution, first, theta):
+        del theta
+        numbers = first + tf.range(self.tasks, dtype=tf.int64)
+        stacked = tf.vectorized_map(contribution, numbers)
+        return tf.nest.map_structure(lambda t: tf.reduce_sum(t, 0), stacked)
+
+    def _sum_in_a_loop(self, contribution, first, theta):
+        # A task's graph ends with its own gradient, inside the loop's body: no
+        # activation outlives its task. The sum's order is fixed, and with it
+        # the result to the last bit.
+        zero = MetaGradient(
+            [tf.zeros_like(weight) for weight in theta],
+            tf.constant(0.0),
+            tf.constant(0.0),
+            tf.zeros([self.algorithm.inner_steps]),
+        )
+        _, total = tf.while_loop(
+            lambda task, _: task < self.tasks,
+            lambda task, total: (
+                task + 1,
+                tf.nest.map_structure(tf.add, total, contribution(first + task)),
+            ),
+            (tf.constant(0, tf.int64), zero),
+            parallel_iterations=self.parallel_tasks,
+            maximum_iterations=self.tasks,
+        )
+        return total
+
+    def _updates(self, iteration, count):
+        def body(index, arrays):
+            update = self.meta_gradient(iteration + tf.cast(index, tf.int64))
+            self.optimizer.apply(update.gradient, self.model.trainable_variables)
+            return index + 1, tuple(
+                array.write(index, value) for array, value in zip(arrays, update[1:])
+            )
+
+        arrays = tuple(
+            tf.TensorArray(tf.float32, self.iterations_per_call, element_shape=shape)
+            for shape in ([], [], [self.algorithm.inner_steps])
+        )
+        _, arrays = tf.while_loop(
+            lambda index, _: index < count,
+            body,
+            (0, arrays),
+            maximum_iterations=self.iterations_per_call,
+            # One update must see what the one before it assigned.
+            parallel_iterations=1,
+        )
+        return tuple(array.stack() for array in arrays)

@@ -1,0 +1,76 @@
+"""Meta-tests a trained model: accuracy or error after every inner step.
+
+    python scripts/evaluate.py --workdir=results/omniglot_5way_1shot \
+        --num_tasks=600 --inner_steps=10
+
+Prints a table and writes DIR/evaluation_<split>.json. Flags left out are as in
+the training.
+"""
+
+import json
+import os
+import pathlib
+
+import experiment
+from absl import flags
+
+from maml_tf import tables
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
+flags.DEFINE_enum(
+    "split", "test", ["train", "valid", "test"], "Whose classes are drawn."
+)
+flags.DEFINE_integer("num_tasks", 600, "Tasks to adapt to.")
+flags.DEFINE_integer(
+    "inner_steps",
+    None,
+    "Gradient steps; default: --test_inner_steps of the training.",
+)
+flags.DEFINE_integer("way", None, "Classes in a task.")
+flags.DEFINE_integer("shot", None, "Support examples per class.")
+flags.DEFINE_integer("query", None, "Query examples per class.")
+flags.DEFINE_integer("seed", None, "Of the test episodes.")
+flags.DEFINE_enum(
+    "batch_norm",
+    None,
+    ["transductive", "inductive", "moving"],
+    "Whose statistics batch normalisation uses.",
+)
+flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.")
+flags.DEFINE_bool("progress", True, "Show a progress bar, on a terminal.")
+flags.DEFINE_string(
+    "output", None, "Where to write; default: DIR/evaluation_<split>.json."
+)
+
+
+def main(argv):
+    """Evaluates as the flags say; returns the exit status."""
+    del argv
+    recorded = experiment.recorded(FLAGS.workdir)
+    for name in ("shot", "query", "seed", "batch_norm", "data_dir"):
+        if FLAGS[name].value is not None:
+            recorded[name].value = FLAGS[name].value
+    result = experiment.evaluate(
+        FLAGS.workdir,
+        recorded,
+        split=FLAGS.split,
+        num_tasks=FLAGS.num_tasks,
+        inner_steps=FLAGS.inner_steps,
+        way=FLAGS.way,
+        progress=FLAGS.progress,
+    )
+    output = pathlib.Path(
+        FLAGS.output
+        or pathlib.Path(FLAGS.workdir) / f"evaluation_{FLAGS.split}.json"
+    )
+    partial = output.with_name(output.name + ".partial")
+    partial.write_text(json.dumps(result, indent=2) + "\n")
+    os.replace(partial, output)
+    print(tables.adaptation(result))
+    print(f"Written to {output}.")
+    return 0
+
+
+if __name__ == "__main__":
+    experiment.run(main)

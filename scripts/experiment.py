@@ -1,0 +1,623 @@
+"""The flags of an experiment, and what they build.
+
+`train.py`, `evaluate.py`, `plot.py` and `demo.py` share this file. A training
+records its flags in `WORKDIR/experiment.flags`, from which the others read
+what the model is.
+"""
+
+import os
+import pathlib
+import sys
+
+# Before TensorFlow is imported: its start-up notes would bury our lines.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import tensorflow as tf
+from absl import app, flags, logging
+
+from maml_tf import (
+    Checkpoints,
+    DivergenceError,
+    InputError,
+    OuterStep,
+    adapted_weights,
+    algorithms,
+    datasets,
+    head,
+    meta_test,
+    networks,
+)
+
+FILE_NAME = "experiment.flags"
+
+_OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "sgd": keras.optimizers.SGD,
+}
+
+# Flags that say where and how a training runs, not what it computes: they may
+# differ when it is resumed.
+_FREE_ON_RESUME = (
+    "iterations",
+    "data_dir",
+    "cache_dir",
+    "download",
+    "log_interval",
+    "validation_interval",
+    "validation_tasks",
+    "checkpoint_interval",
+    "progress",
+)
+
+
+def define_flags(flag_values):
+    """Defines the flags of an experiment on `flag_values`."""
+
+    def define(kind, *args, **options):
+        getattr(flags, f"DEFINE_{kind}")(
+            *args, flag_values=flag_values, **options
+        )
+
+    # The task.
+    define("enum", "dataset", "sinusoid", datasets.names(), "Data set.")
+    define(
+        "string",
+        "data_dir",
+        None,
+        "Folder of data sets prepared by TensorFlow Datasets; by default"
+        " ~/tensorflow_datasets.",
+    )
+    define(
+        "string",
+        "cache_dir",
+        None,
+        "Folder for decoded images; by default ~/.cache/maml_tf.",
+    )
+    define(
+        "bool",
+        "download",
+        False,
+        "Let TensorFlow Datasets download a data set that is missing.",
+    )
+    define(
+        "enum",
+        "class_split",
+        None,
+        ["random", "lake", "vinyals"],
+        "Omniglot's characters for train / valid / test: random, 1100 / 100 /"
+        " 423 by --split_seed (60 / 20 / 20 % with --alphabets); lake, 864 /"
+        " 100 / 659; vinyals, 1028 / 172 / 423. Default: random.",
+    )
+    define(
+        "integer", "split_seed", None, "Seed of the class split. Default: 0."
+    )
+    define(
+        "integer",
+        "rotations",
+        None,
+        "4: every 90-degree rotation of an image class is a class of its own;"
+        " 1: no rotations. Default: 4.",
+    )
+    define(
+        "list",
+        "alphabets",
+        None,
+        "Restricts Omniglot to these alphabets, such as Futurama.",
+    )
+    define("integer", "way", 5, "Classes in a task; sinusoid ignores it.")
+    define("integer", "shot", 1, "Support examples per class.")
+    define("integer", "query", 1, "Query examples per class.")
+    define(
+        "integer",
+        "train_shot",
+        None,
+        "Support examples per class in meta-training, where they differ from"
+        " --shot (Reptile).",
+    )
+
+    # The network.
+    define("enum", "network", "mlp", networks.names(), "Network.")
+    define(
+        "list", "widths", None, "mlp: units of each hidden layer. Default 40,40."
+    )
+    define(
+        "list",
+        "filters",
+        None,
+        "conv4: filters of every layer, default 64; resnet: of each block.",
+    )
+    define(
+        "enum",
+        "downsampling",
+        None,
+        ["stride", "max_pool"],
+        "conv4: how a layer halves its input. Default: stride.",
+    )
+    define(
+        "enum",
+        "readout",
+        None,
+        ["mean", "flatten"],
+        "conv4: how features reach the head. Default: mean.",
+    )
+
+    define(
+        "bool",
+        "last_skip",
+        None,
+        "resnet: whether the last block has its skip connection. Default: yes.",
+    )
+
+    # The algorithm.
+    define("enum", "algorithm", "maml", algorithms.names(), "Algorithm.")
+    define("integer", "inner_steps", 1, "Gradient steps in meta-training.")
+    define(
+        "integer",
+        "test_inner_steps",
+        None,
+        "Gradient steps in validation and, by default, in evaluation. Default:"
+        " --inner_steps.",
+    )
+    define("float", "inner_learning_rate", 0.01, "Inner learning rate.")
+    define(
+        "enum",
+        "adapted_weights",
+        None,
+        sorted(adapted_weights.SELECTIONS),
+        "Which weights the inner loop adapts. Default: all.",
+    )
+    define(
+        "bool",
+        "first_order",
+        False,
+        "Let inner gradients count as constants (maml, anil, boil).",
+    )
+    define(
+        "integer",
+        "inner_batch_size",
+        None,
+        "Support examples in an inner step of meta-training (reptile). Default:"
+        " all.",
+    )
+    define(
+        "float", "inner_clip_norm", None, "Largest norm of an inner gradient."
+    )
+    define(
+        "float",
+        "inner_clip_value",
+        None,
+        "Largest magnitude of an inner gradient's elements.",
+    )
+    define(
+        "enum",
+        "batch_norm",
+        "transductive",
+        ["transductive", "inductive", "moving"],
+        "Whose statistics batch normalisation uses: the batch's own (also the"
+        " query set's, as in the MAML paper), the support set's, or the model's"
+        " moving averages.",
+    )
+
+    # Meta-training.
+    define("integer", "iterations", 60000, "Meta-updates in all.")
+    define("integer", "tasks", 32, "Tasks in a meta-batch.")
+    define(
+        "enum", "optimizer", "adam", sorted(_OPTIMIZERS), "Outer optimizer."
+    )
+    define("float", "learning_rate", 1e-3, "Outer learning rate.")
+    define(
+        "enum",
+        "learning_rate_schedule",
+        "constant",
+        ["constant", "linear"],
+        "linear: from --learning_rate to 0 at --iterations.",
+    )
+    define(
+        "float", "clip_norm", None, "Largest global norm of a meta-gradient."
+    )
+    define(
+        "float",
+        "clip_value",
+        None,
+        "Largest magnitude of a meta-gradient's elements.",
+    )
+    define(
+        "integer",
+        "gradient_accumulation_steps",
+        None,
+        "Meta-batches whose gradients are averaged into one update.",
+    )
+    define(
+        "enum",
+        "vectorize",
+        "auto",
+        ["auto", "true", "false"],
+        "Run all tasks as one batched computation; auto: for dense networks.",
+    )
+    define(
+        "integer",
+        "iterations_per_call",
+        1,
+        "Meta-updates in one compiled call; more pay for small networks.",
+    )
+    define("bool", "jit_compile", False, "Compile with XLA; pays for mlp.")
+    define("integer", "seed", 0, "Of weights, episodes and dropout.")
+    define("integer", "log_interval", 100, "Iterations between log records.")
+    define(
+        "integer", "validation_interval", 500, "Iterations between validations."
+    )
+    define("integer", "validation_tasks", 100, "Tasks of a validation.")
+    define(
+        "integer", "checkpoint_interval", 500, "Iterations between checkpoints."
+    )
+    define("bool", "progress", True, "Show progress bars, on a terminal.")
+
+
+def record(flag_values, workdir):
+    """Writes the experiment's flags to `workdir`, atomically.
+
+    Args:
+        flag_values: the parsed flags.
+        workdir: where `experiment.flags` goes. It is left out of the record,
+            so that `--flagfile=DIR/experiment.flags --workdir=OTHER` repeats
+            the experiment elsewhere.
+    """
+    workdir = pathlib.Path(workdir)
+    workdir.mkdir(parents=True, exist_ok=True)
+    lines = ["# The flags of this training; give them back with --flagfile.\n"]
+    for name in _names():
+        serialized = flag_values[name].serialize()
+        if serialized:
+            lines.append(serialized + "\n")
+    partial = workdir / (FILE_NAME + ".partial")
+    partial.write_text("".join(lines))
+    os.replace(partial, workdir / FILE_NAME)
+
+
+def recorded(workdir):
+    """The flags that a training recorded in `workdir`.
+
+    Raises:
+        InputError: there is no such folder, or no training in it.
+    """
+    path = pathlib.Path(workdir) / FILE_NAME
+    if not path.is_file():
+        raise InputError(
+            f"workdir: {str(workdir)!r} has no {FILE_NAME}; give the --workdir"
+            " of a training by scripts/train.py."
+        )
+    values = flags.FlagValues()
+    define_flags(values)
+    try:
+        values([sys.argv[0], f"--flagfile={path}"])
+    except flags.Error as error:
+        raise InputError(f"workdir: {path} cannot be read: {error}") from error
+    return values
+
+
+def check_unchanged(flag_values, workdir):
+    """Refuses to resume a training with other flags than it began with.
+
+    Raises:
+        InputError: naming the flag.
+    """
+    if not (pathlib.Path(workdir) / FILE_NAME).exists():
+        return
+    before = recorded(workdir)
+    for name in _names():
+        free = name in _FREE_ON_RESUME and not (
+            # The schedule's end is part of what is computed.
+            name == "iterations"
+            and flag_values.learning_rate_schedule != "constant"
+        )
+        if not free and before[name].value != flag_values[name].value:
+            raise InputError(
+                f"{name}: {flag_values[name].value} was given, but the training"
+                f" in {str(workdir)!r} began with {before[name].value}; give"
+                " that, or another --workdir."
+            )
+
+
+class Experiment:
+    """What the flags describe: data set, model and algorithm.
+
+    Args:
+        flag_values: the experiment's flags.
+
+    Attributes:
+        flags: the flags.
+        dataset: a `maml_tf.datasets.Dataset`.
+        model: the Keras model, its weights by `--seed`.
+        algorithm: one of `maml_tf.algorithms`.
+    """
+
+    def __init__(self, flag_values):
+        self.flags = f = flag_values
+        _check_combination(f)
+        options = _given(
+            data_dir=f.data_dir,
+            cache_dir=f.cache_dir,
+            download=f.download or None,
+            class_split=f.class_split,
+            split_seed=f.split_seed,
+            rotations=f.rotations,
+            alphabets=tuple(f.alphabets) if f.alphabets else None,
+            oracle=True if f.algorithm == "oracle" else None,
+        )
+        self.dataset = datasets.load(f.dataset, **options)
+        self.model = self._network(f.way)
+        self.algorithm = self._algorithm(self.model)
+
+    def _network(self, way):
+        f = self.flags
+        return networks.create(
+            f.network,
+            self.dataset.input_shape,
+            self.dataset.outputs(way),
+            seed=f.seed,
+            **_given(
+                widths=_integers("widths", f.widths),
+                filters=_filters(f),
+                downsampling=f.downsampling,
+                readout=f.readout,
+                last_skip=f.last_skip,
+            ),
+        )
+
+    def _algorithm(self, model):
+        f = self.flags
+        selection = f.adapted_weights and adapted_weights.SELECTIONS[
+            f.adapted_weights
+        ](model)
+        return algorithms.create(
+            f.algorithm,
+            model,
+            self.dataset.loss,
+            self.dataset.metric,
+            inner_steps=f.inner_steps,
+            inner_learning_rate=f.inner_learning_rate,
+            batch_norm=f.batch_norm,
+            **_given(
+                adapts=selection,
+                second_order=False if f.first_order else None,
+                batch_size=f.inner_batch_size,
+                clip_norm=f.inner_clip_norm,
+                clip_value=f.inner_clip_value,
+            ),
+        )
+
+    def change_way(self, way):
+        """Gives the model a head for tasks of another way, weights kept.
+
+        Raises:
+            InputError: BOIL, asked for more ways: it does not adapt the head,
+                so that new outputs could not be told apart.
+        """
+        outputs = self.dataset.outputs
+        if outputs(way) == outputs(self.flags.way):
+            return
+        if self.flags.algorithm == "boil" and way > self.flags.way:
+            raise InputError(
+                f"way: {way} was given, but boil was trained with"
+                f" {self.flags.way} and does not adapt its head; at most"
+                f" {self.flags.way} will do."
+            )
+        model = self._network(way)
+        head.copy_weights(self.model, model)
+        self.model = model
+        self.algorithm = self._algorithm(model)
+
+    @property
+    def test_inner_steps(self):
+        """Inner steps in validation and evaluation."""
+        f = self.flags
+        return (
+            f.inner_steps if f.test_inner_steps is None else f.test_inner_steps
+        )
+
+    def optimizer(self):
+        """A new outer optimizer, as the flags say."""
+        f = self.flags
+        learning_rate = f.learning_rate
+        if f.learning_rate_schedule == "linear":
+            learning_rate = keras.optimizers.schedules.PolynomialDecay(
+                f.learning_rate, max(f.iterations, 1), 0.0
+            )
+        return _OPTIMIZERS[f.optimizer](
+            learning_rate,
+            global_clipnorm=f.clip_norm,
+            clipvalue=f.clip_value,
+            gradient_accumulation_steps=f.gradient_accumulation_steps,
+        )
+
+    def outer_step(self):
+        """The meta-update on training episodes."""
+        f = self.flags
+        episodes = self.dataset.episodes(
+            "train",
+            f.way,
+            f.shot if f.train_shot is None else f.train_shot,
+            f.query,
+            f.seed,
+        )
+        return OuterStep(
+            self.algorithm,
+            episodes,
+            self.optimizer(),
+            tasks=f.tasks,
+            seed=f.seed,
+            vectorize={"auto": None, "true": True, "false": False}[f.vectorize],
+            iterations_per_call=f.iterations_per_call,
+            jit_compile=f.jit_compile,
+        )
+
+    def restore(self, workdir):
+        """Restores the model's weights from a training.
+
+        The best checkpoint by validation, or the latest where none was
+        validated.
+
+        Returns:
+            `(iteration, which)`, `which` being `"best"` or `"latest"`.
+
+        Raises:
+            InputError: there is no checkpoint, or none can be read.
+        """
+        optimizer = self.optimizer()
+        optimizer.build(self.model.trainable_variables)
+        checkpoints = Checkpoints(
+            self.model, optimizer, pathlib.Path(workdir) / "checkpoints"
+        )
+        for which, restore in (
+            ("best", checkpoints.restore_best),
+            ("latest", checkpoints.restore_latest),
+        ):
+            if restore():
+                return checkpoints.iteration, which
+        raise InputError(
+            f"workdir: {str(workdir)!r} has no checkpoint; train there first."
+        )
+
+
+def evaluate(
+    workdir,
+    flag_values,
+    *,
+    split="test",
+    num_tasks=600,
+    inner_steps=None,
+    way=None,
+    progress=False,
+):
+    """Meta-tests the model of a training.
+
+    Args:
+        workdir: folder of the training.
+        flag_values: its flags, as `recorded` gives them; shot, query, seed and
+            batch-norm mode may have been changed.
+        split: whose classes are drawn.
+        num_tasks: tasks to adapt to.
+        inner_steps: gradient steps; None: as in validation.
+        way: classes in a task; None: as in the training.
+        progress: whether to show a progress bar, on a terminal.
+
+    Returns:
+        A dict, which is what `evaluation_<split>.json` holds.
+    """
+    f = flag_values
+    built = Experiment(f)
+    iteration, checkpoint = built.restore(workdir)
+    way = f.way if way is None else way
+    episodes = built.dataset.episodes(split, way, f.shot, f.query, f.seed)
+    built.change_way(way)
+    curve = meta_test(
+        built.algorithm,
+        episodes,
+        num_tasks=num_tasks,
+        steps=built.test_inner_steps if inner_steps is None else inner_steps,
+        seed=f.seed,
+        progress=progress,
+    )
+    name = built.dataset.metric_name
+    return {
+        "dataset": f.dataset,
+        "split": split,
+        "algorithm": f.algorithm,
+        "network": f.network,
+        "way": way if name == "accuracy" else None,
+        "shot": f.shot,
+        "query": f.query,
+        "num_tasks": num_tasks,
+        "seed": f.seed,
+        "batch_norm": f.batch_norm,
+        "inner_learning_rate": f.inner_learning_rate,
+        "iteration": iteration,
+        "checkpoint": checkpoint,
+        "steps": [
+            {
+                "step": step,
+                name: float(curve.metric[step]),
+                # JSON has no NaN: the interval of a single task is unknown.
+                "ci95": float(curve.ci95[step]) if num_tasks > 1 else None,
+                "loss": float(curve.loss[step]),
+            }
+            for step in range(len(curve.loss))
+        ],
+    }
+
+
+def run(main):
+    """Runs a script's `main(argv)`; bad input ends it with a sentence."""
+
+    def with_sentences(argv):
+        if len(argv) > 1:
+            raise app.UsageError(f"{argv[1]!r} is not a flag; see --help.")
+        logging.set_verbosity(logging.WARNING)
+        # Two tasks at a time, each on one core, beat one task on both.
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(
+            min(2, os.cpu_count() or 1)
+        )
+        try:
+            return main(argv)
+        except (InputError, DivergenceError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        except OSError as error:
+            print(
+                f"error: {error.strerror or error}: {error.filename}",
+                file=sys.stderr,
+            )
+            return 1
+
+    app.run(with_sentences)
+
+
+def _names():
+    values = flags.FlagValues()
+    define_flags(values)
+    own = values.flags_by_module_dict()
+    return sorted(flag.name for defined in own.values() for flag in defined)
+
+
+def _given(**options):
+    return {name: v for name, v in options.items() if v is not None}
+
+
+def _integers(name, values):
+    if values is None:
+        return None
+    try:
+        return tuple(int(value) for value in values)
+    except ValueError:
+        raise InputError(
+            f"{name}: {','.join(values)!r} was given; give whole numbers"
+            " separated by commas."
+        ) from None
+
+
+def _filters(flag_values):
+    filters = _integers("filters", flag_values.filters)
+    if filters and flag_values.network == "conv4":
+        if len(filters) != 1:
+            raise InputError(
+                f"filters: {','.join(flag_values.filters)} was given; conv4"
+                " takes one number, for all its layers."
+            )
+        return filters[0]
+    return filters
+
+
+def _check_combination(f):
+    if f.algorithm == "oracle" and f.dataset != "sinusoid":
+        raise InputError(
+            f"algorithm: oracle was given with dataset={f.dataset}; an oracle"
+            " is told amplitude and phase, which only sinusoid has."
+        )
+    if f.algorithm == "pretrain" and f.dataset != "sinusoid":
+        raise InputError(
+            f"algorithm: pretrain was given with dataset={f.dataset}, whose"
+            " tasks label their classes at random, so that there is nothing to"
+            " learn jointly; use scratch as the baseline."
+        )

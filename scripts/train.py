@@ -1,0 +1,70 @@
+"""Meta-trains a model.
+
+    python scripts/train.py --flagfile=flags/omniglot_5way_1shot.flags \
+        --workdir=results/omniglot_5way_1shot
+
+The same command resumes a training that was stopped. DIR/experiment.flags
+records the flags, DIR/metrics.jsonl and DIR/tensorboard the course,
+DIR/checkpoints the latest and the best weights.
+"""
+
+import signal
+
+import experiment
+from absl import flags
+
+import maml_tf
+
+FLAGS = flags.FLAGS
+experiment.define_flags(FLAGS)
+flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
+
+
+def main(argv):
+    """Trains as the flags say; returns the exit status."""
+    del argv
+    experiment.check_unchanged(FLAGS, FLAGS.workdir)
+    built = experiment.Experiment(FLAGS)
+    outer_step = built.outer_step()
+    validation = maml_tf.MetaTest(
+        built.algorithm,
+        built.dataset.episodes(
+            "valid", FLAGS.way, FLAGS.shot, FLAGS.query, FLAGS.seed
+        ),
+        num_tasks=FLAGS.validation_tasks,
+        steps=built.test_inner_steps,
+        seed=FLAGS.seed,
+    )
+    experiment.record(FLAGS, FLAGS.workdir)
+    iterations = FLAGS.iterations
+    if not built.algorithm.meta_trains:
+        print(f"{FLAGS.algorithm}: nothing to meta-train; weights are saved.")
+        iterations = 0
+    training = maml_tf.meta_train(
+        outer_step,
+        iterations,
+        FLAGS.workdir,
+        validation=validation,
+        higher_is_better=built.dataset.metric_name == "accuracy",
+        metric_name=built.dataset.metric_name,
+        log_interval=FLAGS.log_interval,
+        validation_interval=FLAGS.validation_interval,
+        checkpoint_interval=FLAGS.checkpoint_interval,
+        progress=FLAGS.progress,
+    )
+    if training.signal_number is not None:
+        name = signal.Signals(training.signal_number).name
+        print(
+            f"{name}: saved after {training.iteration} of {iterations}"
+            f" iterations in {FLAGS.workdir}; the same command goes on."
+        )
+        return 128 + training.signal_number
+    print(
+        f"Trained {training.iteration} iterations, saved in {FLAGS.workdir};"
+        f" next: python scripts/evaluate.py --workdir={FLAGS.workdir}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    experiment.run(main)
