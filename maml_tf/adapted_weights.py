@@ -13,6 +13,7 @@ _NORMALIZATIONS = (
     keras.layers.BatchNormalization,
     keras.layers.LayerNormalization,
     keras.layers.GroupNormalization,
+    keras.layers.RMSNormalization,
 )
 
 
@@ -34,14 +35,13 @@ def body(model):
     Raises:
         InputError: the model has a head only, so that nothing would adapt.
     """
-    layers = _weighted_layers(model)
-    if len(layers) < 2:
+    if len(_weighted_layers(model)) < 2:
         raise InputError(
             f"adapts=body: model {model.name!r} has one layer with trainable"
             " weights, its head; a body needs at least one more."
         )
-    variables = _identities(layers[:-1])
-    return lambda variable: id(variable) in variables
+    in_head = head(model)
+    return lambda variable: not in_head(variable)
 
 
 def all_but_normalization(model):
@@ -51,7 +51,9 @@ def all_but_normalization(model):
     the initialisation's β.
     """
     variables = _identities(
-        layer for layer in leaf_layers(model) if isinstance(layer, _NORMALIZATIONS)
+        layer
+        for layer in leaf_layers(model)
+        if isinstance(layer, _NORMALIZATIONS)
     )
     return lambda variable: id(variable) not in variables
 
@@ -65,8 +67,21 @@ SELECTIONS = {
 
 
 def _weighted_layers(model):
-    return [layer for layer in leaf_layers(model) if layer.trainable_variables]
+    return [layer for layer in _in_order(model) if layer.trainable_variables]
+
+
+def _in_order(model):
+    """The layers of `model` in its order, those of nested models in place."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _in_order(layer)
+        else:
+            yield layer
 
 
 def _identities(layers):
-    return {id(variable) for layer in layers for variable in layer.trainable_variables}
+    return {
+        id(variable)
+        for layer in layers
+        for variable in layer.trainable_variables
+    }

@@ -7,6 +7,16 @@ from absl import logging
 
 from maml_tf.errors import InputError
 
+# What TensorFlow's reader raises for files that are cut off, altered, missing or
+# of another model.
+_UNREADABLE = (
+    tf.errors.OpError,
+    AssertionError,
+    LookupError,
+    RuntimeError,
+    ValueError,
+)
+
 
 class Checkpoints:
     """The latest states of a training, and apart from them the best.
@@ -104,7 +114,7 @@ class Checkpoints:
         for path in paths:
             try:
                 manager.checkpoint.restore(str(path)).assert_consumed()
-            except (tf.errors.OpError, AssertionError, ValueError) as error:
+            except _UNREADABLE as error:
                 logging.warning(
                     "The checkpoint %s cannot be read (%s); trying the one before.",
                     path,

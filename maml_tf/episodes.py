@@ -12,11 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf.errors import InputError
+from maml_tf.random_streams import fold_in, random_bits
 
 SPLITS = ("train", "valid", "test")
-
-# Named, because "auto_select" is another one within XLA.
-_ALGORITHM = "philox"
 
 
 class Episode(typing.NamedTuple):
@@ -56,45 +54,6 @@ def stream_seed(seed, split):
             f"split={split!r} was given but the splits are {', '.join(SPLITS)}."
         )
     return fold_in(tf.constant([seed, 0], tf.int64), SPLITS.index(split))
-
-
-def fold_in(seed, number):
-    """Makes an independent seed from a seed and a number.
-
-    Args:
-        seed: Stateless seed, an int64 tensor `[2]`, such as what `stream_seed`
-            returned.
-        number: An integer or an integer scalar tensor, such as an episode's
-            number.
-
-    Returns:
-        An int64 tensor `[2]`.
-    """
-    return tf.random.experimental.stateless_fold_in(
-        seed, tf.cast(number, tf.int64), alg=_ALGORITHM
-    )
-
-
-def random_bits(shape, seed):
-    """Draws int32 numbers, uniform over all that there are.
-
-    Args:
-        shape: Their shape.
-        seed: Stateless seed, an integer tensor `[2]`.
-
-    Returns:
-        An int32 tensor; the same on CPU and GPU, with XLA and without.
-    """
-    return tf.random.stateless_uniform(
-        shape, seed, None, None, tf.int32, alg=_ALGORITHM
-    )
-
-
-def random_uniform(shape, seed, low=0.0, high=1.0):
-    """Draws float32 numbers uniform in `[low, high]`; see `random_bits`."""
-    # tf.random.stateless_uniform makes other floats with XLA than without.
-    uniform = 0.5 + tf.cast(random_bits(shape, seed), tf.float32) / 2.0**32
-    return low + (high - low) * uniform
 
 
 class ClassPool:
@@ -233,18 +192,21 @@ def draw_episode(pool, way, shot, query, seed):
     """
     # The largest of independent numbers are a subset without repetition, in
     # random order: the i-th drawn class gets the label i.
-    bits = random_bits([pool.num_classes], fold_in(seed, 0))
-    classes = _largest(bits, way)
+    largest_size = max(pool.sizes)
+    # int64, because a GPU slices int32 tensors and adds them on the host.
+    bits = tf.cast(
+        random_bits([pool.num_classes + way * largest_size], seed), tf.int64
+    )
+    classes = _largest(bits[: pool.num_classes], way)
     base = classes % len(pool.sizes)
 
-    largest_size = max(pool.sizes)
-    bits = random_bits([way, largest_size], fold_in(seed, 1))
+    bits = tf.reshape(bits[pool.num_classes :], [way, largest_size])
     if min(pool.sizes) < largest_size:
         exists = (
             tf.range(largest_size, dtype=tf.int64)
             < tf.gather(pool.size, base)[:, tf.newaxis]
         )
-        bits = tf.where(exists, bits, tf.int32.min)
+        bits = tf.where(exists, bits, tf.int64.min)
     rows = _largest(bits, shot + query)
     rows += tf.gather(pool.first, base)[:, tf.newaxis]
 
@@ -273,7 +235,7 @@ def draw_episode(pool, way, shot, query, seed):
 
 def _largest(values, number):
     """Returns the int64 indices of the largest values along the last axis."""
-    # int64, because int32 arithmetic on a GPU goes through the host.
+    # A GPU finds int32 indices only.
     return tf.cast(tf.math.top_k(values, number).indices, tf.int64)
 
 

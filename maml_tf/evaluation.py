@@ -8,6 +8,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from maml_tf.errors import InputError
+from maml_tf.random_streams import fold_in
 
 # Keeps the adaptation's random stream apart from the episodes'.
 _ADAPTATION_STREAM = 104729
@@ -93,9 +94,13 @@ class MetaTest:
         tasks_per_call=25,
     ):
         if num_tasks < 1:
-            raise InputError(f"num_tasks: {num_tasks} was given; it must be 1 or more.")
+            raise InputError(
+                f"num_tasks: {num_tasks} was given; it must be 1 or more."
+            )
         if steps < 0:
-            raise InputError(f"inner_steps: {steps} was given; it must be 0 or more.")
+            raise InputError(
+                f"inner_steps: {steps} was given; it must be 0 or more."
+            )
         self.num_tasks = num_tasks
         self._tasks_per_call = min(tasks_per_call, num_tasks)
 
@@ -104,10 +109,12 @@ class MetaTest:
             theta = algorithm.theta()
 
             def one(number):
-                task_seed = tf.random.experimental.stateless_fold_in(
-                    tf.constant([seed, _ADAPTATION_STREAM]), number
+                task_seed = fold_in(
+                    tf.constant([seed, _ADAPTATION_STREAM], tf.int64), number
                 )
-                return algorithm.curve(theta, episodes(number), steps, task_seed)
+                return algorithm.curve(
+                    theta, episodes(number), steps, task_seed
+                )
 
             return tf.map_fn(
                 one,
@@ -136,7 +143,9 @@ class MetaTest:
         ) as bar:
             for first in range(0, self.num_tasks, self._tasks_per_call):
                 # The last call runs over; what is beyond is dropped.
-                numbers = tf.range(first, first + self._tasks_per_call, dtype=tf.int64)
+                numbers = tf.range(
+                    first, first + self._tasks_per_call, dtype=tf.int64
+                )
                 loss, metric = self._curves(numbers)
                 losses.append(loss.numpy())
                 metrics.append(metric.numpy())

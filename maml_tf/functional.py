@@ -13,8 +13,11 @@ import keras
 import tensorflow as tf
 
 from maml_tf.errors import InputError
+from maml_tf.random_streams import fold_in
 
 BATCH_NORM_MODES = ("transductive", "inductive", "moving")
+
+_MISSING = object()
 
 
 class FunctionalModel:
@@ -61,9 +64,14 @@ class FunctionalModel:
         for index, variable in enumerate(self.model.non_trainable_variables):
             value = tf.convert_to_tensor(variable.value)
             if seed is not None and _is_random_state(variable):
-                stream = tf.random.experimental.stateless_fold_in(seed, index)
+                # Twice, because fold_in ends with the number itself, which a
+                # layer counts up with every call: once, and the second call of
+                # one layer would draw the first mask of the next.
+                stream = fold_in(fold_in(seed, index), 0)
                 # Halves of a counter-based generator's key, never negative.
-                value = tf.cast(tf.bitwise.bitwise_and(stream, 2**31 - 1), value.dtype)
+                value = tf.cast(
+                    tf.bitwise.bitwise_and(stream, 2**31 - 1), value.dtype
+                )
             state.append(value)
         return state
 
@@ -85,11 +93,17 @@ class FunctionalModel:
             `(outputs, new_state)`.
         """
         with _twice_differentiable(self.model, batch_statistics):
-            return self.model.stateless_call(weights, state, x, training=training)
+            return self.model.stateless_call(
+                weights, state, x, training=training
+            )
 
 
 def leaf_layers(model):
-    """The layers of `model`, nested models opened, in the model's order."""
+    """All layers in `model`, inside nested models and other layers too.
+
+    Those that contain others are among them, nested models are not. In no
+    particular order.
+    """
     return [
         layer
         for layer in model._flatten_layers(include_self=False)
@@ -137,14 +151,14 @@ def _batch_normalization(layer, batch_statistics):
 @contextlib.contextmanager
 def _attributes(layer, **values):
     """Attributes of a layer, for the time of a `with` block."""
-    before = {name: layer.__dict__.get(name) for name in values}
+    before = {name: layer.__dict__.get(name, _MISSING) for name in values}
     # Around Keras's __setattr__, which would track and lock.
     layer.__dict__.update(values)
     try:
         yield
     finally:
         for name, value in before.items():
-            if value is None:
+            if value is _MISSING:
                 del layer.__dict__[name]
             else:
                 layer.__dict__[name] = value

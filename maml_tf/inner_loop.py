@@ -14,6 +14,7 @@ import tensorflow as tf
 from maml_tf import adapted_weights
 from maml_tf.errors import InputError
 from maml_tf.functional import BATCH_NORM_MODES, FunctionalModel
+from maml_tf.random_streams import fold_in, random_order
 
 
 class Adaptation(NamedTuple):
@@ -115,6 +116,8 @@ class InnerLoop:
         Returns:
             An `Adaptation`.
         """
+        if steps < 0:
+            raise InputError(f"steps: {steps} was given; it must be 0 or more.")
         if batch_size is None:
             batches = [(support_x, support_y)] * steps
         else:
@@ -193,7 +196,7 @@ class InnerLoop:
 def _clip_by_global_norm(gradients, clip_norm):
     """`tf.clip_by_global_norm` with a second derivative at zero gradients."""
     square = tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients])
-    limit = tf.cast(clip_norm, square.dtype)
+    limit = tf.constant(clip_norm, square.dtype)
     beyond = square > limit * limit
     norm = tf.sqrt(tf.where(beyond, square, tf.ones_like(square)))
     scale = tf.where(beyond, limit / norm, tf.ones_like(norm))
@@ -217,10 +220,7 @@ def _minibatches(support_x, support_y, steps, seed, batch_size):
     passes = -(-steps * batch_size // examples)
     order = tf.concat(
         [
-            tf.random.experimental.stateless_shuffle(
-                tf.range(examples),
-                tf.random.experimental.stateless_fold_in(seed, number),
-            )
+            random_order(examples, fold_in(seed, number))
             for number in range(passes)
         ],
         0,

@@ -43,7 +43,7 @@ class GradientDescent:
         return [
             weight
             if gradient is None
-            else weight - tf.cast(rate, weight.dtype) * gradient
+            else weight - _as(weight, rate) * gradient
             for weight, gradient, rate in zip(phi, gradients, rates)
         ], slots
 
@@ -92,7 +92,10 @@ class Adam:
         ):
             if gradient is not None:
                 first = self.beta_1 * first + (1 - self.beta_1) * gradient
-                second = self.beta_2 * second + (1 - self.beta_2) * gradient * gradient
+                second = (
+                    self.beta_2 * second
+                    + (1 - self.beta_2) * gradient * gradient
+                )
                 # The root has no derivative at 0, where a weight has had no
                 # gradient; an infinite one would turn the meta-gradient NaN.
                 root = tf.sqrt(
@@ -100,13 +103,19 @@ class Adam:
                     / tf.cast(second_correction, weight.dtype)
                 )
                 root = tf.where(second > 0, root, tf.zeros_like(root))
-                weight = weight - tf.cast(rate, weight.dtype) * (
+                weight = weight - _as(weight, rate) * (
                     first / tf.cast(first_correction, weight.dtype)
                 ) / (root + self.epsilon)
             moved.append(weight)
             first_moments.append(first)
             second_moments.append(second)
         return moved, AdamSlots(step, first_moments, second_moments)
+
+
+def _as(weight, rate):
+    """The rate in the weight's dtype, a number without the detour by float32."""
+    rate = tf.convert_to_tensor(rate, dtype_hint=weight.dtype)
+    return tf.cast(rate, weight.dtype)
 
 
 def _one_per_weight(learning_rate, phi):

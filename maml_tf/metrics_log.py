@@ -27,7 +27,9 @@ class MetricsLog:
         partial.write_text("".join(_line(record) for record in kept))
         os.replace(partial, path)
         self._file = path.open("a", buffering=1)
-        self._summaries = tf.summary.create_file_writer(str(workdir / "tensorboard"))
+        self._summaries = tf.summary.create_file_writer(
+            str(workdir / "tensorboard")
+        )
 
     def write(self, iteration, phase, values):
         """Adds one record.
@@ -43,7 +45,9 @@ class MetricsLog:
             for name, value in values.items():
                 if isinstance(value, list):
                     for step, element in enumerate(value):
-                        tf.summary.scalar(f"{phase}/{name}_step_{step}", element)
+                        tf.summary.scalar(
+                            f"{phase}/{name}_step_{step}", element
+                        )
                 else:
                     tf.summary.scalar(f"{phase}/{name}", value)
 
@@ -71,7 +75,9 @@ def read(workdir):
 
 def _line(record):
     finite = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        name: None
+        if isinstance(value, float) and not math.isfinite(value)
+        else value
         for name, value in record.items()
     }
     return json.dumps(finite) + "\n"

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from maml_tf.algorithms.maml import MetaGradient
 from maml_tf.errors import InputError
+from maml_tf.random_streams import fold_in
 
 # Layers whose operations `tf.vectorized_map` turns into batched ones. It would
 # run convolutions, whose filters differ by task, one after the other.
@@ -81,7 +82,9 @@ class OuterStep:
             ("iterations_per_call", iterations_per_call),
         ):
             if value < 1:
-                raise InputError(f"{name}: {value} was given; it must be 1 or more.")
+                raise InputError(
+                    f"{name}: {value} was given; it must be 1 or more."
+                )
         self.algorithm = algorithm
         self.model = algorithm.model
         self.episodes = episodes
@@ -116,7 +119,9 @@ class OuterStep:
                 f"count: {count} was given; it must be from 1 to"
                 f" iterations_per_call={self.iterations_per_call}."
             )
-        updates = self._compiled(tf.constant(iteration, tf.int64), tf.constant(count))
+        updates = self._compiled(
+            tf.constant(iteration, tf.int64), tf.constant(count)
+        )
         return Updates(*(values.numpy()[:count] for values in updates))
 
     @property
@@ -133,23 +138,37 @@ class OuterStep:
         theta = self.algorithm.theta()
         first = tf.cast(iteration, tf.int64) * self.tasks
 
-        def contribution(number):
-            seed = tf.random.experimental.stateless_fold_in(
-                tf.constant([self.seed, _ADAPTATION_STREAM]), number
-            )
-            return self.algorithm.meta_gradient(theta, self.episodes(number), seed)
-
-        sum_over_tasks = self._sum_vectorized if self.vectorize else self._sum_in_a_loop
-        total = sum_over_tasks(contribution, first, theta)
+        sum_over_tasks = (
+            self._sum_vectorized if self.vectorize else self._sum_in_a_loop
+        )
+        total = sum_over_tasks(theta, first)
         return tf.nest.map_structure(lambda t: t / self.tasks, total)
 
-    def _sum_vectorized(self, contribution, first, theta):
-        del theta
+    def _draw(self, number):
+        seed = fold_in(
+            tf.constant([self.seed, _ADAPTATION_STREAM], tf.int64), number
+        )
+        return self.episodes(number), seed
+
+    def _sum_vectorized(self, theta, first):
         numbers = first + tf.range(self.tasks, dtype=tf.int64)
-        stacked = tf.vectorized_map(contribution, numbers)
+        # Drawn in a loop: random operations cannot be vectorised.
+        drawn = tf.map_fn(
+            self._draw,
+            numbers,
+            fn_output_signature=tf.nest.map_structure(
+                lambda t: tf.TensorSpec(t.shape, t.dtype),
+                tf.function(self._draw)
+                .get_concrete_function(tf.TensorSpec([], tf.int64))
+                .structured_outputs,
+            ),
+        )
+        stacked = tf.vectorized_map(
+            lambda task: self.algorithm.meta_gradient(theta, *task), drawn
+        )
         return tf.nest.map_structure(lambda t: tf.reduce_sum(t, 0), stacked)
 
-    def _sum_in_a_loop(self, contribution, first, theta):
+    def _sum_in_a_loop(self, theta, first):
         # A task's graph ends with its own gradient, inside the loop's body: no
         # activation outlives its task. The sum's order is fixed, and with it
         # the result to the last bit.
@@ -159,12 +178,16 @@ class OuterStep:
             tf.constant(0.0),
             tf.zeros([self.algorithm.inner_steps]),
         )
+
+        def add(task, total):
+            contribution = self.algorithm.meta_gradient(
+                theta, *self._draw(first + task)
+            )
+            return task + 1, tf.nest.map_structure(tf.add, total, contribution)
+
         _, total = tf.while_loop(
             lambda task, _: task < self.tasks,
-            lambda task, total: (
-                task + 1,
-                tf.nest.map_structure(tf.add, total, contribution(first + task)),
-            ),
+            add,
             (tf.constant(0, tf.int64), zero),
             parallel_iterations=self.parallel_tasks,
             maximum_iterations=self.tasks,
@@ -174,13 +197,18 @@ class OuterStep:
     def _updates(self, iteration, count):
         def body(index, arrays):
             update = self.meta_gradient(iteration + tf.cast(index, tf.int64))
-            self.optimizer.apply(update.gradient, self.model.trainable_variables)
+            self.optimizer.apply(
+                update.gradient, self.model.trainable_variables
+            )
             return index + 1, tuple(
-                array.write(index, value) for array, value in zip(arrays, update[1:])
+                array.write(index, value)
+                for array, value in zip(arrays, update[1:])
             )
 
         arrays = tuple(
-            tf.TensorArray(tf.float32, self.iterations_per_call, element_shape=shape)
+            tf.TensorArray(
+                tf.float32, self.iterations_per_call, element_shape=shape
+            )
             for shape in ([], [], [self.algorithm.inner_steps])
         )
         _, arrays = tf.while_loop(

@@ -19,9 +19,7 @@ def adaptation(result):
         f" {result['batch_norm']}, {result['checkpoint']} checkpoint, of"
         f" iteration {result['iteration']}"
     )
-    rows = [
-        ["step", "accuracy" if is_accuracy else "mse", "± 95 %", "loss"]
-    ]
+    rows = [["step", "accuracy" if is_accuracy else "mse", "± 95 %", "loss"]]
     for step in result["steps"]:
         if is_accuracy:
             value, decimals, unit = 100 * step["accuracy"], 2, " %"
@@ -71,3 +69,43 @@ def columns(rows):
         for row in rows
     ]
     return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
+
+
+def sinusoid(results, steps):
+    """Mean squared errors on sinusoids: a row an algorithm and shot.
+
+    Args:
+        results: list of dicts as `evaluation_<split>.json` holds them.
+        steps: the inner steps to show.
+    """
+    rows = [["K", "algorithm", *(_after(step) for step in steps), "published"]]
+    for result in results:
+        by_step = {step["step"]: step for step in result["steps"]}
+        paper = (
+            published.sinusoid_error(result["algorithm"], result["shot"], step)
+            for step in steps
+        )
+        paper = " / ".join(str(value) for value in paper if value)
+        rows.append(
+            [
+                str(result["shot"]),
+                result["algorithm"],
+                *(
+                    f"{by_step[step]['mse']:.3f} ± {by_step[step]['ci95']:.3f}"
+                    for step in steps
+                ),
+                paper or "-",
+            ]
+        )
+    first = results[0]
+    return (
+        "Mean squared error on unseen sine waves, by inner gradient steps,"
+        " ± 95 %\n"
+        f"({first['num_tasks']} tasks, {first['query']} query points each, seed"
+        f" {first['seed']}, no batch norm; published: Finn et al. 2017, after"
+        " 1 / 5 / 10 steps)\n\n" + columns(rows)
+    )
+
+
+def _after(step):
+    return "before" if step == 0 else f"{step} step{'s' * (step > 1)}"

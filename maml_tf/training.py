@@ -80,7 +80,9 @@ def meta_train(
         if value < 1:
             raise InputError(f"{name}: {value} was given; it must be above 0.")
     if iterations < 0:
-        raise InputError(f"iterations: {iterations} was given; it must be 0 or more.")
+        raise InputError(
+            f"iterations: {iterations} was given; it must be 0 or more."
+        )
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(
@@ -136,7 +138,9 @@ def meta_train(
         if checkpoints.iteration < iteration:
             checkpoints.save(iteration)
     log.close()
-    return Training(iteration, checkpoints.best_score, interruption.signal_number)
+    return Training(
+        iteration, checkpoints.best_score, interruption.signal_number
+    )
 
 
 class _Means:

@@ -9,11 +9,8 @@ import os
 import pathlib
 import sys
 
-# Before TensorFlow is imported: its start-up notes would bury our lines.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import keras
-import tensorflow as tf
+import quiet_tensorflow  # noqa: F401, first of all
 from absl import app, flags, logging
 
 from maml_tf import (
@@ -119,7 +116,10 @@ def define_flags(flag_values):
     # The network.
     define("enum", "network", "mlp", networks.names(), "Network.")
     define(
-        "list", "widths", None, "mlp: units of each hidden layer. Default 40,40."
+        "list",
+        "widths",
+        None,
+        "mlp: units of each hidden layer. Default 40,40.",
     )
     define(
         "list",
@@ -202,9 +202,7 @@ def define_flags(flag_values):
     # Meta-training.
     define("integer", "iterations", 60000, "Meta-updates in all.")
     define("integer", "tasks", 32, "Tasks in a meta-batch.")
-    define(
-        "enum", "optimizer", "adam", sorted(_OPTIMIZERS), "Outer optimizer."
-    )
+    define("enum", "optimizer", "adam", sorted(_OPTIMIZERS), "Outer optimizer.")
     define("float", "learning_rate", 1e-3, "Outer learning rate.")
     define(
         "enum",
@@ -554,11 +552,6 @@ def run(main):
         if len(argv) > 1:
             raise app.UsageError(f"{argv[1]!r} is not a flag; see --help.")
         logging.set_verbosity(logging.WARNING)
-        # Two tasks at a time, each on one core, beat one task on both.
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(
-            min(2, os.cpu_count() or 1)
-        )
         try:
             return main(argv)
         except (InputError, DivergenceError) as error:

@@ -24,10 +24,10 @@ from maml_tf.episodes import (
     ClassPool,
     check_episode,
     draw_episode,
-    fold_in,
     stream_seed,
 )
 from maml_tf.errors import InputError
+from maml_tf.random_streams import fold_in
 
 VERSION = "3.0.0"
 IMAGE_SIZE = 28
@@ -184,7 +184,9 @@ def split_characters(
             kept[np.isin(drawings.names[kept], listed[split])]
             for split in SPLITS
         )
-    characters = dict(zip(SPLITS, map(np.sort, (train, valid, test))))
+    characters = dict(
+        zip(SPLITS, map(np.sort, (train, valid, test)), strict=True)
+    )
     for split, chosen in characters.items():
         if not chosen.size:
             raise InputError(
@@ -202,7 +204,8 @@ def _of_alphabets(drawings, alphabets):
     for alphabet in alphabets:
         if alphabet not in known:
             raise InputError(
-                f"alphabets has {alphabet!r}, which is not one of {', '.join(known)}."
+                f"alphabets has {alphabet!r}, which is not one of "
+                f"{', '.join(known)}."
             )
     if not alphabets:
         return np.arange(of_character.size)
@@ -216,17 +219,18 @@ def _alphabet(name):
 
 def _vinyals():
     """Returns the character names of each split of Vinyals et al. 2016."""
-    folder = importlib.resources.files("maml_tf.datasets")
-    text = (folder / "splits" / "omniglot_vinyals.json").read_text("utf-8")
+    folder = importlib.resources.files("maml_tf.datasets") / "splits"
+    text = (folder / "omniglot_vinyals.json").read_text("utf-8")
+    keys = {"train": "train", "val": "valid", "test": "test"}
     # The file counts "character01" where TFDS counts "<alphabet>_0".
     return {
-        split: [
+        keys[key]: [
             f"{alphabet}_{int(character.removeprefix('character')) - 1}"
-            for part in parts.values()
-            for alphabet, characters in part.items()
+            for alphabets in parts.values()
+            for alphabet, characters in alphabets.items()
             for character in characters
         ]
-        for split, parts in zip(SPLITS, json.loads(text).values())
+        for key, parts in json.loads(text).items()
     }
 
 
@@ -250,8 +254,8 @@ def load_drawings(data_dir=None, download=False, cache_dir=None):
         if not download:
             raise InputError(
                 f"data_dir={data_dir} does not hold Omniglot {VERSION}; give "
-                "--download to have TensorFlow Datasets fetch it, or --data_dir "
-                "with a folder that TensorFlow Datasets has prepared."
+                "--download to have TensorFlow Datasets fetch it, or give "
+                "--data_dir a folder that TensorFlow Datasets has prepared."
             )
         _download(data_dir)
     # Whoever prepares the set anew, or another one of the name, gets another
@@ -267,7 +271,7 @@ def load_drawings(data_dir=None, download=False, cache_dir=None):
 
 
 def _data_dir(data_dir):
-    """Returns the folder of data sets, TFDS's own default where none is given."""
+    """Returns the folder of data sets, by default TFDS's own."""
     default = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     return os.path.expanduser(data_dir or default)
 
@@ -300,7 +304,7 @@ def _decode(data_dir):
         with_info=True,
     )
     images, labels, background = [], [], []
-    for split, part in zip(_TFDS_SPLITS, parts):
+    for split, part in zip(_TFDS_SPLITS, parts, strict=True):
         part = part.map(
             lambda example: (shrink(example["image"]), example["label"]),
             num_parallel_calls=tf.data.AUTOTUNE,
@@ -370,8 +374,12 @@ def cached_arrays(name, make, cache_dir=None):
     path = os.path.join(os.path.expanduser(cache_dir), f"{name}.npz")
     if os.path.exists(path):
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return dict(file)
+            # Opened here, because np.load leaves damaged files open.
+            with (
+                open(path, "rb") as file,
+                np.load(file, allow_pickle=False) as arrays,
+            ):
+                return dict(arrays)
         except Exception as error:  # zipfile and NumPy raise many kinds.
             warnings.warn(
                 f"The cache file {path} is damaged ({error}); it is made anew.",

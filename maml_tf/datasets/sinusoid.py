@@ -13,10 +13,9 @@ from maml_tf.datasets import Dataset
 from maml_tf.episodes import (
     Episode,
     check_at_least_one,
-    fold_in,
-    random_uniform,
     stream_seed,
 )
+from maml_tf.random_streams import fold_in, random_uniform
 
 # Parts of a stream. They are folded in before the episode's number: that costs
 # nothing in a loop over numbers.

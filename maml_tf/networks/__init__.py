@@ -22,7 +22,6 @@ def create(name, input_shape, outputs, seed=None, **options):
     """Returns a new network, built, with its initial weights.
 
     Example:
-
     ```python
     model = networks.create("conv4", (28, 28, 1), outputs=5, seed=0)
     model = networks.create("mlp", (1,), outputs=1, widths=(40, 40))

@@ -1,0 +1,64 @@
+# `make` alone lists the targets. Each does the set-up that it needs: a virtual
+# environment in .venv with the packages pinned in requirements.txt.
+
+PYTHON ?= python3
+TESTS ?= tests
+
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+PIP_INSTALL := $(PY) -m pip --disable-pip-version-check install
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format clean new-venv
+
+help:
+	@echo "usage: make TARGET [PYTHON=python3.12]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' \
+	    $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## set up .venv, as the targets below do by themselves
+
+demo: $(INSTALLED) ## fit a sine wave from ten points; results/demo has the picture
+	$(PY) scripts/demo.py --workdir=results/demo
+
+test: $(INSTALLED) ## run the tests, or some: make test TESTS=tests/networks
+	$(PY) -m pytest $(TESTS) -n 2 --durations=15
+
+lint: $(INSTALLED) ## check style and format
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(INSTALLED) ## sort imports and format
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+clean: ## remove .venv and caches; results/ stays
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Packages that must be compiled on installation are built with the pinned
+# setuptools, not with whichever is the newest that day.
+$(INSTALLED): requirements.txt setup.py
+	@$(PY) -m pip --version >/dev/null 2>&1 \
+	    || $(MAKE) --no-print-directory new-venv
+	@echo "Installing into $(VENV), once; this takes some minutes."
+	$(PIP_INSTALL) $$(grep -E '^(setuptools|wheel)==' requirements.txt)
+	$(PIP_INSTALL) --no-build-isolation --requirement requirements.txt
+	$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+new-venv:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	    echo "PYTHON: there is no '$(PYTHON)' here; name one of version 3.10" \
+	    "to 3.13, as in: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; \
+	    sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
+	    echo "PYTHON: '$(PYTHON)' is $$("$(PYTHON)" --version 2>&1), and" \
+	    "maml_tf needs Python 3.10 to 3.13; name one, as in:" \
+	    "make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "PYTHON: '$(PYTHON)' has no venv module; install it (on Debian" \
+	    "and Ubuntu: apt install python3-venv) or name another Python" >&2; \
+	    exit 1; }
+	"$(PYTHON)" -m venv --clear $(VENV)

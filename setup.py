@@ -1,0 +1,41 @@
+"""Installs maml_tf: `pip install .`, or `make test` for development."""
+
+import pathlib
+
+import setuptools
+
+setuptools.setup(
+    name="maml_tf",
+    version="0.1.0",
+    description="Meta-learning for TensorFlow and Keras, MAML and its kin.",
+    long_description=pathlib.Path(__file__)
+    .with_name("README.md")
+    .read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    author="the maml_tf authors",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    packages=setuptools.find_packages(include=["maml_tf", "maml_tf.*"]),
+    package_data={"maml_tf.datasets": ["splits/*.json"]},
+    python_requires=">=3.10,<3.14",
+    install_requires=[
+        "absl-py>=2.0",
+        # tensorflow-datasets imports it without declaring it.
+        "importlib_resources>=6.0",
+        "keras>=3.6",
+        "matplotlib>=3.8",
+        "numpy>=1.26",
+        "tensorflow>=2.18,<3",
+        "tensorflow-datasets>=4.9.7",
+        "tqdm>=4.60",
+    ],
+    extras_require={
+        "and-cuda": ["tensorflow[and-cuda]>=2.18,<3"],
+        "test": [
+            "hypothesis>=6.100",
+            "pytest>=8.0",
+            "pytest-xdist>=3.5",
+            "ruff>=0.9",
+        ],
+    },
+)

@@ -1,0 +1,304 @@
+"""Conformance of every network, and the facts of each."""
+
+import random
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from maml_tf import errors, networks
+
+IMAGE = (28, 28, 1)
+EVERY_NETWORK = [(name, name) for name in networks.names()]
+
+
+def count_trainable(model):
+    """Returns the number of trainable parameters of `model`."""
+    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+
+
+def count_multiplications(model):
+    """Returns the multiplications of the convolutions for one image."""
+    return sum(
+        int(np.prod(layer.kernel.shape)) * int(np.prod(layer.output.shape[1:3]))
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Conv2D)
+    )
+
+
+def layers_of(model, kind):
+    """Returns the layers of `model` of one class."""
+    return [layer for layer in model.layers if isinstance(layer, kind)]
+
+
+class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
+    """What holds for every network of the registry."""
+
+    @parameterized.named_parameters(EVERY_NETWORK)
+    def test_maps_a_batch_to_raw_outputs_with_float32_weights(self, name):
+        model = networks.create(name, IMAGE, outputs=5, seed=0)
+        images = np.random.default_rng(0).normal(size=(7, *IMAGE))
+        outputs = model(images.astype(np.float32), training=True)
+        self.assertEqual(outputs.shape, (7, 5))
+        self.assertEqual({v.dtype for v in model.variables}, {"float32"})
+        # Raw outputs are neither probabilities nor rectified.
+        self.assertLess(tf.reduce_min(outputs), 0)
+        self.assertGreater(tf.reduce_max(outputs), 0)
+
+    @parameterized.named_parameters(EVERY_NETWORK)
+    def test_the_head_is_the_last_layer_and_is_called_head(self, name):
+        model = networks.create(name, IMAGE, outputs=3)
+        self.assertEqual(model.layers[-1].name, "head")
+        self.assertEqual(model.layers[-1].units, 3)
+
+    @parameterized.named_parameters(EVERY_NETWORK)
+    def test_a_gradient_reaches_every_trainable_variable(self, name):
+        model = networks.create(name, IMAGE, outputs=5, seed=0)
+        generator = np.random.default_rng(0)
+        images = generator.normal(size=(20, *IMAGE)).astype(np.float32)
+        weights = generator.normal(size=(20, 5)).astype(np.float32)
+        # Batch statistics would cancel a bias before the normalisation.
+        for training in (False, True):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(weights * model(images, training=training))
+            variables = [v.value for v in model.trainable_variables]
+            gradients = tape.gradient(loss, variables)
+            for variable, gradient in zip(
+                model.trainable_variables, gradients, strict=True
+            ):
+                self.assertIsNotNone(gradient, variable.path)
+                if not training:
+                    self.assertGreater(
+                        tf.reduce_max(tf.abs(gradient)), 0, variable.path
+                    )
+
+    @parameterized.named_parameters(EVERY_NETWORK)
+    def test_the_compiled_gradient_is_the_eager_one(self, name):
+        model = networks.create(name, IMAGE, outputs=5, seed=0)
+        images = tf.random.stateless_normal([25, *IMAGE], seed=[0, 1])
+
+        def gradients():
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(model(images, training=False) ** 2)
+            return tape.gradient(
+                loss, [v.value for v in model.trainable_variables]
+            )
+
+        self.assertAllClose(
+            tf.function(gradients)(), gradients(), rtol=1e-3, atol=1e-3
+        )
+
+    @parameterized.named_parameters(EVERY_NETWORK)
+    def test_no_strided_1x1_convolution(self, name):
+        # Its filter gradient corrupts memory in TensorFlow 2.21 with oneDNN.
+        model = networks.create(name, IMAGE, outputs=5)
+        for layer in layers_of(model, keras.layers.Conv2D):
+            if layer.kernel_size == (1, 1):
+                self.assertEqual(layer.strides, (1, 1), layer.name)
+
+    @parameterized.named_parameters(EVERY_NETWORK)
+    def test_the_seed_fixes_the_initial_weights(self, name):
+        first, again, other = (
+            networks.create(name, IMAGE, outputs=5, seed=seed)
+            for seed in (3, 3, 4)
+        )
+        for ours, same in zip(first.variables, again.variables, strict=True):
+            np.testing.assert_array_equal(ours.numpy(), same.numpy())
+        kernels = [v for v in first.variables if v.name == "kernel"]
+        self.assertGreater(len(kernels), 1)
+        for ours in kernels:
+            for theirs in other.variables:
+                if ours.shape == theirs.shape:
+                    self.assertNotAllClose(ours, theirs)
+
+    @parameterized.named_parameters(EVERY_NETWORK)
+    def test_layers_of_one_shape_start_differently(self, name):
+        model = networks.create(name, (8, 8, 1), 64, seed=0, **_equal(name))
+        kernels = [v.numpy() for v in model.variables if v.name == "kernel"]
+        pairs = 0
+        for index, ours in enumerate(kernels):
+            for theirs in kernels[:index]:
+                if ours.shape == theirs.shape:
+                    pairs += 1
+                    self.assertNotAllClose(ours, theirs)
+        self.assertGreater(pairs, 0)
+
+    @parameterized.named_parameters(EVERY_NETWORK)
+    def test_a_seed_leaves_global_random_state_alone(self, name):
+        def draws():
+            keras.utils.set_random_seed(1)
+            if create:
+                networks.create(name, IMAGE, outputs=5, seed=0)
+            return (
+                random.random(),
+                np.random.random(),
+                tf.random.uniform([]).numpy(),
+                keras.random.uniform([]).numpy(),
+            )
+
+        create = False
+        expected = draws()
+        create = True
+        self.assertEqual(draws(), expected)
+
+    @parameterized.named_parameters(EVERY_NETWORK)
+    def test_without_a_seed_the_weights_follow_keras(self, name):
+        kernels = []
+        for seed in (0, 0, 1):
+            keras.utils.set_random_seed(seed)
+            model = networks.create(name, IMAGE, outputs=5)
+            kernels.append(model.get_layer("head").kernel.numpy())
+        np.testing.assert_array_equal(kernels[0], kernels[1])
+        self.assertNotAllClose(kernels[0], kernels[2])
+
+    @parameterized.named_parameters(EVERY_NETWORK)
+    def test_a_model_survives_cloning_and_its_config(self, name):
+        model = networks.create(name, IMAGE, outputs=5, seed=0)
+        clone = keras.Model.from_config(model.get_config())
+        for ours, theirs in zip(model.variables, clone.variables, strict=True):
+            np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+def _equal(name):
+    """Returns options under which a network has equal layers at 8 x 8."""
+    options = {"mlp": {"widths": (64, 64)}, "resnet": {"filters": (64, 64)}}
+    return options.get(name, {})
+
+
+class BatchNormTest(tf.test.TestCase, parameterized.TestCase):
+    """Batch normalisation where the papers have it, and as they have it."""
+
+    @parameterized.parameters(
+        ("mlp", 0), ("dense_omniglot", 4), ("conv4", 4), ("resnet", 9)
+    )
+    def test_number_and_settings(self, name, expected):
+        model = networks.create(name, IMAGE, outputs=5)
+        norms = layers_of(model, keras.layers.BatchNormalization)
+        self.assertLen(norms, expected)
+        for norm in norms:
+            self.assertEqual(
+                [v.name for v in norm.trainable_variables], ["beta"]
+            )
+            self.assertAlmostEqual(norm.epsilon, 1e-3)
+
+    @parameterized.parameters("dense_omniglot", "conv4")
+    def test_order_is_linear_then_norm_then_relu(self, name):
+        model = networks.create(name, IMAGE, outputs=5)
+        for number in range(1, 5):
+            relu = model.get_layer(f"relu{number}")
+            norm = model.get_layer(f"batch_norm{number}")
+            self.assertIs(relu.input, norm.output)
+            self.assertRegex(
+                norm.input._keras_history.operation.name,
+                f"(dense|conv){number}",
+            )
+
+
+class FactsTest(tf.test.TestCase, parameterized.TestCase):
+    """Sizes as in the papers."""
+
+    def test_mlp_of_the_sinusoid(self):
+        model = networks.create("mlp", (1,), outputs=1)
+        self.assertEqual(
+            [tuple(v.shape) for v in model.variables],
+            [(1, 40), (40,), (40, 40), (40,), (40, 1), (1,)],
+        )
+        model = networks.create("mlp", (1,), outputs=1, widths=(7,))
+        self.assertEqual(count_trainable(model), 7 + 7 + 7 + 1)
+
+    def test_dense_omniglot_widths(self):
+        model = networks.create("dense_omniglot", IMAGE, outputs=5)
+        dense = layers_of(model, keras.layers.Dense)
+        self.assertEqual([d.units for d in dense], [256, 128, 64, 64, 5])
+        self.assertEqual(count_trainable(model), 247_109)
+
+    def test_conv4_of_omniglot(self):
+        model = networks.create("conv4", IMAGE, outputs=5)
+        self.assertEqual(count_trainable(model), 112_005)
+        convs = layers_of(model, keras.layers.Conv2D)
+        self.assertEqual([c.output.shape[1] for c in convs], [14, 7, 4, 2])
+        self.assertEmpty(layers_of(model, keras.layers.MaxPooling2D))
+
+    def test_conv4_of_mini_imagenet(self):
+        model = networks.create(
+            "conv4",
+            (84, 84, 3),
+            outputs=5,
+            filters=32,
+            downsampling="max_pool",
+            readout="flatten",
+        )
+        self.assertEqual(count_trainable(model), 32_773)
+        self.assertEqual(model.get_layer("flatten").output.shape, (None, 800))
+        pools = layers_of(model, keras.layers.MaxPooling2D)
+        self.assertEqual([p.output.shape[1] for p in pools], [42, 21, 10, 5])
+
+    def test_conv4_readout_by_mean(self):
+        model = networks.create("conv4", IMAGE, outputs=5, seed=0)
+        body = keras.Model(model.input, model.get_layer("relu4").output)
+        images = np.random.default_rng(0).normal(size=(3, *IMAGE))
+        features = tf.reduce_mean(body(images), axis=(1, 2))
+        self.assertAllClose(model.layers[-1](features), model(images))
+
+    def test_resnet_costs_little_more_than_conv4(self):
+        conv4 = networks.create("conv4", IMAGE, outputs=5)
+        resnet = networks.create("resnet", IMAGE, outputs=5)
+        ratio = count_multiplications(resnet) / count_multiplications(conv4)
+        self.assertBetween(ratio, 1.5, 3)
+
+    def test_resnet_skip_connections(self):
+        model = networks.create("resnet", IMAGE, outputs=5)
+        self.assertLen(layers_of(model, keras.layers.Add), 3)
+        model = networks.create("resnet", IMAGE, outputs=5, last_skip=False)
+        self.assertEqual(
+            [layer.name for layer in layers_of(model, keras.layers.Add)],
+            ["block1_add", "block2_add"],
+        )
+
+    @parameterized.parameters(
+        ("conv4", (1, 1, 1), {}),
+        ("conv4", (16, 16, 1), {"downsampling": "max_pool"}),
+        ("resnet", (15, 15, 3), {}),
+    )
+    def test_smallest_image(self, name, input_shape, options):
+        model = networks.create(name, input_shape, outputs=5, **options)
+        self.assertEqual(model(np.zeros((2, *input_shape))).shape, (2, 5))
+
+
+class InputErrorTest(parameterized.TestCase):
+    """Each message names the argument, what was given and what would do."""
+
+    @parameterized.parameters(
+        ("vgg", {}, "network: 'vgg' is unknown; there is conv4, dense_o"),
+        (
+            "conv4",
+            {"width": 3},
+            "width: network 'conv4' .* filters, downsampling, re",
+        ),
+        ("dense_omniglot", {"filters": 3}, "filters: .* it takes no options"),
+        ("conv4", {"input_shape": (28, 28)}, r"input_shape .* \(28, 28\)"),
+        ("conv4", {"input_shape": 28}, "input_shape .*, not 28"),
+        ("conv4", {"outputs": 0}, "outputs must be an integer >= 1, not 0"),
+        ("conv4", {"filters": "64"}, "filters must be .*, not '64'"),
+        ("conv4", {"downsampling": "pool"}, "one of stride, max_pool"),
+        ("conv4", {"readout": "max"}, "readout .* mean, flatten, not 'max'"),
+        ("conv4", {"seed": -1}, "seed must be .* >= 0, not -1"),
+        ("mlp", {"widths": ()}, r"widths must be .*, not \(\)"),
+        ("mlp", {"widths": (40, 0)}, "each of widths must be .*, not 0"),
+        ("resnet", {"filters": 32}, "filters must be .*, not 32"),
+        ("resnet", {"input_shape": (14, 15, 1)}, "at least 15 x 15 pixels"),
+        (
+            "conv4",
+            {"input_shape": (15, 28, 1), "downsampling": "max_pool"},
+            "at least 16 x 16 pixels",
+        ),
+    )
+    def test_is_refused_in_a_sentence(self, name, arguments, message):
+        arguments = {"input_shape": IMAGE, "outputs": 5, **arguments}
+        with self.assertRaisesRegex(errors.InputError, message):
+            networks.create(name, **arguments)
+
+
+if __name__ == "__main__":
+    tf.test.main()
