@@ -9,8 +9,8 @@ import os
 import pathlib
 import sys
 
+import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
 import keras
-import quiet_tensorflow  # noqa: F401, first of all
 from absl import app, flags, logging
 
 from maml_tf import (
@@ -245,7 +245,7 @@ def define_flags(flag_values):
     define(
         "integer", "validation_interval", 500, "Iterations between validations."
     )
-    define("integer", "validation_tasks", 100, "Tasks of a validation.")
+    define("integer", "validation_tasks", 300, "Tasks of a validation.")
     define(
         "integer", "checkpoint_interval", 500, "Iterations between checkpoints."
     )
@@ -333,10 +333,15 @@ class Experiment:
     def __init__(self, flag_values):
         self.flags = f = flag_values
         _check_combination(f)
-        options = _given(
+        # Where data lie may be said of any data set, even one without files.
+        where = _given(
             data_dir=f.data_dir,
             cache_dir=f.cache_dir,
             download=f.download or None,
+        )
+        taken = datasets.option_names(f.dataset)
+        options = _given(
+            **{name: value for name, value in where.items() if name in taken},
             class_split=f.class_split,
             split_seed=f.split_seed,
             rotations=f.rotations,

@@ -50,6 +50,11 @@ def names():
     return sorted(_MODULES)
 
 
+def option_names(name):
+    """Returns the names of the options that `load` takes for a data set."""
+    return tuple(inspect.signature(_module(name).load).parameters)
+
+
 def load(name, **options):
     """Loads a data set by name.
 
@@ -64,9 +69,10 @@ def load(name, **options):
         InputError: If there is no such data set or option, or the data are
             missing.
     """
-    path = registry.find("dataset", name, _MODULES)
+    registry.check_options("dataset", name, options, option_names(name))
+    return _module(name).load(**options)
+
+
+def _module(name):
     # Imported when asked for: one data set's needs are not another's.
-    module = importlib.import_module(path)
-    known = list(inspect.signature(module.load).parameters)
-    registry.check_options("dataset", name, options, known)
-    return module.load(**options)
+    return importlib.import_module(registry.find("dataset", name, _MODULES))

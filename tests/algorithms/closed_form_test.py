@@ -13,6 +13,7 @@ from absl.testing import parameterized
 
 from maml_tf import algorithms
 from maml_tf.episodes import Episode
+from maml_tf.functional import FunctionalModel
 from maml_tf.inner_optimizers import GradientDescent
 
 layers = keras.layers
@@ -125,9 +126,7 @@ class LinearTest(tf.test.TestCase, parameterized.TestCase):
             "reptile", steps, inner_optimizer=GradientDescent(RATE)
         )
         phi = self.path(steps)
-        self.assertAllClose(
-            stacked(result.gradient), phi[0] - phi[-1], **EXACT
-        )
+        self.assertAllClose(stacked(result.gradient), phi[0] - phi[-1], **EXACT)
         self.assertAllClose(result.loss, self.query.loss(phi[-1]), **EXACT)
 
     def test_reptiles_adam(self):
@@ -261,10 +260,15 @@ class HessianVectorRecursionTest(tf.test.TestCase, parameterized.TestCase):
             inner_learning_rate=rate,
         )
         theta = maml.theta()
+        functional = FunctionalModel(model)
 
         def loss(weights, x, y):
-            outputs, _ = model.stateless_call(
-                weights, model.non_trainable_variables, x, training=True
+            outputs, _ = functional(
+                weights,
+                functional.state(),
+                x,
+                training=True,
+                batch_statistics=True,
             )
             return squared_error(y, outputs)
 
@@ -285,9 +289,7 @@ class HessianVectorRecursionTest(tf.test.TestCase, parameterized.TestCase):
                         )
                     ]
                 )
-            return tape.gradient(
-                product, weights, unconnected_gradients="zero"
-            )
+            return tape.gradient(product, weights, unconnected_gradients="zero")
 
         @tf.function
         def recursion():

@@ -23,9 +23,7 @@ class Float64:
 
     def __getattr__(self, name):
         layer = getattr(keras.layers, name)
-        return lambda *args, **options: layer(
-            *args, dtype="float64", **options
-        )
+        return lambda *args, **options: layer(*args, dtype="float64", **options)
 
 
 layers = Float64()
@@ -73,14 +71,6 @@ def max_pooling():
     y = layers.Conv2D(3, 3, activation="tanh")(x)
     y = layers.MaxPooling2D(2)(y)
     return head(x, layers.Flatten()(y))
-
-
-def depthwise():
-    """The convolutions of small networks."""
-    x = image()
-    y = layers.DepthwiseConv2D(3, depth_multiplier=2)(x)
-    y = layers.SeparableConv2D(3, 3, activation="tanh")(y)
-    return head(x, layers.AveragePooling2D(2)(layers.Flatten()(y)[:, :, None, None]))
 
 
 def gru():
@@ -140,6 +130,13 @@ def layer_norm():
     return head(x, layers.Activation("tanh")(y))
 
 
+def group_norm():
+    """Group normalisation."""
+    x = image()
+    y = layers.GroupNormalization(2)(layers.Conv2D(4, 3, strides=3)(x))
+    return head(x, layers.Flatten()(layers.Activation("tanh")(y)))
+
+
 def dropout():
     """Dropout, whose masks follow from the task's seed."""
     x = keras.Input((3,), dtype="float64")
@@ -160,6 +157,7 @@ MODELS = {
         nested,
         frozen,
         layer_norm,
+        group_norm,
         dropout,
     )
 }

@@ -22,62 +22,14 @@ from absl.testing import parameterized
 from maml_tf import datasets, losses
 from maml_tf.datasets import omniglot
 from maml_tf.errors import InputError
+from tests.tiny_omniglot import (
+    DRAWINGS,
+    NAMES,
+    tiny_image,
+    write_tiny_set,
+)
 
 REAL_DATA = os.environ.get("MAML_TF_DATA_DIR")
-
-# Two alphabets of Lake's background set and one of the evaluation set.
-ALPHABETS = {"Greek": 10, "N_Ko": 10, "Tengwar": 5}
-NAMES = [
-    f"{alphabet}_{index}"
-    for alphabet, count in ALPHABETS.items()
-    for index in range(count)
-]
-DRAWINGS = 4
-
-
-def tiny_image(label, drawing):
-    """A black bar on white: its row tells the label, its start the drawing."""
-    image = np.full([105, 105, 3], 255, np.uint8)
-    image[4 * label : 4 * label + 4, 20 * drawing :] = 0
-    return image
-
-
-def write_tiny_set(data_dir, drawings=DRAWINGS):
-    """Writes the tiny set as TFDS would."""
-    features = tfds.features.FeaturesDict(
-        {
-            "image": tfds.features.Image(
-                shape=(105, 105, 3), encoding_format="png"
-            ),
-            "alphabet": tfds.features.ClassLabel(names=list(ALPHABETS)),
-            "alphabet_char_id": np.int64,
-            "label": tfds.features.ClassLabel(names=NAMES),
-        }
-    )
-
-    def split(labels):
-        # A character's drawings are not neighbours, nor are they in the file.
-        pairs = [(label, i) for i in range(drawings) for label in labels]
-        labels = np.array([label for label, _ in pairs], np.int64)
-        return tf.data.Dataset.from_tensor_slices(
-            {
-                "image": np.stack([tiny_image(*pair) for pair in pairs]),
-                "alphabet": np.zeros_like(labels),
-                "alphabet_char_id": np.zeros_like(labels),
-                "label": labels,
-            }
-        )
-
-    tfds.dataset_builders.store_as_tfds_dataset(
-        name="omniglot",
-        version=omniglot.VERSION,
-        features=features,
-        split_datasets={
-            "train": split(range(20)),
-            "test": split(range(20, 25)),
-        },
-        data_dir=data_dir,
-    )
 
 
 class TinySetTest(tf.test.TestCase, parameterized.TestCase):

@@ -127,6 +127,8 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.named_parameters(EVERY_NETWORK)
     def test_a_seed_leaves_global_random_state_alone(self, name):
         def draws():
+            # Keras 3.12 resets its generator here, Keras 3.15 below as well.
+            keras.utils.clear_session()
             keras.utils.set_random_seed(1)
             if create:
                 networks.create(name, IMAGE, outputs=5, seed=0)

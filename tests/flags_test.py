@@ -1,0 +1,111 @@
+"""Every flagfile is parsed, built and run for two iterations."""
+
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+from absl import flags
+from absl.testing import parameterized
+
+from tests.tiny_omniglot import write_tiny_set
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+FLAGFILES = sorted(path.name for path in (ROOT / "flags").iterdir())
+EXPECTED = [
+    "omniglot_20way_1shot.flags",
+    "omniglot_20way_5shot.flags",
+    "omniglot_5way_1shot.flags",
+    "omniglot_5way_5shot.flags",
+    "omniglot_dense_5way_1shot.flags",
+    "omniglot_dense_5way_5shot.flags",
+    "omniglot_futurama_boil_conv4.flags",
+    "omniglot_futurama_boil_resnet.flags",
+    "omniglot_futurama_maml_conv4.flags",
+    "omniglot_futurama_maml_resnet.flags",
+    "omniglot_reptile_5way_1shot.flags",
+    "sinusoid_10shot.flags",
+]
+
+
+class FlagsTest(tf.test.TestCase, parameterized.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # `import experiment`, as a script does it.
+        scripts = str(ROOT / "scripts")
+        sys.path.insert(0, scripts)
+        cls.addClassCleanup(sys.path.remove, scripts)
+        cls.folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        write_tiny_set(
+            os.path.join(cls.folder, "data"), drawings=20, alphabet="Futurama"
+        )
+
+    def parse(self, *arguments):
+        import experiment
+
+        values = flags.FlagValues()
+        experiment.define_flags(values)
+        values(["test", *arguments])
+        return experiment, values
+
+    def test_all_are_there(self):
+        self.assertContainsSubset(EXPECTED, FLAGFILES)
+
+    @parameterized.parameters(*FLAGFILES)
+    def test_runs_two_iterations(self, name):
+        path = ROOT / "flags" / name
+        self.assertStartsWith(path.read_text(), "# ")
+        experiment, values = self.parse(
+            f"--flagfile={path}",
+            f"--data_dir={self.folder}/data",
+            f"--cache_dir={self.folder}/cache",
+            # Smaller, not different.
+            "--tasks=2",
+            "--jit_compile=false",
+        )
+        built = experiment.Experiment(values)
+        before = built.model.get_weights()
+        step = built.outer_step()
+        for iteration in range(2):
+            updates = step(iteration)
+            self.assertAllInRange(updates.loss, 0.0, 100.0)
+        self.assertEqual(step.traces, 1)
+        moved = [
+            np.abs(new - old).max()
+            for new, old, variable in zip(
+                built.model.get_weights(),
+                before,
+                built.model.weights,
+                strict=True,
+            )
+            if variable.trainable and not variable.path.endswith("conv1/bias")
+        ]
+        self.assertGreater(np.count_nonzero(moved), len(moved) // 2)
+
+    def test_record_and_read_back(self):
+        experiment, values = self.parse(
+            "--dataset=omniglot",
+            "--alphabets=Futurama,Greek",
+            "--filters=8",
+            "--first_order",
+            "--inner_learning_rate=0.4",
+            "--noprogress",
+        )
+        workdir = os.path.join(self.folder, "recorded")
+        experiment.record(values, workdir)
+        recorded = experiment.recorded(workdir)
+        self.assertEqual(recorded.flag_values_dict(), values.flag_values_dict())
+        self.assertEqual(recorded.alphabets, ["Futurama", "Greek"])
+        self.assertIs(recorded.progress, False)
+        self.assertNotIn(
+            "workdir", pathlib.Path(workdir, "experiment.flags").read_text()
+        )
+
+
+if __name__ == "__main__":
+    tf.test.main()
