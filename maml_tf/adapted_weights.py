@@ -35,7 +35,7 @@ def body(model):
     Raises:
         InputError: the model has a head only, so that nothing would adapt.
     """
-    if len(_weighted_layers(model)) < 2:
+    if len(_weighted_layers(model)) == 1:
         raise InputError(
             f"adapts=body: model {model.name!r} has one layer with trainable"
             " weights, its head; a body needs at least one more."

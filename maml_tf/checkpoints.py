@@ -7,8 +7,8 @@ from absl import logging
 
 from maml_tf.errors import InputError
 
-# What TensorFlow's reader raises for files that are cut off, altered, missing or
-# of another model.
+# What TensorFlow's reader raises for files that are cut off, altered, missing
+# or of another model.
 _UNREADABLE = (
     tf.errors.OpError,
     AssertionError,
@@ -116,7 +116,8 @@ class Checkpoints:
                 manager.checkpoint.restore(str(path)).assert_consumed()
             except _UNREADABLE as error:
                 logging.warning(
-                    "The checkpoint %s cannot be read (%s); trying the one before.",
+                    "The checkpoint %s cannot be read (%s); trying the one"
+                    " before.",
                     path,
                     str(error).strip().splitlines()[0],
                 )

@@ -113,7 +113,7 @@ class Adam:
 
 
 def _as(weight, rate):
-    """The rate in the weight's dtype, a number without the detour by float32."""
+    """The rate in the weight's dtype, numbers without a detour by float32."""
     rate = tf.convert_to_tensor(rate, dtype_hint=weight.dtype)
     return tf.cast(rate, weight.dtype)
 

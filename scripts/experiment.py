@@ -162,16 +162,17 @@ def define_flags(flag_values):
     define("float", "inner_learning_rate", 0.01, "Inner learning rate.")
     define(
         "enum",
-        "adapted_weights",
+        "adapts",
         None,
         sorted(adapted_weights.SELECTIONS),
         "Which weights the inner loop adapts. Default: all.",
     )
     define(
         "bool",
-        "first_order",
-        False,
-        "Let inner gradients count as constants (maml, anil, boil).",
+        "second_order",
+        None,
+        "false: inner gradients count as constants (maml, anil, boil). Default:"
+        " true.",
     )
     define(
         "integer",
@@ -370,9 +371,7 @@ class Experiment:
 
     def _algorithm(self, model):
         f = self.flags
-        selection = f.adapted_weights and adapted_weights.SELECTIONS[
-            f.adapted_weights
-        ](model)
+        selection = f.adapts and adapted_weights.SELECTIONS[f.adapts](model)
         return algorithms.create(
             f.algorithm,
             model,
@@ -383,8 +382,8 @@ class Experiment:
             batch_norm=f.batch_norm,
             **_given(
                 adapts=selection,
-                second_order=False if f.first_order else None,
-                batch_size=f.inner_batch_size,
+                second_order=f.second_order,
+                inner_batch_size=f.inner_batch_size,
                 clip_norm=f.inner_clip_norm,
                 clip_value=f.inner_clip_value,
             ),

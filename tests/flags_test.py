@@ -92,7 +92,7 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
             "--dataset=omniglot",
             "--alphabets=Futurama,Greek",
             "--filters=8",
-            "--first_order",
+            "--second_order=false",
             "--inner_learning_rate=0.4",
             "--noprogress",
         )

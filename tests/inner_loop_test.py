@@ -427,7 +427,7 @@ class StateTest(tf.test.TestCase, parameterized.TestCase):
 
 class BatchNormTest(tf.test.TestCase, parameterized.TestCase):
     def predictions(self, mode, query_x, model=normalized_model, **options):
-        """Predictions after two steps, and the weights and model they are of."""
+        """Predictions after two steps, and the model at their weights."""
         model = model()
         loop = loop_of(model, batch_norm=mode)
         adaptation = adapt(loop, steps=2)

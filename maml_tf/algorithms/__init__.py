@@ -37,7 +37,7 @@ _OPTIONS = (
 _ALGORITHMS = {
     "maml": (MAML, ("adapts", "second_order")),
     "fomaml": (FOMAML, ("adapts",)),
-    "reptile": (Reptile, ("adapts", "batch_size")),
+    "reptile": (Reptile, ("adapts", "inner_batch_size")),
     "anil": (ANIL, ("second_order",)),
     "boil": (BOIL, ("second_order",)),
     "pretrain": (Pretrain, ("adapts",)),

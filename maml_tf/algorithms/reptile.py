@@ -17,8 +17,9 @@ class Reptile(MAML):
         *args: as in `MAML`.
         inner_learning_rate: Adam's.
         inner_optimizer: in place of Adam.
-        batch_size: support examples in a step of meta-training, in which a
-            step's examples differ; None for all. At test every step takes all.
+        inner_batch_size: support examples in a step of meta-training, in which
+            a step's examples differ; None for all. At test every step takes
+            all.
         **options: as in `MAML`.
     """
 
@@ -27,10 +28,10 @@ class Reptile(MAML):
         *args,
         inner_learning_rate=1e-3,
         inner_optimizer=None,
-        batch_size=None,
+        inner_batch_size=None,
         **options,
     ):
-        self.batch_size = batch_size
+        self.inner_batch_size = inner_batch_size
         super().__init__(
             *args,
             inner_optimizer=inner_optimizer or Adam(inner_learning_rate),
@@ -46,7 +47,7 @@ class Reptile(MAML):
             episode.support_y,
             self.inner_steps,
             seed,
-            self.batch_size,
+            self.inner_batch_size,
         )
         phi = adaptation.phi[-1]
         outputs = self.inner_loop.predict(
