@@ -1,0 +1,110 @@
+"""Tests of the pictures."""
+
+import pathlib
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from maml_tf import InputError, algorithms, losses, networks, plots
+
+
+def records():
+    return [
+        {"phase": "train", "iteration": 10, "accuracy": 0.3},
+        {"phase": "train", "iteration": 20, "accuracy": 0.5},
+        {
+            "phase": "validation",
+            "iteration": 20,
+            "accuracy": [0.2, 0.6, 0.7],
+            "ci95": [0.01, 0.02, 0.03],
+        },
+    ]
+
+
+class PlotsTest(tf.test.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(
+            self.enter_context(tempfile.TemporaryDirectory())
+        )
+        self.axes = plots.new_figure(4, 3).subplots()
+
+    def lines(self):
+        return {
+            line.get_label(): line.get_xydata().tolist()
+            for line in self.axes.lines
+        }
+
+    def test_training_curve_draws_the_records(self):
+        plots.training_curve(self.axes, records(), "accuracy")
+        self.assertEqual(
+            self.lines(),
+            {
+                "training tasks": [[10, 0.3], [20, 0.5]],
+                "validation, after 2 steps (± 95 %)": [[20, 0.7]],
+                "validation, not adapted": [[20, 0.2]],
+            },
+        )
+        (band,) = self.axes.collections
+        low, high = band.get_datalim(self.axes.transData).intervaly
+        self.assertAllClose([low, high], [0.67, 0.73])
+
+    def test_no_records_is_refused(self):
+        with self.assertRaisesRegex(InputError, "^workdir: .*no records"):
+            plots.training_curve(self.axes, [], "accuracy")
+
+    def test_adaptation_curve_has_a_line_and_a_band_for_each(self):
+        curves = {"maml": ([3.0, 1.0], [0.2, 0.1]), "b": ([3.0], [0.5])}
+        plots.adaptation_curve(self.axes, curves, "mse")
+        self.assertEqual(
+            self.lines(), {"maml": [[0, 3.0], [1, 1.0]], "b": [[0, 3.0]]}
+        )
+        self.assertLen(self.axes.collections, 2)
+        self.assertIn("mean squared error", self.axes.get_ylabel())
+
+    def test_tasks_of_the_picture(self):
+        tasks = plots.sinusoid_tasks(seed=0)
+        self.assertEqual([len(task.support_x) for task in tasks], [5, 10, 10])
+        self.assertAllInRange(tasks[-1].support_x, 0.0, 5.0)
+        for task in tasks:
+            self.assertAllClose(
+                task.support_y,
+                task.amplitude * np.sin(task.support_x - task.phase),
+                atol=1e-5,
+            )
+
+    def test_fit_draws_the_network_at_each_step(self):
+        model = networks.create("mlp", (1,), 1, seed=0)
+        algorithm = algorithms.create(
+            "maml", model, losses.mean_squared_error, inner_learning_rate=0.02
+        )
+        task = plots.sinusoid_tasks()[1]
+        plots.sinusoid_fit(self.axes, algorithm, task, steps=(0, 1, 3))
+        lines = {name: np.array(xy) for name, xy in self.lines().items()}
+        x = lines["truth"][:, :1].astype(np.float32)
+        self.assertAllClose(
+            lines["truth"][:, 1:], task.amplitude * np.sin(x - task.phase)
+        )
+        self.assertAllClose(lines["before"][:, 1:], model(x), atol=1e-5)
+
+        def error(name):
+            return np.mean((lines[name] - lines["truth"]) ** 2)
+
+        self.assertLess(error("after 1 step"), error("before"))
+        self.assertLess(error("after 3 steps"), error("before"))
+        self.assertNotAllClose(lines["after 3 steps"], lines["after 1 step"])
+        self.assertAllClose(lines["support points"][:, 0], task.support_x[:, 0])
+
+    def test_save_is_whole_and_leaves_nothing_else(self):
+        figure = self.axes.figure
+        for name in ("a.png", "b.svg", "new/c.pdf"):
+            plots.save(figure, self.folder / name)
+            self.assertGreater((self.folder / name).stat().st_size, 1000)
+        self.assertLen(list(self.folder.rglob("*.*")), 3)
+        with self.assertRaisesRegex(InputError, r"^output: .*png.*svg"):
+            plots.save(figure, self.folder / "d.doc")
+
+
+if __name__ == "__main__":
+    tf.test.main()

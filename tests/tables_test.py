@@ -1,0 +1,75 @@
+"""Tests of tables and of the published figures in them."""
+
+import tensorflow as tf
+
+from maml_tf import published, tables
+
+
+def result(algorithm="maml", **changed):
+    return {
+        "dataset": "omniglot",
+        "split": "test",
+        "algorithm": algorithm,
+        "network": "conv4",
+        "way": 5,
+        "shot": 1,
+        "query": 2,
+        "num_tasks": 600,
+        "seed": 7,
+        "batch_norm": "inductive",
+        "iteration": 4000,
+        "checkpoint": "best",
+        "steps": [
+            {"step": 0, "accuracy": 0.2, "ci95": 0.0123, "loss": 1.6},
+            {"step": 1, "accuracy": 0.98765, "ci95": None, "loss": 0.05},
+        ],
+        **changed,
+    }
+
+
+class TablesTest(tf.test.TestCase):
+    def test_says_what_it_takes_to_believe_a_figure(self):
+        text = tables.adaptation(result())
+        for part in (
+            "omniglot, test: maml, conv4, 5-way 1-shot, 2 queries per class",
+            "600 tasks, seed 7, batch norm inductive, best checkpoint, of"
+            " iteration 4000",
+            "98.7 ± 0.4 % (Finn et al. 2017, table 1)",
+        ):
+            self.assertIn(part, text)
+        rows = [line.split() for line in text.splitlines()]
+        self.assertIn(["0", "20.00", "%", "1.23", "1.6000"], rows)
+        self.assertIn(["1", "98.77", "%", "-", "0.0500"], rows)
+
+    def test_says_nothing_where_nothing_was_published(self):
+        self.assertNotIn("Published", tables.adaptation(result("scratch")))
+        self.assertIsNone(published.accuracy("omniglot", "conv4", "maml", 7, 1))
+        self.assertIsNone(published.sinusoid_error("maml", 10, 1))
+
+    def test_sinusoid_rows(self):
+        steps = [
+            {"step": step, "mse": 3.0 - step, "ci95": 0.25, "loss": 3.0 - step}
+            for step in range(3)
+        ]
+        text = tables.sinusoid(
+            [
+                result("maml", shot=5, steps=steps),
+                result("oracle", shot=10, steps=steps),
+            ],
+            (0, 2),
+        )
+        rows = [line.split() for line in text.splitlines()]
+        values = ["3.000", "±", "0.250", "1.000", "±", "0.250"]
+        self.assertIn(["5", "maml", *values, "-"], rows)
+        self.assertIn(["10", "oracle", *values, "-"], rows)
+        self.assertIn("(600 tasks, 2 query points each, seed 7", text)
+
+    def test_columns_are_aligned(self):
+        self.assertEqual(
+            tables.columns([["a", "long"], ["100", "b"]]),
+            "  a  long\n---  ----\n100     b",
+        )
+
+
+if __name__ == "__main__":
+    tf.test.main()
