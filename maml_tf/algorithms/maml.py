@@ -76,7 +76,7 @@ class MAML:
         )
 
     def theta(self):
-        """The initialisation as tensors, in the order of the model's weights."""
+        """The initialisation as tensors, ordered as `trainable_variables`."""
         return self.inner_loop.functional_model.theta()
 
     def meta_gradient(self, theta, episode, seed):
