@@ -19,7 +19,7 @@ help:
 
 install: $(INSTALLED) ## set up .venv, as the targets below do by themselves
 
-demo: $(INSTALLED) ## fit a sine wave from ten points; results/demo has the picture
+demo: $(INSTALLED) ## fit sine waves from ten points; see results/demo
 	$(PY) scripts/demo.py --workdir=results/demo
 
 test: $(INSTALLED) ## run the tests, or some: make test TESTS=tests/networks

@@ -25,6 +25,8 @@ setuptools.setup(
         "keras>=3.6",
         "matplotlib>=3.8",
         "numpy>=1.26",
+        # TensorFlow writes summaries with it and, since 2.21, leaves it out.
+        "tensorboard>=2.18",
         "tensorflow>=2.18,<3",
         "tensorflow-datasets>=4.9.7",
         "tqdm>=4.60",

@@ -93,10 +93,15 @@ class MetaTest:
         parallel_tasks=2,
         tasks_per_call=25,
     ):
-        if num_tasks < 1:
-            raise InputError(
-                f"num_tasks: {num_tasks} was given; it must be 1 or more."
-            )
+        for name, value in (
+            ("num_tasks", num_tasks),
+            ("parallel_tasks", parallel_tasks),
+            ("tasks_per_call", tasks_per_call),
+        ):
+            if value < 1:
+                raise InputError(
+                    f"{name}: {value} was given; it must be 1 or more."
+                )
         if steps < 0:
             raise InputError(
                 f"inner_steps: {steps} was given; it must be 0 or more."
@@ -112,9 +117,11 @@ class MetaTest:
                 task_seed = fold_in(
                     tf.constant([seed, _ADAPTATION_STREAM], tf.int64), number
                 )
-                return algorithm.curve(
+                curve = algorithm.curve(
                     theta, episodes(number), steps, task_seed
                 )
+                # A user's loss may be of another dtype.
+                return tuple(tf.cast(values, tf.float32) for values in curve)
 
             return tf.map_fn(
                 one,

@@ -57,7 +57,7 @@ class OuterStep:
         seed: of dropout and minibatches within tasks.
         vectorize: whether all tasks run as one batched computation
             (`tf.vectorized_map`) rather than in a loop, whose memory does not
-            grow with `tasks`. None: for dense networks only.
+            grow with `tasks`. None: for dense networks without minibatches.
         parallel_tasks: tasks of the loop that may run at the same time.
         iterations_per_call: most meta-updates in one call.
         jit_compile: whether XLA compiles the function.
@@ -92,7 +92,9 @@ class OuterStep:
         self.tasks = tasks
         self.seed = seed
         if vectorize is None:
-            vectorize = all(
+            # Minibatches are drawn at random, which cannot be vectorised.
+            vectorize = getattr(algorithm, "inner_batch_size", None) is None
+            vectorize = vectorize and all(
                 isinstance(layer, _VECTORIZABLE) for layer in self.model.layers
             )
         self.vectorize = vectorize
@@ -150,6 +152,12 @@ class OuterStep:
         )
         return self.episodes(number), seed
 
+    def _contribution(self, theta, episode, seed):
+        result = self.algorithm.meta_gradient(theta, episode, seed)
+        # A user's loss may be of another dtype.
+        reports = (tf.cast(value, tf.float32) for value in result[1:])
+        return MetaGradient(result.gradient, *reports)
+
     def _sum_vectorized(self, theta, first):
         numbers = first + tf.range(self.tasks, dtype=tf.int64)
         # Drawn in a loop: random operations cannot be vectorised.
@@ -164,7 +172,7 @@ class OuterStep:
             ),
         )
         stacked = tf.vectorized_map(
-            lambda task: self.algorithm.meta_gradient(theta, *task), drawn
+            lambda task: self._contribution(theta, *task), drawn
         )
         return tf.nest.map_structure(lambda t: tf.reduce_sum(t, 0), stacked)
 
@@ -180,9 +188,7 @@ class OuterStep:
         )
 
         def add(task, total):
-            contribution = self.algorithm.meta_gradient(
-                theta, *self._draw(first + task)
-            )
+            contribution = self._contribution(theta, *self._draw(first + task))
             return task + 1, tf.nest.map_structure(tf.add, total, contribution)
 
         _, total = tf.while_loop(

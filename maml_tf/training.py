@@ -1,7 +1,9 @@
 """Meta-training: repeats the outer step, validates, saves, resumes."""
 
+import contextlib
 import dataclasses
 import pathlib
+import sys
 import time
 
 import numpy as np
@@ -61,7 +63,8 @@ def meta_train(
         log_interval: iterations between records of the training loss.
         validation_interval: iterations between validations.
         checkpoint_interval: iterations between checkpoints.
-        progress: whether to show a progress bar, on a terminal.
+        progress: whether to show a progress bar on a terminal; elsewhere a line
+            on stderr every `validation_interval` iterations.
 
     Returns:
         A `Training`.
@@ -92,7 +95,6 @@ def meta_train(
         # So that there is a good state to name or to fall back to.
         checkpoints.save(0)
     iteration = checkpoints.iteration
-    log = MetricsLog(workdir, iteration)
     intervals = (log_interval, validation_interval, checkpoint_interval)
     since_log = _Means()
     shown = {}
@@ -103,7 +105,11 @@ def meta_train(
         unit="it",
         disable=None if progress else True,
     )
-    with bar, Interruption() as interruption:
+    with (
+        contextlib.closing(MetricsLog(workdir, iteration)) as log,
+        bar,
+        Interruption() as interruption,
+    ):
         while iteration < iterations and interruption.signal_number is None:
             count = min(
                 iterations - iteration,
@@ -121,7 +127,8 @@ def meta_train(
                 values = since_log.pop(metric_name)
                 log.write(iteration, "train", values)
                 shown |= {n: values[n] for n in ("loss", metric_name)}
-            if validation and (iteration % validation_interval == 0 or last):
+            validated = iteration % validation_interval == 0 or last
+            if validation and validated:
                 curve = validation()
                 log.write(iteration, "validation", _by_step(curve, metric_name))
                 score = float(curve.metric[-1])
@@ -131,13 +138,14 @@ def meta_train(
                 )
             if iteration % checkpoint_interval == 0 or last:
                 checkpoints.save(iteration)
-            bar.set_postfix(
-                {name: f"{value:.4f}" for name, value in shown.items()},
-                refresh=False,
-            )
+            texts = {name: f"{value:.4f}" for name, value in shown.items()}
+            bar.set_postfix(texts, refresh=False)
+            if progress and bar.disable and validated:
+                # No terminal: a line now and then, for the log file.
+                pairs = ", ".join(f"{n} {text}" for n, text in texts.items())
+                print(f"{iteration}/{iterations}: {pairs}", file=sys.stderr)
         if checkpoints.iteration < iteration:
             checkpoints.save(iteration)
-    log.close()
     return Training(
         iteration, checkpoints.best_score, interruption.signal_number
     )

@@ -30,6 +30,8 @@ FILE_NAME = "experiment.flags"
 
 _OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "rmsprop": keras.optimizers.RMSprop,
     "sgd": keras.optimizers.SGD,
 }
 

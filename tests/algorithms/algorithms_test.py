@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from maml_tf import algorithms, losses
+from maml_tf import adapted_weights, algorithms, losses
 from maml_tf.episodes import Episode
 from maml_tf.errors import InputError
 from maml_tf.evaluation import MetaTest
@@ -274,7 +274,7 @@ class CreateTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIsInstance(loop.optimizer, Adam)
 
 
-class ANILAndBOILTest(tf.test.TestCase, parameterized.TestCase):
+class AdaptsAPartTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(("anil", "head"), ("boil", "body"))
     def test_the_rest_is_bit_identical_and_learned_outside(self, name, part):
         algorithm = create(name)
@@ -292,6 +292,28 @@ class ANILAndBOILTest(tf.test.TestCase, parameterized.TestCase):
                     self.assertNotAllEqual(before[index], after[index])
                 else:
                     self.assertAllEqual(theta[index], after[index])
+            self.assertGreater(tf.reduce_max(tf.abs(gradients[index])), 0)
+
+    def test_so_is_the_normalization_where_all_else_adapts(self):
+        model = keras.Sequential(
+            [
+                keras.Input((1,)),
+                layers.Dense(8),
+                layers.LayerNormalization(name="norm"),
+                layers.Dense(1),
+            ]
+        )
+        algorithm = create(
+            "maml", model, adapts=adapted_weights.all_but_normalization(model)
+        )
+        theta, episode = algorithm.theta(), episodes(0)
+        phi = algorithm.inner_loop.adapt(
+            theta, episode.support_x, episode.support_y, 2
+        ).phi[-1]
+        gradients = contribution(algorithm).gradient
+        for index, variable in enumerate(model.trainable_variables):
+            stays = bool(tf.reduce_all(phi[index] == theta[index]))
+            self.assertEqual(stays, "/norm/" in variable.path)
             self.assertGreater(tf.reduce_max(tf.abs(gradients[index])), 0)
 
     def test_boil_on_a_linear_model_is_refused(self):
