@@ -74,10 +74,13 @@ def read(workdir):
 
 
 def _line(record):
-    finite = {
-        name: None
-        if isinstance(value, float) and not math.isfinite(value)
-        else value
-        for name, value in record.items()
-    }
-    return json.dumps(finite) + "\n"
+    return json.dumps({k: _finite(v) for k, v in record.items()}) + "\n"
+
+
+def _finite(value):
+    """The value, null where JSON has no word for it: NaN, infinity."""
+    if isinstance(value, list):
+        return [_finite(element) for element in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -160,17 +160,12 @@ class OuterStep:
 
     def _sum_vectorized(self, theta, first):
         numbers = first + tf.range(self.tasks, dtype=tf.int64)
-        # Drawn in a loop: random operations cannot be vectorised.
-        drawn = tf.map_fn(
-            self._draw,
-            numbers,
-            fn_output_signature=tf.nest.map_structure(
-                lambda t: tf.TensorSpec(t.shape, t.dtype),
-                tf.function(self._draw)
-                .get_concrete_function(tf.TensorSpec([], tf.int64))
-                .structured_outputs,
-            ),
+        # Drawn in a loop: random operations cannot be vectorised. What is drawn
+        # here tells the shapes alone and is pruned.
+        signature = tf.nest.map_structure(
+            tf.type_spec_from_value, self._draw(first)
         )
+        drawn = tf.map_fn(self._draw, numbers, fn_output_signature=signature)
         stacked = tf.vectorized_map(
             lambda task: self._contribution(theta, *task), drawn
         )

@@ -54,9 +54,10 @@ def training_curve(axes, records, metric_name):
     if valid:
         iterations = [r["iteration"] for r in valid]
         before, after = (
-            np.array([r[metric_name][step] for r in valid]) for step in (0, -1)
+            np.array([r[metric_name][step] for r in valid], float)
+            for step in (0, -1)
         )
-        ci95 = np.array([r["ci95"][-1] for r in valid])
+        ci95 = np.array([r["ci95"][-1] for r in valid], float)
         steps = len(valid[0][metric_name]) - 1
         axes.plot(
             iterations,
@@ -94,7 +95,7 @@ def adaptation_curve(axes, curves, metric_name, title="Adaptation"):
     """
     for color, (label, (values, ci95)) in zip(COLORS, curves.items()):
         steps = np.arange(len(values))
-        values, ci95 = np.asarray(values), np.asarray(ci95)
+        values, ci95 = np.asarray(values, float), np.asarray(ci95, float)
         axes.plot(steps, values, color=color, marker="o", label=label)
         axes.fill_between(
             steps, values - ci95, values + ci95, color=color, alpha=0.2
