@@ -1,4 +1,4 @@
-"""Meta-tests a trained model: accuracy or error after every inner step.
+r"""Meta-tests a trained model: accuracy or error after every inner step.
 
     python scripts/evaluate.py --workdir=results/omniglot_5way_1shot \
         --num_tasks=600 --inner_steps=10
@@ -27,17 +27,29 @@ flags.DEFINE_integer(
     None,
     "Gradient steps; default: --test_inner_steps of the training.",
 )
-flags.DEFINE_integer("way", None, "Classes in a task.")
-flags.DEFINE_integer("shot", None, "Support examples per class.")
-flags.DEFINE_integer("query", None, "Query examples per class.")
-flags.DEFINE_integer("seed", None, "Of the test episodes.")
+flags.DEFINE_integer(
+    "way", None, "Classes in a task; default: as in the training."
+)
+flags.DEFINE_integer(
+    "shot", None, "Support examples per class; default: as in the training."
+)
+flags.DEFINE_integer(
+    "query", None, "Query examples per class; default: as in the training."
+)
+flags.DEFINE_integer(
+    "seed", None, "Of the test episodes; default: as in the training."
+)
 flags.DEFINE_enum(
     "batch_norm",
     None,
     ["transductive", "inductive", "moving"],
-    "Whose statistics batch normalisation uses.",
+    "Whose statistics batch normalisation uses; default: as in the training.",
 )
-flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.")
+flags.DEFINE_string(
+    "data_dir",
+    None,
+    "Folder of prepared data sets; default: as in the training.",
+)
 flags.DEFINE_bool("progress", True, "Show a progress bar, on a terminal.")
 flags.DEFINE_string(
     "output", None, "Where to write; default: DIR/evaluation_<split>.json."

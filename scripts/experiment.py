@@ -563,6 +563,9 @@ def run(main):
         except (InputError, DivergenceError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
+        except KeyboardInterrupt:
+            print("error: interrupted", file=sys.stderr)
+            return 130
         except OSError as error:
             print(
                 f"error: {error.strerror or error}: {error.filename}",

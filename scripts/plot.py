@@ -1,4 +1,4 @@
-"""Draws a training: its course, its adaptation curve and, of sine waves, fits.
+r"""Draws a training: its course, its adaptation curve and, of sine waves, fits.
 
     python scripts/plot.py --workdir=results/omniglot_5way_1shot \
         --output=omniglot.png

@@ -1,4 +1,4 @@
-"""Meta-trains a model.
+r"""Meta-trains a model.
 
     python scripts/train.py --flagfile=flags/omniglot_5way_1shot.flags \
         --workdir=results/omniglot_5way_1shot
@@ -17,6 +17,7 @@ import maml_tf
 
 FLAGS = flags.FLAGS
 experiment.define_flags(FLAGS)
+flags.adopt_module_key_flags(experiment)
 flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
 
 

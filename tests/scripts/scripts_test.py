@@ -280,6 +280,19 @@ class RefusalTest(ScriptTestCase):
             flags.append("--output=x.png")
         self.assertRefuses(run(script, *flags), "workdir", "scripts/train.py")
 
+    @parameterized.parameters(
+        ("train", "--inner_learning_rate"),
+        ("evaluate", "--num_tasks"),
+        ("plot", "--baseline"),
+        ("demo", "--iterations"),
+    )
+    def test_help_teaches(self, script, flag):
+        status, stdout, _ = run(script, "--help")
+        self.assertEqual(status, 1)  # As absl has it.
+        self.assertIn(f"  {flag}: ", stdout)
+        # The command in the docstring, its lines as they stand there.
+        self.assertRegex(stdout, r"python scripts/.*\\\n|make demo")
+
     def test_unknown_and_missing_flags(self):
         for flags in (["--shots=5"], [], ["--workdir=x", "--batch_norm=mine"]):
             status, _, stderr = run("train", *flags)
