@@ -26,13 +26,13 @@ setuptools.setup(
         "matplotlib>=3.8",
         "numpy>=1.26",
         # TensorFlow writes summaries with it and, since 2.21, leaves it out.
-        "tensorboard>=2.18",
-        "tensorflow>=2.18,<3",
-        "tensorflow-datasets>=4.9.7",
+        "tensorboard>=2.20",
+        "tensorflow>=2.21,<3",
+        "tensorflow-datasets>=4.9.10",
         "tqdm>=4.60",
     ],
     extras_require={
-        "and-cuda": ["tensorflow[and-cuda]>=2.18,<3"],
+        "and-cuda": ["tensorflow[and-cuda]>=2.21,<3"],
         "test": [
             "hypothesis>=6.100",
             "pytest>=8.0",

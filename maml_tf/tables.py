@@ -20,23 +20,23 @@ def adaptation(result):
         f" iteration {result['iteration']}"
     )
     rows = [["step", "accuracy" if is_accuracy else "mse", "± 95 %", "loss"]]
+    scale, decimals, unit = (100, 2, " %") if is_accuracy else (1, 3, "")
+    name = "accuracy" if is_accuracy else "mse"
     for step in result["steps"]:
-        if is_accuracy:
-            value, decimals, unit = 100 * step["accuracy"], 2, " %"
-        else:
-            value, decimals, unit = step["mse"], 3, ""
-        ci95 = step["ci95"]
-        if ci95 is not None:
-            ci95 = f"{100 * ci95 if is_accuracy else ci95:.{decimals}f}"
         rows.append(
             [
                 str(step["step"]),
-                f"{value:.{decimals}f}{unit}",
-                ci95 or "-",
-                f"{step['loss']:.4f}",
+                _number(step[name], decimals, scale, unit),
+                _number(step["ci95"], decimals, scale),
+                _number(step["loss"], 4),
             ]
         )
     text = f"{title}\n\n{columns(rows)}"
+    if any(step["loss"] is None for step in result["steps"]):
+        text += (
+            "\n\n-: the inner loop diverged on a task. A smaller"
+            " --inner_learning_rate, or --inner_clip_norm, keeps it finite."
+        )
     if is_accuracy:
         paper = published.accuracy(
             *(
@@ -91,7 +91,8 @@ def sinusoid(results, steps):
                 str(result["shot"]),
                 result["algorithm"],
                 *(
-                    f"{by_step[step]['mse']:.3f} ± {by_step[step]['ci95']:.3f}"
+                    f"{_number(by_step[step]['mse'])} ±"
+                    f" {_number(by_step[step]['ci95'])}"
                     for step in steps
                 ),
                 paper or "-",
@@ -105,6 +106,11 @@ def sinusoid(results, steps):
         f" {first['seed']}, no batch norm; published: Finn et al. 2017, after"
         " 1 / 5 / 10 steps)\n\n" + columns(rows)
     )
+
+
+def _number(value, decimals=3, scale=1, unit=""):
+    """The number as text; "-" for what is not finite or not known."""
+    return "-" if value is None else f"{scale * value:.{decimals}f}{unit}"
 
 
 def _after(step):

@@ -11,6 +11,7 @@ import sys
 
 import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
 import keras
+import numpy as np
 from absl import app, flags, logging
 
 from maml_tf import (
@@ -541,14 +542,18 @@ def evaluate(
         "steps": [
             {
                 "step": step,
-                name: float(curve.metric[step]),
-                # JSON has no NaN: the interval of a single task is unknown.
-                "ci95": float(curve.ci95[step]) if num_tasks > 1 else None,
-                "loss": float(curve.loss[step]),
+                name: _finite(curve.metric[step]),
+                "ci95": _finite(curve.ci95[step]),
+                "loss": _finite(curve.loss[step]),
             }
             for step in range(len(curve.loss))
         ],
     }
+
+
+def _finite(value):
+    """A float, or None: JSON has no NaN and no infinity."""
+    return float(value) if np.isfinite(value) else None
 
 
 def run(main):

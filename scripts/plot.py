@@ -84,7 +84,7 @@ def _adaptation(workdir, flag_values, metric_name):
         return (
             f"{result['algorithm']}, {result['num_tasks']} {FLAGS.split} tasks",
             [step[metric_name] for step in steps],
-            [step["ci95"] or 0.0 for step in steps],
+            [step["ci95"] for step in steps],
         )
     validations = [
         record

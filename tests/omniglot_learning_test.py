@@ -38,7 +38,7 @@ class OmniglotLearningTest(tf.test.TestCase):
         step = maml_tf.OuterStep(
             algorithm,
             dataset.episodes("train", way=5, shot=1, query=1, seed=0),
-            keras.optimizers.Adam(1e-3),
+            keras.optimizers.Adam(4e-3),
             tasks=16,
         )
         with tempfile.TemporaryDirectory() as workdir:
@@ -48,10 +48,9 @@ class OmniglotLearningTest(tf.test.TestCase):
         # Before adaptation no network can know the labels: chance.
         self.assertNear(scratch.metric[0], 0.2, 0.05)
         self.assertNear(learned.metric[0], 0.2, 0.05)
-        print(scratch.metric, learned.metric)
-        # Random weights get to 60 to 70 %, intervals far apart.
-        self.assertLess(scratch.metric[3], 0.75)
-        self.assertGreater(learned.metric[3] - learned.ci95[3], 0.80)
+        # Random weights get to about 60 %; the intervals are far apart.
+        self.assertLess(scratch.metric[3] + scratch.ci95[3], 0.68)
+        self.assertGreater(learned.metric[3] - learned.ci95[3], 0.78)
 
 
 if __name__ == "__main__":

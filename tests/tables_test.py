@@ -41,6 +41,18 @@ class TablesTest(tf.test.TestCase):
         self.assertIn(["0", "20.00", "%", "1.23", "1.6000"], rows)
         self.assertIn(["1", "98.77", "%", "-", "0.0500"], rows)
 
+    def test_says_that_a_task_diverged(self):
+        steps = [
+            {"step": 0, "mse": 3.0, "ci95": 0.5, "loss": 3.0},
+            {"step": 1, "mse": None, "ci95": None, "loss": None},
+        ]
+        text = tables.adaptation(result(steps=steps))
+        self.assertIn("diverged on a task", text)
+        self.assertIn(
+            ["1", "-", "-", "-"], [x.split() for x in text.split("\n")]
+        )
+        self.assertNotIn("diverged", tables.adaptation(result()))
+
     def test_says_nothing_where_nothing_was_published(self):
         self.assertNotIn("Published", tables.adaptation(result("scratch")))
         self.assertIsNone(published.accuracy("omniglot", "conv4", "maml", 7, 1))
