@@ -77,7 +77,7 @@ class Checkpoints:
         Returns:
             Whether it is.
         """
-        if score <= self.best_score:
+        if not score > self.best_score:  # Nor is NaN.
             return False
         self._best_score.assign(score)
         self._iteration.assign(iteration)

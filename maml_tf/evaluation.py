@@ -60,7 +60,9 @@ def interval(values):
     values = np.asarray(values, np.float64)
     if len(values) < 2:
         return np.full(values.shape[1:], np.nan)
-    return 1.96 * values.std(0, ddof=1) / math.sqrt(len(values))
+    # Of values that are not finite, the interval is NaN.
+    with np.errstate(invalid="ignore", over="ignore"):
+        return 1.96 * values.std(0, ddof=1) / math.sqrt(len(values))
 
 
 class MetaTest:

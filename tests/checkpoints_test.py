@@ -49,6 +49,7 @@ class CheckpointsTest(tf.test.TestCase):
         self.assertGreater(np.abs(slots[-1]).sum(), 0)
         self.assertTrue(first.save_if_best(5, 0.25))
         self.assertFalse(first.save_if_best(6, 0.25))
+        self.assertFalse(first.save_if_best(6, float("nan")))
         first.save(7)
         for variable in self.optimizer.variables:
             variable.assign(tf.zeros_like(variable))
