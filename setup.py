@@ -22,7 +22,7 @@ setuptools.setup(
         "absl-py>=2.0",
         # tensorflow-datasets imports it without declaring it.
         "importlib_resources>=6.0",
-        "keras>=3.10",
+        "keras>=3.12",
         "matplotlib>=3.8",
         "numpy>=1.26",
         # TensorFlow writes summaries with it and, since 2.21, leaves it out.
