@@ -11,7 +11,7 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.errors import InputError
+from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.random_streams import fold_in, random_bits
 
 SPLITS = ("train", "valid", "test")
@@ -161,15 +161,6 @@ def check_episode(pool, way, shot, query):
             f"class, but class {name} has {smallest}; shot + query can be at "
             f"most {smallest}."
         )
-
-
-def check_at_least_one(**numbers):
-    """Raises `InputError` naming the first argument that is below one."""
-    for name, number in numbers.items():
-        if number < 1:
-            raise InputError(
-                f"{name}={number} was given; it must be at least 1."
-            )
 
 
 def draw_episode(pool, way, shot, query, seed):

@@ -12,3 +12,12 @@ class InputError(ValueError):
 
 class DivergenceError(ArithmeticError):
     """A loss became NaN or infinite, so that training cannot go on."""
+
+
+def check_at_least_one(**numbers):
+    """Raises `InputError` naming the first argument that is below one."""
+    for name, number in numbers.items():
+        if number < 1:
+            raise InputError(
+                f"{name}: {number} was given; it must be 1 or more."
+            )

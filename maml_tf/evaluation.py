@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from maml_tf.errors import InputError
+from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.random_streams import fold_in
 
 # Keeps the adaptation's random stream apart from the episodes'.
@@ -95,19 +95,13 @@ class MetaTest:
         parallel_tasks=2,
         tasks_per_call=25,
     ):
-        for name, value in (
-            ("num_tasks", num_tasks),
-            ("parallel_tasks", parallel_tasks),
-            ("tasks_per_call", tasks_per_call),
-        ):
-            if value < 1:
-                raise InputError(
-                    f"{name}: {value} was given; it must be 1 or more."
-                )
+        check_at_least_one(
+            num_tasks=num_tasks,
+            parallel_tasks=parallel_tasks,
+            tasks_per_call=tasks_per_call,
+        )
         if steps < 0:
-            raise InputError(
-                f"inner_steps: {steps} was given; it must be 0 or more."
-            )
+            raise InputError(f"steps: {steps} was given; it must be 0 or more.")
         self.num_tasks = num_tasks
         self._tasks_per_call = min(tasks_per_call, num_tasks)
 

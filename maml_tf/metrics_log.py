@@ -2,10 +2,11 @@
 
 import json
 import math
-import os
 import pathlib
 
 import tensorflow as tf
+
+from maml_tf.files import replacing
 
 FILE_NAME = "metrics.jsonl"
 
@@ -23,9 +24,8 @@ class MetricsLog:
         workdir = pathlib.Path(workdir)
         path = workdir / FILE_NAME
         kept = [r for r in read(workdir) if r["iteration"] <= iteration]
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text("".join(_line(record) for record in kept))
-        os.replace(partial, path)
+        with replacing(path) as partial:
+            partial.write_text("".join(_line(record) for record in kept))
         self._file = path.open("a", buffering=1)
         self._summaries = tf.summary.create_file_writer(
             str(workdir / "tensorboard")
@@ -73,14 +73,18 @@ def read(workdir):
     return records
 
 
-def _line(record):
-    return json.dumps({k: _finite(v) for k, v in record.items()}) + "\n"
+def finite(value):
+    """The value, None where JSON has no word for it: NaN, infinity.
 
-
-def _finite(value):
-    """The value, null where JSON has no word for it: NaN, infinity."""
+    Args:
+        value: a float, a list of such, or anything else, which stays as it is.
+    """
     if isinstance(value, list):
-        return [_finite(element) for element in value]
+        return [finite(element) for element in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _line(record):
+    return json.dumps({k: finite(v) for k, v in record.items()}) + "\n"

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from maml_tf.algorithms.maml import MetaGradient
-from maml_tf.errors import InputError
+from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.random_streams import fold_in
 
 # Layers whose operations `tf.vectorized_map` turns into batched ones. It would
@@ -76,15 +76,11 @@ class OuterStep:
         iterations_per_call=1,
         jit_compile=False,
     ):
-        for name, value in (
-            ("tasks", tasks),
-            ("parallel_tasks", parallel_tasks),
-            ("iterations_per_call", iterations_per_call),
-        ):
-            if value < 1:
-                raise InputError(
-                    f"{name}: {value} was given; it must be 1 or more."
-                )
+        check_at_least_one(
+            tasks=tasks,
+            parallel_tasks=parallel_tasks,
+            iterations_per_call=iterations_per_call,
+        )
         self.algorithm = algorithm
         self.model = algorithm.model
         self.episodes = episodes

@@ -4,7 +4,6 @@ Functions over Matplotlib axes; `save` writes the figure.
 """
 
 import dataclasses
-import os
 import pathlib
 
 import numpy as np
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 
 from maml_tf.datasets import sinusoid
 from maml_tf.errors import InputError
+from maml_tf.files import replacing
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 BLUE, ORANGE, GREEN, RED, GREY = (
@@ -236,10 +236,8 @@ def save(figure, path):
             f"output: {str(path)!r} was given; its ending must be one of"
             f" {', '.join(sorted(known))}."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{path.name}")
-    figure.savefig(partial)
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        figure.savefig(partial)
 
 
 def _label(metric_name):

@@ -94,7 +94,8 @@ def meta_train(
     if not checkpoints.restore_latest():
         # So that there is a good state to name or to fall back to.
         checkpoints.save(0)
-    iteration = checkpoints.iteration
+    # `checkpoints.iteration` may be ahead: it counts the best checkpoint too.
+    iteration = saved = checkpoints.iteration
     intervals = (log_interval, validation_interval, checkpoint_interval)
     since_log = _Means()
     shown = {}
@@ -138,13 +139,14 @@ def meta_train(
                 )
             if iteration % checkpoint_interval == 0 or last:
                 checkpoints.save(iteration)
+                saved = iteration
             texts = {name: f"{value:.4f}" for name, value in shown.items()}
             bar.set_postfix(texts, refresh=False)
             if progress and bar.disable and validated:
                 # No terminal: a line now and then, for the log file.
                 pairs = ", ".join(f"{n} {text}" for n, text in texts.items())
                 print(f"{iteration}/{iterations}: {pairs}", file=sys.stderr)
-        if checkpoints.iteration < iteration:
+        if saved < iteration:
             checkpoints.save(iteration)
     return Training(
         iteration, checkpoints.best_score, interruption.signal_number

@@ -16,6 +16,7 @@ import experiment
 from absl import flags
 
 from maml_tf import plots, tables
+from maml_tf.files import replacing
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", "results/demo", "Where everything goes.")
@@ -56,13 +57,17 @@ def main(argv):
     ]
     table = tables.sinusoid(results, _STEPS)
     print(f"\n{table}\n")
-    (workdir / "table.txt").write_text(table + "\n")
+    with replacing(workdir / "table.txt") as partial:
+        partial.write_text(table + "\n")
     picture = workdir / "sinusoid.png"
     plots.save(
         plots.sinusoid_fits(
             {
-                "MAML": _trained(workdir / "maml"),
-                "Pretrained": _trained(workdir / "pretrain"),
+                label: experiment.trained(workdir / name).algorithm
+                for label, name in (
+                    ("MAML", "maml"),
+                    ("Pretrained", "pretrain"),
+                )
             }
         ),
         picture,
@@ -89,12 +94,6 @@ def _result(workdir, shot):
         num_tasks=FLAGS.num_tasks,
         inner_steps=max(_STEPS),
     )
-
-
-def _trained(workdir):
-    built = experiment.Experiment(experiment.recorded(workdir))
-    built.restore(workdir)
-    return built.algorithm
 
 
 if __name__ == "__main__":

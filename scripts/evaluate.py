@@ -8,13 +8,13 @@ the training.
 """
 
 import json
-import os
 import pathlib
 
 import experiment
 from absl import flags
 
 from maml_tf import tables
+from maml_tf.files import replacing
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
@@ -26,6 +26,7 @@ flags.DEFINE_integer(
     "inner_steps",
     None,
     "Gradient steps; default: --test_inner_steps of the training.",
+    lower_bound=0,
 )
 flags.DEFINE_integer(
     "way", None, "Classes in a task; default: as in the training."
@@ -76,9 +77,8 @@ def main(argv):
         FLAGS.output
         or pathlib.Path(FLAGS.workdir) / f"evaluation_{FLAGS.split}.json"
     )
-    partial = output.with_name(output.name + ".partial")
-    partial.write_text(json.dumps(result, indent=2) + "\n")
-    os.replace(partial, output)
+    with replacing(output) as partial:
+        partial.write_text(json.dumps(result, indent=2) + "\n")
     print(tables.adaptation(result))
     print(f"Written to {output}.")
     return 0

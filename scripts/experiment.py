@@ -5,13 +5,11 @@ records its flags in `WORKDIR/experiment.flags`, from which the others read
 what the model is.
 """
 
-import os
 import pathlib
 import sys
 
 import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
 import keras
-import numpy as np
 from absl import app, flags, logging
 
 from maml_tf import (
@@ -26,6 +24,8 @@ from maml_tf import (
     meta_test,
     networks,
 )
+from maml_tf.files import replacing
+from maml_tf.metrics_log import finite
 
 FILE_NAME = "experiment.flags"
 
@@ -265,16 +265,13 @@ def record(flag_values, workdir):
             so that `--flagfile=DIR/experiment.flags --workdir=OTHER` repeats
             the experiment elsewhere.
     """
-    workdir = pathlib.Path(workdir)
-    workdir.mkdir(parents=True, exist_ok=True)
     lines = ["# The flags of this training; give them back with --flagfile.\n"]
     for name in _names():
         serialized = flag_values[name].serialize()
         if serialized:
             lines.append(serialized + "\n")
-    partial = workdir / (FILE_NAME + ".partial")
-    partial.write_text("".join(lines))
-    os.replace(partial, workdir / FILE_NAME)
+    with replacing(pathlib.Path(workdir) / FILE_NAME) as partial:
+        partial.write_text("".join(lines))
 
 
 def recorded(workdir):
@@ -461,7 +458,7 @@ class Experiment:
         """Restores the model's weights from a training.
 
         The best checkpoint by validation, or the latest where none was
-        validated.
+        validated or the best cannot be read.
 
         Returns:
             `(iteration, which)`, `which` being `"best"` or `"latest"`.
@@ -474,15 +471,23 @@ class Experiment:
         checkpoints = Checkpoints(
             self.model, optimizer, pathlib.Path(workdir) / "checkpoints"
         )
-        for which, restore in (
-            ("best", checkpoints.restore_best),
-            ("latest", checkpoints.restore_latest),
-        ):
-            if restore():
-                return checkpoints.iteration, which
+        try:
+            if checkpoints.restore_best():
+                return checkpoints.iteration, "best"
+        except InputError as error:
+            logging.warning("%s Taking the latest.", error)
+        if checkpoints.restore_latest():
+            return checkpoints.iteration, "latest"
         raise InputError(
             f"workdir: {str(workdir)!r} has no checkpoint; train there first."
         )
+
+
+def trained(workdir):
+    """The `Experiment` of a training, with the weights that it ended with."""
+    built = Experiment(recorded(workdir))
+    built.restore(workdir)
+    return built
 
 
 def evaluate(
@@ -542,18 +547,13 @@ def evaluate(
         "steps": [
             {
                 "step": step,
-                name: _finite(curve.metric[step]),
-                "ci95": _finite(curve.ci95[step]),
-                "loss": _finite(curve.loss[step]),
+                name: finite(float(curve.metric[step])),
+                "ci95": finite(float(curve.ci95[step])),
+                "loss": finite(float(curve.loss[step])),
             }
             for step in range(len(curve.loss))
         ],
     }
-
-
-def _finite(value):
-    """A float, or None: JSON has no NaN and no infinity."""
-    return float(value) if np.isfinite(value) else None
 
 
 def run(main):

@@ -57,10 +57,14 @@ def _trained(workdirs, recorded):
                 f"workdir: {workdir!r} is of the oracle, which has no fit to"
                 " draw without being told the task; give another training."
             )
-        built = experiment.Experiment(flag_values)
-        built.restore(workdir)
-        algorithms[flag_values.algorithm] = built.algorithm
+        label = _distinct(flag_values.algorithm, workdir, algorithms)
+        algorithms[label] = experiment.trained(workdir).algorithm
     return algorithms
+
+
+def _distinct(label, workdir, others):
+    """The label, its folder added where another run has the same."""
+    return f"{label} ({workdir})" if label in others else label
 
 
 def _curves(workdirs, recorded):
@@ -71,7 +75,7 @@ def _curves(workdirs, recorded):
     curves = {}
     for workdir, flag_values in zip(workdirs, recorded):
         label, values, ci95 = _adaptation(workdir, flag_values, metric_name)
-        curves[label] = (values, ci95)
+        curves[_distinct(label, workdir, curves)] = (values, ci95)
     plots.adaptation_curve(right, curves, metric_name)
     return figure
 

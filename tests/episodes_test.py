@@ -285,9 +285,9 @@ class CheckEpisodeTest(tf.test.TestCase, parameterized.TestCase):
             "shot=4 and query=2 need 6 examples a class, but class 1 has 5; "
             "shot + query can be at most 5.",
         ),
-        ("no_way", (0, 1, 1), "way=0 was given; it must be at least 1."),
-        ("no_shot", (2, 0, 1), "shot=0 was given; it must be at least 1."),
-        ("no_query", (2, 1, -1), "query=-1 was given; it must be at least 1."),
+        ("no_way", (0, 1, 1), "way: 0 was given; it must be 1 or more."),
+        ("no_shot", (2, 0, 1), "shot: 0 was given; it must be 1 or more."),
+        ("no_query", (2, 1, -1), "query: -1 was given; it must be 1 or more."),
     )
     def test_refuses(self, way_shot_query, message):
         with self.assertRaises(InputError) as raised:

@@ -217,6 +217,25 @@ class TrainingTest(tf.test.TestCase):
             for one, other in zip(expected, actual, strict=True):
                 np.testing.assert_array_equal(one, other)
 
+    def test_a_signal_after_a_better_validation_saves_the_latest_too(self):
+        step, validation = build()
+
+        def interrupted():
+            os.kill(os.getpid(), signal.SIGTERM)
+            return validation()
+
+        training, _ = train(
+            self.workdir, 30, step, interrupted, checkpoint_interval=1000
+        )
+        self.assertEqual(training.iteration, 10)
+        step, _ = build()
+        checkpoints = maml_tf.Checkpoints(
+            step.model, step.optimizer, self.workdir / "checkpoints"
+        )
+        self.assertEndsWith(checkpoints.latest_path, "ckpt-10")
+        self.assertTrue(checkpoints.restore_best())
+        self.assertEqual(checkpoints.iteration, 10)
+
     def test_tensorboard_has_scalars_per_inner_step(self):
         train(self.workdir, 10)
         (path,) = (self.workdir / "tensorboard").iterdir()

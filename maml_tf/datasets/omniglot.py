@@ -10,7 +10,6 @@ import hashlib
 import importlib.resources
 import json
 import os
-import tempfile
 import warnings
 
 import numpy as np
@@ -27,6 +26,7 @@ from maml_tf.episodes import (
     stream_seed,
 )
 from maml_tf.errors import InputError
+from maml_tf.files import replacing
 from maml_tf.random_streams import fold_in
 
 VERSION = "3.0.0"
@@ -399,13 +399,5 @@ def cached_arrays(name, make, cache_dir=None):
 
 def _save_arrays(path, arrays):
     """Writes an .npz file whole or not at all."""
-    folder = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, **arrays)

@@ -131,7 +131,7 @@ class EpisodesTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters("shot", "query")
     def test_refuses_too_few_points(self, name):
         sizes = {"way": 0, "shot": 1, "query": 1, name: 0}
-        with self.assertRaisesRegex(InputError, f"{name}=0.*at least 1"):
+        with self.assertRaisesRegex(InputError, f"{name}: 0.*1 or more"):
             datasets.load("sinusoid").episodes("train", seed=0, **sizes)
 
 

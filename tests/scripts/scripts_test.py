@@ -136,9 +136,25 @@ class JourneyTest(ScriptTestCase):
         self.assertSucceeds(finish(repeated))
         self.assertSameWeights(workdir, self.folder / "again", 40)
 
+        # Of the best checkpoint's file nothing can be read.
+        again = self.folder / "again"
+        for path in (again / "checkpoints" / "best").glob("*.index"):
+            path.write_bytes(b"damaged")
+        self.assertSucceeds(
+            run("evaluate", f"--workdir={again}", "--num_tasks=2")
+        )
+        result = json.loads((again / "evaluation_test.json").read_text())
+        self.assertEqual(result["checkpoint"], "latest")
+        self.assertEqual(result["iteration"], 40)
+
         picture = self.folder / "picture.png"
         self.assertSucceeds(
-            run("plot", f"--workdir={workdir}", f"--output={picture}")
+            run(
+                "plot",
+                f"--workdir={workdir}",
+                f"--baseline={again}",
+                f"--output={picture}",
+            )
         )
         for path in (picture, self.folder / "picture_curves.png"):
             image = tf.io.decode_png(path.read_bytes()).numpy()
