@@ -178,18 +178,24 @@ class OuterStep:
             tf.zeros([self.algorithm.inner_steps]),
         )
 
-        def add(task, total):
+        # Subtracted, and the sign turned at the end: Grappler would merge an
+        # addition with those inside into one whose buffer it makes anew in the
+        # loop's dead last iteration and leaves behind, so that the next call
+        # fails (TensorFlow 2.21, conv4 on 84 x 84 images).
+        def subtract(task, total):
             contribution = self._contribution(theta, *self._draw(first + task))
-            return task + 1, tf.nest.map_structure(tf.add, total, contribution)
+            return task + 1, tf.nest.map_structure(
+                tf.subtract, total, contribution
+            )
 
         _, total = tf.while_loop(
             lambda task, _: task < self.tasks,
-            add,
+            subtract,
             (tf.constant(0, tf.int64), zero),
             parallel_iterations=self.parallel_tasks,
             maximum_iterations=self.tasks,
         )
-        return total
+        return tf.nest.map_structure(tf.negative, total)
 
     def _updates(self, iteration, count):
         def body(index, arrays):

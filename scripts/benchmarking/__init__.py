@@ -1,0 +1,1 @@
+"""What `scripts/benchmark.py` runs: workloads, ours and the peers' updates."""
