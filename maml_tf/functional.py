@@ -14,6 +14,9 @@ import keras
 import tensorflow as tf
 
 from maml_tf.errors import InputError
+from maml_tf.operations.batch_normalization import batch_normalization
+from maml_tf.operations.convolution import Convolution
+from maml_tf.operations.max_pooling import max_pooling
 from maml_tf.random_streams import fold_in
 
 BATCH_NORM_MODES = ("transductive", "inductive", "moving")
@@ -125,7 +128,8 @@ def _twice_differentiable(model, batch_statistics):
 
     Batch normalisation takes its statistics as told, whatever `training` is,
     and keeps those of the batch unmixed; recurrent layers leave cuDNN alone,
-    whose kernels have no second derivative; moments get the one they lack.
+    whose kernels have no second derivative; moments get the one they lack;
+    common image layers get one that is cheap.
     """
     with _TRACING, contextlib.ExitStack() as stack:
         stack.enter_context(_attributes(tf.nn, moments=_moments))
@@ -138,6 +142,14 @@ def _twice_differentiable(model, batch_statistics):
                         momentum=0.0,
                     )
                 )
+            elif type(layer) is keras.layers.Conv2D:
+                stack.enter_context(
+                    _attributes(layer, convolution_op=_convolution(layer))
+                )
+            elif type(layer) is keras.layers.MaxPooling2D:
+                stack.enter_context(
+                    _attributes(layer, call=_max_pooling(layer))
+                )
             elif hasattr(layer, "use_cudnn"):
                 stack.enter_context(_attributes(layer, use_cudnn=False))
         yield
@@ -148,9 +160,72 @@ def _batch_normalization(layer, batch_statistics):
 
     def with_chosen_statistics(inputs, training=None, mask=None):
         del training
-        return call(inputs, training=batch_statistics, mask=mask)
+        outputs = call(inputs, training=batch_statistics, mask=mask)
+        if (
+            batch_statistics
+            and layer.trainable
+            and type(layer) is keras.layers.BatchNormalization
+            and layer.center
+            and mask is None
+            and _is_image(inputs)
+            and layer.axis in (-1, 3)
+        ):
+            # The call above is for the statistics that it leaves in the state;
+            # its outputs have no use and are pruned.
+            outputs = batch_normalization(
+                inputs,
+                tf.convert_to_tensor(layer.gamma) if layer.scale else None,
+                tf.convert_to_tensor(layer.beta),
+                layer.epsilon,
+            )
+        return outputs
 
     return with_chosen_statistics
+
+
+def _convolution(layer):
+    convolution_op = layer.convolution_op
+
+    def convolution(inputs, kernel):
+        inputs = tf.convert_to_tensor(inputs)
+        if not (
+            _is_image(inputs)
+            and layer.data_format == "channels_last"
+            and layer.padding in ("same", "valid")
+            and tuple(layer.dilation_rate) == (1, 1)
+            and layer.groups == 1
+        ):
+            return convolution_op(inputs, kernel)
+        kernel = tf.convert_to_tensor(kernel)
+        return Convolution(
+            inputs.shape[1:], kernel.shape, layer.strides, layer.padding
+        )(inputs, kernel)
+
+    return convolution
+
+
+def _max_pooling(layer):
+    call = layer.call
+
+    def pooling(inputs):
+        if not (
+            _is_image(inputs)
+            and layer.data_format == "channels_last"
+            and layer.padding == "valid"
+            and tuple(layer.pool_size) == tuple(layer.strides)
+        ):
+            return call(inputs)
+        return max_pooling(inputs, tuple(layer.pool_size))
+
+    return pooling
+
+
+def _is_image(x):
+    return (
+        x.dtype == tf.float32
+        and x.shape.rank == 4
+        and None not in x.shape.as_list()[1:]
+    )
 
 
 def _moments(x, axes, shift=None, keepdims=False, name=None):

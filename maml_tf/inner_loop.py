@@ -129,8 +129,7 @@ class InnerLoop:
         slots = self.optimizer.start(phi)
         path, losses = [phi], []
         for x, y in batches:
-            loss, gradients, state = self._gradients(phi, state, x, y)
-            phi, slots = self.optimizer.update(phi, gradients, slots)
+            phi, slots, state, loss = self.step(phi, slots, state, x, y)
             path.append(phi)
             losses.append(loss)
         support_losses = tf.stack(losses) if losses else tf.zeros([0])
@@ -162,6 +161,23 @@ class InnerLoop:
             batch_statistics=self.batch_norm == "transductive",
         )
         return outputs
+
+    def step(self, phi, slots, state, x, y):
+        """One inner step: φ ← φ − α ∇_φ L(φ), or as the inner optimizer has it.
+
+        Args:
+            phi: the weights.
+            slots: the inner optimizer's.
+            state: the non-trainable weights.
+            x: support inputs, `[examples, ...]` or a structure of such.
+            y: their targets.
+
+        Returns:
+            `(phi, slots, state, loss)`, the loss being that before the step.
+        """
+        loss, gradients, state = self._gradients(phi, state, x, y)
+        phi, slots = self.optimizer.update(phi, gradients, slots)
+        return phi, slots, state, loss
 
     def _gradients(self, phi, state, x, y):
         """Support loss, its gradient by weight (None: not adapted), state."""

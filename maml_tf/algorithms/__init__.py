@@ -35,11 +35,11 @@ _OPTIONS = (
 
 # By name: the class, and what it leaves open beside `_OPTIONS`.
 _ALGORITHMS = {
-    "maml": (MAML, ("adapts", "second_order")),
-    "fomaml": (FOMAML, ("adapts",)),
+    "maml": (MAML, ("adapts", "second_order", "rematerialize")),
+    "fomaml": (FOMAML, ("adapts", "rematerialize")),
     "reptile": (Reptile, ("adapts", "inner_batch_size")),
-    "anil": (ANIL, ("second_order",)),
-    "boil": (BOIL, ("second_order",)),
+    "anil": (ANIL, ("second_order", "rematerialize")),
+    "boil": (BOIL, ("second_order", "rematerialize")),
     "pretrain": (Pretrain, ("adapts",)),
     "oracle": (Oracle, ()),
     "scratch": (Scratch, ("adapts",)),

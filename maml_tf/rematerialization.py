@@ -1,0 +1,121 @@
+"""Meta-gradients that keep no inner step's graph.
+
+With φ_{k+1} = step(φ_k) and v_K = ∇L(φ_K), the meta-gradient is v_0 of
+
+    v_k = (∂ step / ∂φ at φ_k)ᵀ v_{k+1}     (gradient descent: v − α H(φ_k) v)
+
+so that it is enough to keep the φ_k and to compute each step again, once, for
+one Hessian-vector product. Memory grows by the weights an inner step rather
+than by its activations, and both loops are traced once, whatever K is.
+"""
+
+import tensorflow as tf
+
+
+def pull_back(step, start, steps, judge):
+    """The gradient of a loss after `steps` steps by what they started from.
+
+    Exact: the same numbers as by differentiating through all steps at once.
+
+    Args:
+        step: function `(k, carry) -> (carry, report)`: one inner step, `k` an
+            int32 scalar, the carry any structure of tensors whose shapes and
+            dtypes stay, the report a float32 scalar.
+        start: `(phi, rest)`, the first carry; `phi` a structure of weights, of
+            which the gradient is asked.
+        steps: how many, a Python integer of 1 or more.
+        judge: function `carry -> (loss, other)` of the last carry.
+
+    Returns:
+        `(gradient, loss, other, reports [steps])`, the gradient a flat list as
+        `tf.nest.flatten(phi)`.
+    """
+
+    def pack(flat):
+        return tf.nest.pack_sequence_as(start, flat)
+
+    flat = [tf.convert_to_tensor(value) for value in tf.nest.flatten(start)]
+    weights = len(tf.nest.flatten(start[0]))
+    paths = [
+        tf.TensorArray(value.dtype, steps, element_shape=value.shape)
+        for value in flat
+    ]
+    reports = tf.TensorArray(tf.float32, steps, element_shape=[])
+
+    def forward(k, flat, paths, reports):
+        paths = [path.write(k, value) for path, value in zip(paths, flat)]
+        carry, report = step(k, pack(flat))
+        reports = reports.write(k, tf.cast(report, tf.float32))
+        return k + 1, tf.nest.flatten(carry), paths, reports
+
+    _, last, paths, reports = tf.while_loop(
+        lambda k, *_: k < steps,
+        forward,
+        (0, flat, paths, reports),
+        maximum_iterations=steps,
+        parallel_iterations=1,
+    )
+    last = [tf.ensure_shape(value, f.shape) for value, f in zip(last, flat)]
+
+    # Not only the weights lead from step to step: Adam's slots do, and in the
+    # inductive mode the statistics lead to the loss.
+    floats = [i for i, value in enumerate(flat) if value.dtype.is_floating]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([last[i] for i in floats])
+        loss, other = judge(pack(last))
+    adjoints = tape.gradient(loss, [last[i] for i in floats])
+    fed = _feeds_weights(step, pack, flat, floats, weights)
+    tracked, adjoints = zip(
+        *[
+            (i, tf.zeros_like(last[i]) if adjoint is None else adjoint)
+            for i, adjoint in zip(floats, adjoints)
+            if i < weights or adjoint is not None or fed
+        ]
+    )
+    adjoints = [tf.convert_to_tensor(adjoint) for adjoint in adjoints]
+
+    def backward(k, adjoints):
+        values = [path.read(k) for path in paths]
+        sources = [values[i] for i in tracked]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(sources)
+            carry, _ = step(k, pack(values))
+        carry = tf.nest.flatten(carry)
+        adjoints = tape.gradient(
+            [carry[i] for i in tracked],
+            sources,
+            output_gradients=adjoints,
+            unconnected_gradients="zero",
+        )
+        return k - 1, [tf.convert_to_tensor(adjoint) for adjoint in adjoints]
+
+    _, adjoints = tf.while_loop(
+        lambda k, _: k >= 0,
+        backward,
+        (steps - 1, adjoints),
+        maximum_iterations=steps,
+        parallel_iterations=1,
+    )
+    return (
+        list(adjoints[: len(tracked)])[:weights],
+        loss,
+        other,
+        reports.stack(),
+    )
+
+
+def _feeds_weights(step, pack, flat, floats, weights):
+    """Whether a step's weights depend on more of its carry than the weights.
+
+    Seen from the graph of one step, which has no other use and is pruned.
+    Where they don't (batch norm's statistics), no derivative by the rest is
+    computed.
+    """
+    rest = [flat[i] for i in floats if i >= weights]
+    if not rest:
+        return False
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(rest)
+        carry, _ = step(tf.constant(0), pack(flat))
+        carry = tf.nest.flatten(carry)[:weights]
+    return any(g is not None for g in tape.gradient(carry, rest))
