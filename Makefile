@@ -8,19 +8,26 @@ VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 PIP_INSTALL := $(PY) -m pip --disable-pip-version-check install
+# Apart from $(VENV): the packages of those that we are compared with are large.
+BENCHMARK_VENV := .venv-benchmark
+BENCHMARK_INSTALLED := $(BENCHMARK_VENV)/.installed-benchmark
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format clean new-venv
+.PHONY: help install demo benchmark test lint format clean new-venv
 
 help:
 	@echo "usage: make TARGET [PYTHON=python3.12]"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' \
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' \
 	    $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## set up .venv, as the targets below do by themselves
 
 demo: $(INSTALLED) ## fit sine waves from ten points; see results/demo
 	$(PY) scripts/demo.py --workdir=results/demo
+
+benchmark: $(BENCHMARK_INSTALLED) ## time it beside PyTorch and JAX
+	$(BENCHMARK_VENV)/bin/python scripts/benchmark.py \
+	    --output=results/benchmark.json
 
 test: $(INSTALLED) ## run the tests, or some: make test TESTS=tests/networks
 	$(PY) -m pytest $(TESTS) -n 2 --durations=15
@@ -33,8 +40,9 @@ format: $(INSTALLED) ## sort imports and format
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-clean: ## remove .venv and caches; results/ stays
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+clean: ## remove .venv, .venv-benchmark and caches; results/ stays
+	rm -rf $(VENV) $(BENCHMARK_VENV) build dist *.egg-info
+	rm -rf .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Packages that must be compiled on installation are built with the pinned
@@ -46,6 +54,12 @@ $(INSTALLED): requirements.txt setup.py
 	$(PIP_INSTALL) $$(grep -E '^(setuptools|wheel)==' requirements.txt)
 	$(PIP_INSTALL) --no-build-isolation --requirement requirements.txt
 	$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(BENCHMARK_INSTALLED): requirements.txt requirements-benchmark.txt setup.py
+	@$(MAKE) --no-print-directory VENV=$(BENCHMARK_VENV) install
+	$(BENCHMARK_VENV)/bin/python -m pip --disable-pip-version-check install \
+	    --requirement requirements-benchmark.txt
 	@touch $@
 
 new-venv:

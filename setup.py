@@ -33,6 +33,7 @@ setuptools.setup(
     ],
     extras_require={
         "and-cuda": ["tensorflow[and-cuda]>=2.21,<3"],
+        "benchmark": ["jax>=0.5.3", "optax>=0.2.4", "torch>=2.6"],
         "test": [
             "hypothesis>=6.100",
             "pytest>=8.0",

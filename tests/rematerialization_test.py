@@ -77,21 +77,18 @@ def gradient_function(name, model, **options):
 
 
 class RematerializationTest(tf.test.TestCase, parameterized.TestCase):
-    @parameterized.product(
-        network=tuple(NETWORKS),
-        options=[
-            ("maml", {}),
-            ("maml", {"batch_norm": "inductive"}),
-            ("maml", {"batch_norm": "moving"}),
-            ("maml", {"inner_optimizer": Adam(0.05, beta_1=0.9)}),
-            ("maml", {"clip_norm": 0.1}),
-            ("anil", {"batch_norm": "inductive"}),
-            ("boil", {}),
-            ("fomaml", {}),
-        ],
+    @parameterized.parameters(
+        ("dropout", "maml", {}),
+        ("dropout", "maml", {"batch_norm": "moving"}),
+        ("dropout", "maml", {"inner_optimizer": Adam(0.05, beta_1=0.9)}),
+        ("dropout", "maml", {"clip_norm": 0.1}),
+        ("dropout", "anil", {"batch_norm": "inductive"}),
+        ("dropout", "boil", {}),
+        ("dropout", "fomaml", {}),
+        ("conv4", "maml", {"batch_norm": "inductive"}),
+        ("pooled", "maml", {}),
     )
-    def test_the_gradient_is_the_same(self, network, options):
-        name, options = options
+    def test_the_gradient_is_the_same(self, network, name, options):
         model = NETWORKS[network]()
         plain, ours = (
             gradient_function(name, model, rematerialize=value, **options)()

@@ -1,0 +1,328 @@
+"""Measures the implementations of a workload, which take turns."""
+
+import contextlib
+import dataclasses
+import math
+import pathlib
+import statistics
+import tempfile
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarking import flops, machine
+from benchmarking.processes import Worker, WorkerError
+
+OURS = "maml_tf"
+
+
+class Peer(NamedTuple):
+    """A framework to compare with.
+
+    Attributes:
+        module: of `benchmarking`.
+        implementations: keys of the module's `IMPLEMENTATIONS`, which only a
+            worker imports.
+        packages: what must be installed.
+    """
+
+    module: str
+    implementations: tuple
+    packages: tuple
+
+
+PEERS = {
+    "torch": Peer("torch_peer", ("torch_vmap", "torch_loop"), ("torch",)),
+    "jax": Peer("jax_peer", ("jax_vmap", "jax_scan"), ("jax", "optax")),
+}
+
+# Largest difference of meta-gradients, relative to ours by their norms.
+TOLERANCE = 1e-2
+
+_FEWEST_REPETITIONS = 2
+
+# Seconds of rest before a repetition: the threads of whichever ran before may
+# still spin, waiting for more.
+_REST = 0.3
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """An implementation to be measured.
+
+    Attributes:
+        framework: `OURS` or one of `PEERS`.
+        module: of `benchmarking`.
+        implementation: a key of the module's `IMPLEMENTATIONS`.
+        second_order: false for first-order MAML.
+    """
+
+    framework: str
+    module: str
+    implementation: str
+    second_order: bool = True
+
+
+def candidates(workload, peers, first_order):
+    """What is measured on a workload; ours, to compare with, is the first.
+
+    Args:
+        workload: a `workloads.Workload`.
+        peers: names of `PEERS`.
+        first_order: whether our first-order MAML is measured too, where the
+            inner loop has several steps.
+    """
+    chosen = [Candidate(OURS, "ours", "maml_tf")]
+    if first_order and workload.inner_steps > 1:
+        chosen.append(
+            Candidate(OURS, "ours", "maml_tf_first_order", second_order=False)
+        )
+    for peer in peers:
+        chosen += [
+            Candidate(peer, PEERS[peer].module, name)
+            for name in PEERS[peer].implementations
+        ]
+    return chosen
+
+
+class Benchmark:
+    """Measures workloads, one after the other.
+
+    Args:
+        repetitions: timed steps of each implementation.
+        seconds: an implementation gets no further repetition that would take
+            it past so many seconds on a workload, but two at least.
+        seed: of weights and data.
+        warn: function of a sentence: what to do when a peer fails.
+        advance: function of a text, called before each thing that is done.
+    """
+
+    def __init__(
+        self, *, repetitions, seconds, seed, warn, advance=lambda text: None
+    ):
+        self.repetitions = repetitions
+        self.seconds = seconds
+        self.seed = seed
+        self.warn = warn
+        self.advance = advance
+
+    def measure(self, workload, chosen):
+        """Measures a workload.
+
+        Args:
+            workload: a `workloads.Workload`.
+            chosen: list of `Candidate`, ours first.
+
+        Returns:
+            What the JSON file holds of it, a dict.
+
+        Raises:
+            WorkerError: ours failed.
+        """
+        gradients = self._gradients(workload, chosen)
+        # A peer that failed is not tried again.
+        chosen = [c for c in chosen if c in gradients or not c.second_order]
+        runs, gemm_rates = self._runs(workload, chosen)
+        gemm = statistics.median(gemm_rates)
+        results = [
+            {
+                **_identity(run),
+                **_agreement(gradients, run.candidate),
+                **_figures(workload, run, gemm),
+            }
+            for run in runs
+        ]
+        _compare(results)
+        return {
+            **dataclasses.asdict(workload),
+            "gflop_per_update": 1e-9 * flops.meta_update(workload),
+            "gemm_gflops": gemm,
+            "gemm_gflops_each": gemm_rates,
+            "implementations": results,
+        }
+
+    def _gradients(self, workload, chosen):
+        """By candidate: `(loss, gradient as one vector)`."""
+        gradients = {}
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "gradient.npz"
+            for candidate in chosen:
+                if not candidate.second_order:
+                    continue
+                self.advance(f"{candidate.implementation}: meta-gradient")
+                with self._unless_it_fails(workload, candidate):
+                    # A process of its own, so that the one that is measured
+                    # steps and does nothing else.
+                    with self._worker(workload, candidate) as worker:
+                        loss = worker.ask("meta_gradient", str(path))["loss"]
+                    with np.load(path) as arrays:
+                        flat = [arrays[name].ravel() for name in arrays]
+                    gradients[candidate] = loss, np.concatenate(flat)
+        return gradients
+
+    def _runs(self, workload, chosen):
+        """The runs that came to their end, and the GEMM rates among them."""
+        runs, gemm = [], []
+        with contextlib.ExitStack() as stack:
+            for candidate in chosen:
+                self.advance(f"{candidate.implementation}: first step")
+                with self._unless_it_fails(workload, candidate):
+                    worker = self._worker(workload, candidate)
+                    stack.enter_context(worker)
+                    runs.append(_Run(candidate, worker))
+            for _ in range(self.repetitions):
+                gemm.append(machine.gemm_gflops())
+                self._each(workload, runs, self._repeat)
+            gemm.append(machine.gemm_gflops())
+            self._each(workload, runs, _Run.end)
+        return runs, gemm
+
+    def _repeat(self, run):
+        self.advance(run.candidate.implementation)
+        if run.may_repeat(self.seconds):
+            time.sleep(_REST)
+            run.repeat()
+
+    def _each(self, workload, runs, act):
+        """Does something with each run; those that fail leave the list."""
+        for run in list(runs):
+            succeeded = False
+            with self._unless_it_fails(workload, run.candidate):
+                act(run)
+                succeeded = True
+            if not succeeded:
+                runs.remove(run)
+
+    def _worker(self, workload, candidate):
+        return Worker(
+            candidate.module,
+            candidate.implementation,
+            workload.name,
+            self.seed,
+        )
+
+    @contextlib.contextmanager
+    def _unless_it_fails(self, workload, candidate):
+        """Goes on without a peer that failed, and does not without ours."""
+        try:
+            yield
+        except WorkerError as error:
+            sentence = f"{candidate.implementation} on {workload.name}: {error}"
+            if candidate.framework == OURS:
+                raise WorkerError(sentence) from error
+            self.warn(sentence)
+
+
+class _Run:
+    """A worker's first step, a warm-up, and then its repetitions."""
+
+    def __init__(self, candidate, worker):
+        self.candidate = candidate
+        self.version = worker.version
+        self._worker = worker
+        first = worker.ask("first_step")
+        self.name = first["name"]
+        self.first_step = first["seconds"]
+        self._updates = first["updates"]
+        self._spent = worker.ask("step")["seconds"]
+        self.seconds_an_update = []
+
+    def may_repeat(self, seconds):
+        done = len(self.seconds_an_update)
+        mean = self._spent / (done + 1)
+        return done < _FEWEST_REPETITIONS or self._spent + mean <= seconds
+
+    def repeat(self):
+        seconds = self._worker.ask("step")["seconds"]
+        self._spent += seconds
+        self.seconds_an_update.append(seconds / self._updates)
+
+    def end(self):
+        """Asks for the memory and ends the worker."""
+        self.memory = self._worker.ask("memory")
+        self._worker.close()
+
+
+def _identity(run):
+    return {
+        "implementation": run.candidate.implementation,
+        "name": run.name,
+        "framework": run.candidate.framework,
+        "version": run.version,
+        "second_order": run.candidate.second_order,
+    }
+
+
+def _agreement(gradients, candidate):
+    """How far a meta-gradient is from ours; first order's is another one."""
+    if not candidate.second_order:
+        return {"loss": None, "gradient_differs_by": None, "agrees": None}
+    (_, ours), *_ = gradients.values()
+    loss, gradient = gradients[candidate]
+    difference = math.inf
+    if gradient.shape == ours.shape:
+        difference = float(
+            np.linalg.norm(gradient - ours) / np.linalg.norm(ours)
+        )
+    return {
+        "loss": _finite(loss),
+        "gradient_differs_by": _finite(difference),
+        "agrees": difference <= TOLERANCE,
+    }
+
+
+def _figures(workload, run, gemm):
+    seconds = statistics.median(run.seconds_an_update)
+    operations = flops.meta_update(workload, run.candidate.second_order)
+    rate = 1e-9 * operations / seconds
+    gpu_bytes = run.memory["gpu_bytes"]
+    return {
+        "milliseconds": [1e3 * s for s in run.seconds_an_update],
+        "median_ms": 1e3 * seconds,
+        "min_ms": 1e3 * min(run.seconds_an_update),
+        "tasks_per_second": workload.tasks / seconds,
+        "gflops": rate,
+        # NumPy's products, on the CPU, bound nothing on a GPU.
+        "percent_of_gemm": 100 * rate / gemm if gpu_bytes is None else None,
+        "first_step_seconds": run.first_step,
+        "peak_memory_mb": 1e-6 * run.memory["bytes"],
+        "gpu_memory_mb": None if gpu_bytes is None else 1e-6 * gpu_bytes,
+    }
+
+
+def _compare(results):
+    """Adds how many times ours is faster, and which one of a peer counts."""
+    ours = results[0]["median_ms"]
+    for result in results:
+        rivals = [
+            other["median_ms"]
+            for other in results
+            if other["framework"] == result["framework"]
+        ]
+        is_peer = result["framework"] != OURS
+        result["best_of_peer"] = is_peer and result["median_ms"] == min(rivals)
+        result["times_ours"] = result["median_ms"] / ours
+
+
+def disagreements(result):
+    """A sentence for each meta-gradient that is not ours.
+
+    Args:
+        result: the dict that `Benchmark.measure` returns.
+    """
+    sentences = []
+    for line in result["implementations"]:
+        if line["agrees"] is False:
+            difference = line["gradient_differs_by"]
+            share = "all" if difference is None else f"{difference:.2g}"
+            sentences.append(
+                f"{result['name']}: the meta-gradient of {line['name']} differs"
+                f" from ours by {share} of its norm, more than {TOLERANCE}; the"
+                " two compute different things."
+            )
+    return sentences
+
+
+def _finite(value):
+    return value if math.isfinite(value) else None

@@ -1,0 +1,168 @@
+"""The benchmark's results as text."""
+
+from benchmarking.measurement import PEERS
+
+# The original TensorFlow 1 code of the paper: milliseconds a meta-update,
+# measured elsewhere on a CPU at _ORIGINAL_GEMM GFLOP/s.
+_ORIGINAL_GEMM = 190.0
+_ORIGINAL = {
+    "sinusoid": 3.5,
+    "omniglot_5way_1shot": 170.0,
+    "omniglot_5way_1shot_15query": 426.0,
+    "omniglot_5way_1shot_5step": 851.0,
+    "omniglot_20way_1shot": 600.0,
+    "mini_imagenet_5way_1shot": 934.0,
+}
+
+
+def header(result):
+    """What ran on what, with which settings.
+
+    Args:
+        result: the dict that the JSON file holds.
+    """
+    machine, versions = result["machine"], result["versions"]
+    gpu = f", {machine['gpu']}" if machine["gpu"] else ""
+    listed = ", ".join(f"{name} {v}" for name, v in versions.items())
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores{gpu}\n"
+        f"Python {machine['python']}, {listed}\n"
+        f"{machine['platform']}\n"
+        f"{result['date']}, seed {result['seed']}, at most"
+        f" {result['repetitions']} repetitions"
+    )
+
+
+def workload(result):
+    """The table of one workload.
+
+    Args:
+        result: the dict that `Benchmark.measure` returns.
+    """
+    steps = result["inner_steps"]
+    title = (
+        f"{result['name']}: {result['tasks']} tasks, {result['support']}"
+        f" support and {result['query']} query examples, {steps} inner"
+        f" step{'s' * (steps > 1)};"
+        f" {_number(result['gflop_per_update'])} GFLOP a meta-update;"
+        f" GEMM {_number(result['gemm_gflops'])} GFLOP/s"
+    )
+    rows = [
+        [
+            "",
+            "median ms",
+            "min ms",
+            "tasks/s",
+            "GFLOP/s",
+            "% of GEMM",
+            "first step s",
+            "peak MB",
+            "gradient differs by",
+            "ours is × faster",
+        ]
+    ]
+    ours, *_ = result["implementations"]
+    for line in result["implementations"]:
+        differs, times_ours = line["gradient_differs_by"], line["times_ours"]
+        rows.append(
+            [
+                line["name"] + " *" * line["best_of_peer"],
+                _number(line["median_ms"]),
+                _number(line["min_ms"]),
+                _number(line["tasks_per_second"]),
+                _number(line["gflops"]),
+                _number(line["percent_of_gemm"]),
+                _number(line["first_step_seconds"]),
+                f"{line['peak_memory_mb']:.0f}" + _gpu(line),
+                "-" if differs is None or line is ours else f"{differs:.0e}",
+                "-" if line is ours else f"{times_ours:.2f}",
+            ]
+        )
+    return f"{title}\n\n{_columns(rows)}"
+
+
+def summary(workloads):
+    """One row a workload: ours against the best of each, and the original.
+
+    Args:
+        workloads: list of dicts as `Benchmark.measure` returns them.
+    """
+    heads = ["workload", "ours ms"]
+    for name in (*PEERS, "original"):
+        heads += [f"{name} ms", "× ours"]
+    rows = [[*heads, "% of GEMM"]]
+    for result in workloads:
+        rivals = comparison(result)
+        ours = result["implementations"][0]
+        row = [result["name"], _number(ours["median_ms"])]
+        for name in (*PEERS, "original"):
+            rival = rivals.get(name)
+            row += (
+                [_number(rival), f"{rival / ours['median_ms']:.2f}"]
+                if rival
+                else ["-", "-"]
+            )
+        rows.append([*row, _number(ours["percent_of_gemm"])])
+    return (
+        "Milliseconds a meta-update, medians; of each peer the faster"
+        " implementation (*)\n\n"
+        f"{_columns(rows)}\n\n"
+        "original: the paper's TensorFlow 1 code, measured elsewhere at a GEMM"
+        f" rate of\n{_ORIGINAL_GEMM:.0f} GFLOP/s and scaled to the rate here;"
+        " not run here"
+    )
+
+
+def comparison(result):
+    """Milliseconds of the best of each peer, and of the original code.
+
+    Args:
+        result: the dict that `Benchmark.measure` returns.
+
+    Returns:
+        A dict by name; what was not measured is not in it.
+    """
+    best = {
+        line["framework"]: line["median_ms"]
+        for line in result["implementations"]
+        if line["best_of_peer"]
+    }
+    # Scaled by matrix products on the CPU, it says nothing about a GPU.
+    on_cpu = result["implementations"][0]["percent_of_gemm"] is not None
+    if on_cpu and result["name"] in _ORIGINAL:
+        scale = _ORIGINAL_GEMM / result["gemm_gflops"]
+        best["original"] = scale * _ORIGINAL[result["name"]]
+    return best
+
+
+def _gpu(line):
+    in_gpu = line["gpu_memory_mb"]
+    return "" if in_gpu is None else f" + GPU {in_gpu:.0f}"
+
+
+def _number(value):
+    """Three digits at least; "-" for what is not known."""
+    if value is None:
+        return "-"
+    decimals = 0 if value >= 100 else 1 if value >= 10 else 2
+    return f"{value:,.{decimals}f}" if value >= 0.1 else f"{value:.2g}"
+
+
+def _columns(rows):
+    """Rows of strings under the first one and a rule; names to the left.
+
+    As `maml_tf.tables.columns` has it, which TensorFlow comes with.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    first, *others = widths
+    lines = [
+        "  ".join(
+            [
+                row[0].ljust(first),
+                *(cell.rjust(width) for cell, width in zip(row[1:], others)),
+            ]
+        )
+        for row in rows
+    ]
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([lines[0], rule, *lines[1:]])

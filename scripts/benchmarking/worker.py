@@ -1,0 +1,128 @@
+"""A process that runs one implementation of one workload.
+
+    python worker.py MODULE IMPLEMENTATION WORKLOAD SEED
+
+So its peak memory and its thread pools are its own. It reads a command a line
+and answers each with a line of JSON; the first answer comes when the module is
+imported. An error is answered as such and ends it.
+
+    first_step           makes the implementation and performs the first step
+    step                 performs a step
+    meta_gradient PATH   writes a new implementation's to PATH, an .npz
+    memory               the largest so far, in bytes
+"""
+
+import importlib
+import json
+import math
+import os
+import pathlib
+import resource
+import sys
+import time
+
+import numpy as np
+
+# The folder of the package `benchmarking`, in place of this file's.
+sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from benchmarking import workloads  # noqa: E402
+
+
+class Commands:
+    """What a worker does, a method a command.
+
+    Args:
+        module: of `benchmarking`, such as `ours`.
+        implementation: a key of its `IMPLEMENTATIONS`.
+        workload: a `workloads.Workload`.
+        seed: of weights and data.
+    """
+
+    def __init__(self, module, implementation, workload, seed):
+        implementation = module.IMPLEMENTATIONS[implementation]
+        weights = workloads.weights(workload, seed)
+        data = workloads.data(workload, seed)
+        self._module = module
+        self._make = lambda: implementation(workload, weights, data)
+        self._made = None
+
+    def first_step(self):
+        """Makes the implementation, which may compile, and steps once."""
+        started = time.perf_counter()
+        self._made = self._make()
+        self._step()
+        return {
+            "seconds": time.perf_counter() - started,
+            "name": self._made.name,
+            "updates": self._made.updates_per_call,
+        }
+
+    def step(self):
+        """Times a step."""
+        started = time.perf_counter()
+        self._step()
+        return {"seconds": time.perf_counter() - started}
+
+    def meta_gradient(self, path):
+        """Writes the meta-gradient at the initial weights."""
+        loss, gradient = self._make().meta_gradient()
+        np.savez(path, *gradient)
+        return {"loss": float(loss)}
+
+    def memory(self):
+        """The largest resident set, and the largest use of a GPU's memory."""
+        unit = 1 if sys.platform == "darwin" else 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        return {"bytes": peak, "gpu_bytes": _gpu_bytes(self._module)}
+
+    def _step(self):
+        loss = self._made.step()
+        if not math.isfinite(loss):
+            raise ArithmeticError(f"the loss became {loss}")
+
+
+def _gpu_bytes(module):
+    """The most that a module's framework took of a GPU; None without one."""
+    if hasattr(module, "torch"):
+        cuda = module.torch.cuda
+        return cuda.max_memory_allocated() if cuda.is_available() else None
+    if hasattr(module, "jax"):
+        statistics = module.jax.devices()[0].memory_stats() or {}
+        return statistics.get("peak_bytes_in_use")
+    config = module.tf.config
+    if not config.list_physical_devices("GPU"):
+        return None
+    return config.experimental.get_memory_info("GPU:0")["peak"]
+
+
+def main(module, implementation, workload, seed):
+    """Answers commands until there are no more."""
+    # What libraries print to standard output must not mix with the answers.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+    def answer(**values):
+        answers.write(json.dumps(values) + "\n")
+
+    try:
+        if module == "ours":
+            # TensorFlow Lite would import it where it is installed, which is
+            # a hundred megabytes that we do not need.
+            sys.modules["jax"] = None
+        module = importlib.import_module(f"benchmarking.{module}")
+        commands = Commands(
+            module, implementation, workloads.WORKLOADS[workload], int(seed)
+        )
+        answer(version=module.VERSION)
+        for line in sys.stdin:
+            name, *arguments = line.rstrip("\n").split(" ", 1)
+            answer(**getattr(commands, name)(*arguments))
+    except Exception as error:
+        first_line = (str(error).splitlines() or [""])[0]
+        answer(error=f"{type(error).__name__}: {first_line}")
+        raise
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
