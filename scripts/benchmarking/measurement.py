@@ -315,11 +315,11 @@ def disagreements(result):
     for line in result["implementations"]:
         if line["agrees"] is False:
             difference = line["gradient_differs_by"]
-            share = "all" if difference is None else f"{difference:.2g}"
+            number = "infinite" if difference is None else f"{difference:.2g}"
             sentences.append(
-                f"{result['name']}: the meta-gradient of {line['name']} differs"
-                f" from ours by {share} of its norm, more than {TOLERANCE}; the"
-                " two compute different things."
+                f"{result['name']}: the meta-gradient of {line['name']} is not"
+                f" ours: their relative difference is {number}, and at most"
+                f" {TOLERANCE} would be rounding."
             )
     return sentences
 
