@@ -171,7 +171,7 @@ class CacheTest(TinySetTest):
             self.assertEqual(os.path.dirname(source), os.path.dirname(target))
             with np.load(source, allow_pickle=False) as file:
                 self.assertIn("images", file)
-            replaced.append(target)
+            replaced.append(str(target))
             replace(source, target)
 
         with mock.patch.object(os, "replace", check):
