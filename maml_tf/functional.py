@@ -18,6 +18,7 @@ from maml_tf.operations.batch_normalization import batch_normalization
 from maml_tf.operations.convolution import Convolution
 from maml_tf.operations.max_pooling import max_pooling
 from maml_tf.random_streams import fold_in
+from maml_tf.redundant_biases import redundant_biases
 
 BATCH_NORM_MODES = ("transductive", "inductive", "moving")
 
@@ -129,16 +130,24 @@ def _twice_differentiable(model, batch_statistics):
     Batch normalisation takes its statistics as told, whatever `training` is,
     and keeps those of the batch unmixed; recurrent layers leave cuDNN alone,
     whose kernels have no second derivative; moments get the one they lack;
-    common image layers get one that is cheap.
+    common image layers get one that is cheap; biases without effect are left
+    out.
     """
     with _TRACING, contextlib.ExitStack() as stack:
         stack.enter_context(_attributes(tf.nn, moments=_moments))
+        redundant = redundant_biases(model) if batch_statistics else {}
+        # Frozen batch normalisation uses its moving averages.
+        redundant = {n: c for n, c in redundant.items() if n.trainable}
+        for convolution in redundant.values():
+            stack.enter_context(_attributes(convolution, use_bias=False))
         for layer in leaf_layers(model):
             if isinstance(layer, keras.layers.BatchNormalization):
                 stack.enter_context(
                     _attributes(
                         layer,
-                        call=_batch_normalization(layer, batch_statistics),
+                        call=_batch_normalization(
+                            layer, batch_statistics, redundant.get(layer)
+                        ),
                         momentum=0.0,
                     )
                 )
@@ -155,12 +164,20 @@ def _twice_differentiable(model, batch_statistics):
         yield
 
 
-def _batch_normalization(layer, batch_statistics):
+def _batch_normalization(layer, batch_statistics, without_bias):
+    """`layer.call` with the statistics chosen.
+
+    `without_bias` is the convolution before it whose bias was left out, or
+    None.
+    """
     call = layer.call
 
     def with_chosen_statistics(inputs, training=None, mask=None):
         del training
-        outputs = call(inputs, training=batch_statistics, mask=mask)
+        biased = inputs
+        if without_bias is not None:
+            biased = _with_bias(inputs, without_bias)
+        outputs = call(biased, training=batch_statistics, mask=mask)
         if (
             batch_statistics
             and layer.trainable
@@ -181,6 +198,13 @@ def _batch_normalization(layer, batch_statistics):
         return outputs
 
     return with_chosen_statistics
+
+
+def _with_bias(x, convolution):
+    bias = tf.cast(convolution.bias, x.dtype)
+    if convolution.data_format == "channels_first":
+        bias = bias[:, tf.newaxis, tf.newaxis]
+    return x + bias
 
 
 def _convolution(layer):
