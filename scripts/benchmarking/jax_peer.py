@@ -31,6 +31,7 @@ class Vmap:
         self._slots = self._optimizer.init(self._theta)
         self._key = jax.random.key(0)
         self._compiled = jax.jit(self._updates, donate_argnums=(0, 1))
+        self._gradient = jax.jit(self._mean)
 
     def step(self):
         """Performs `updates_per_call` meta-updates; returns the last loss."""
@@ -40,9 +41,15 @@ class Vmap:
         )
         return float(jax.block_until_ready(loss))
 
-    def meta_gradient(self):
-        """The query loss and the mean meta-gradient on the given data."""
-        loss, gradient = jax.jit(self._mean)(self._theta, self._data)
+    def meta_gradient(self, task=None):
+        """The query loss and the meta-gradient on the given data.
+
+        That of one task, or the mean over all.
+        """
+        data = self._data
+        if task is not None:
+            data = tuple(array[task : task + 1] for array in data)
+        loss, gradient = self._gradient(self._theta, data)
         return float(loss), [np.asarray(g) for g in gradient]
 
     def _mean(self, theta, data):
@@ -106,7 +113,7 @@ class Scan(Vmap):
 
         zero = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, theta))
         total, _ = lax.scan(add, zero, data)
-        return jax.tree.map(lambda t: t / self._workload.tasks, total)
+        return jax.tree.map(lambda t: t / len(data[0]), total)
 
 
 def _network(workload, weights, x):

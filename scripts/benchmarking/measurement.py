@@ -37,14 +37,22 @@ PEERS = {
     "jax": Peer("jax_peer", ("jax_vmap", "jax_scan"), ("jax", "optax")),
 }
 
-# Largest difference of meta-gradients, relative to ours by their norms.
-TOLERANCE = 1e-2
+# Largest difference of meta-gradients, relative to ours by their norms, median
+# over tasks. They agree to 2e-6, but where an input of a ReLU or the lead of a
+# maximum is within rounding of zero, one framework takes one side and another
+# the other: that task's meta-gradient jumps, by up to a tenth (docs/speed.md).
+# First order is off by 0.08 on every task, and by more with more steps.
+TOLERANCE = 0.02
 
 _FEWEST_REPETITIONS = 2
 
 # Seconds of rest before a repetition: the threads of whichever ran before may
 # still spin, waiting for more.
 _REST = 0.3
+
+# A step of fewer seconds is timed after another one, so that the caches are its
+# own again; a longer one fills them itself.
+_SHORT = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,22 +151,20 @@ class Benchmark:
         }
 
     def _gradients(self, workload, chosen):
-        """By candidate: `(loss, gradient as one vector)`."""
+        """By candidate: `(loss, gradients [tasks, weights])`."""
         gradients = {}
         with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder) / "gradient.npz"
+            path = pathlib.Path(folder) / "gradients.npy"
             for candidate in chosen:
                 if not candidate.second_order:
                     continue
-                self.advance(f"{candidate.implementation}: meta-gradient")
+                self.advance(f"{candidate.implementation}: meta-gradients")
                 with self._unless_it_fails(workload, candidate):
                     # A process of its own, so that the one that is measured
                     # steps and does nothing else.
                     with self._worker(workload, candidate) as worker:
-                        loss = worker.ask("meta_gradient", str(path))["loss"]
-                    with np.load(path) as arrays:
-                        flat = [arrays[name].ravel() for name in arrays]
-                    gradients[candidate] = loss, np.concatenate(flat)
+                        loss = worker.ask("meta_gradients", str(path))["loss"]
+                    gradients[candidate] = loss, np.load(path)
         return gradients
 
     def _runs(self, workload, chosen):
@@ -172,11 +178,15 @@ class Benchmark:
                     stack.enter_context(worker)
                     runs.append(_Run(candidate, worker))
             for _ in range(self.repetitions):
-                gemm.append(machine.gemm_gflops())
+                gemm.append(self._gemm())
                 self._each(workload, runs, self._repeat)
-            gemm.append(machine.gemm_gflops())
+            gemm.append(self._gemm())
             self._each(workload, runs, _Run.end)
         return runs, gemm
+
+    def _gemm(self):
+        time.sleep(_REST)
+        return machine.gemm_gflops()
 
     def _repeat(self, run):
         self.advance(run.candidate.implementation)
@@ -225,16 +235,18 @@ class _Run:
         self.name = first["name"]
         self.first_step = first["seconds"]
         self._updates = first["updates"]
-        self._spent = worker.ask("step")["seconds"]
+        self._seconds = self._spent = worker.ask("step")["seconds"]
         self.seconds_an_update = []
 
     def may_repeat(self, seconds):
         done = len(self.seconds_an_update)
-        mean = self._spent / (done + 1)
-        return done < _FEWEST_REPETITIONS or self._spent + mean <= seconds
+        following = self._seconds * (2 if self._seconds < _SHORT else 1)
+        return done < _FEWEST_REPETITIONS or self._spent + following <= seconds
 
     def repeat(self):
-        seconds = self._worker.ask("step")["seconds"]
+        if self._seconds < _SHORT:
+            self._spent += self._worker.ask("step")["seconds"]
+        seconds = self._seconds = self._worker.ask("step")["seconds"]
         self._spent += seconds
         self.seconds_an_update.append(seconds / self._updates)
 
@@ -262,9 +274,8 @@ def _agreement(gradients, candidate):
     loss, gradient = gradients[candidate]
     difference = math.inf
     if gradient.shape == ours.shape:
-        difference = float(
-            np.linalg.norm(gradient - ours) / np.linalg.norm(ours)
-        )
+        by_task = np.linalg.norm(gradient - ours, axis=1)
+        difference = float(np.median(by_task / np.linalg.norm(ours, axis=1)))
     return {
         "loss": _finite(loss),
         "gradient_differs_by": _finite(difference),

@@ -44,8 +44,9 @@ class MAML:
             episodes = datasets.load("sinusoid").episodes(
                 "train", 1, workload.support, workload.query, seed=0
             )
-        self._outer_step = self._make_outer_step(episodes)
+        self._outer_step = self._make_outer_step(episodes, workload.tasks)
         self._iteration = 0
+        self._gradients = {}
 
     def step(self):
         """Performs `updates_per_call` meta-updates; returns the last loss."""
@@ -53,26 +54,32 @@ class MAML:
         self._iteration += self.updates_per_call
         return float(updates.loss[-1])
 
-    def meta_gradient(self):
-        """The query loss and the mean meta-gradient on the given data.
+    def meta_gradient(self, task=None):
+        """The query loss and the meta-gradient on the given data.
+
+        Args:
+            task: number of a task, or None for the mean over all.
 
         Returns:
             `(loss, arrays)`, the arrays in the order of the weights.
         """
-        gradient = tf.function(
-            self._make_outer_step(self._given_episode).meta_gradient,
-            autograph=False,
-            jit_compile=self._workload.draws_tasks,
-        )
-        result = gradient(tf.constant(0, tf.int64))
+        tasks = self._workload.tasks if task is None else 1
+        if tasks not in self._gradients:
+            outer_step = self._make_outer_step(self._given_episode, tasks)
+            self._gradients[tasks] = tf.function(
+                outer_step.meta_gradient,
+                autograph=False,
+                jit_compile=self._workload.draws_tasks,
+            )
+        result = self._gradients[tasks](tf.constant(task or 0, tf.int64))
         return float(result.loss), [g.numpy() for g in result.gradient]
 
-    def _make_outer_step(self, episodes):
+    def _make_outer_step(self, episodes, tasks):
         return OuterStep(
             self._algorithm,
             episodes,
             keras.optimizers.Adam(1e-3),
-            tasks=self._workload.tasks,
+            tasks=tasks,
             iterations_per_call=self.updates_per_call,
             # As in flags/: it pays for the MLP alone.
             jit_compile=self._workload.draws_tasks,

@@ -47,10 +47,16 @@ class Vmap:
         self._optimizer.step()
         return float(loss)
 
-    def meta_gradient(self):
-        """The query loss and the mean meta-gradient on the given data."""
+    def meta_gradient(self, task=None):
+        """The query loss and the meta-gradient on the given data.
+
+        That of one task, or the mean over all.
+        """
+        data = self._data
+        if task is not None:
+            data = [tensor[task : task + 1] for tensor in data]
         self._optimizer.zero_grad()
-        loss = self._backward(self._data)
+        loss = self._backward(data)
         return float(loss), [
             _to_numpy(self._workload, parameter.grad)
             for parameter in self._theta.values()
@@ -95,7 +101,7 @@ class Loop(Vmap):
     def _backward(self, data):
         total = 0.0
         for task in zip(*data):
-            loss = self._task_loss(self._theta, *task) / self._workload.tasks
+            loss = self._task_loss(self._theta, *task) / len(data[0])
             loss.backward()
             total += loss.detach()
         return total

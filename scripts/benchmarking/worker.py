@@ -8,7 +8,8 @@ imported. An error is answered as such and ends it.
 
     first_step           makes the implementation and performs the first step
     step                 performs a step
-    meta_gradient PATH   writes a new implementation's to PATH, an .npz
+    meta_gradients PATH  writes a new implementation's to PATH, an .npy:
+                         [tasks, weights], of the first tasks one by one
     memory               the largest so far, in bytes
 """
 
@@ -28,6 +29,9 @@ sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 from benchmarking import workloads  # noqa: E402
 
+# Tasks whose meta-gradients are written.
+_COMPARED = 9
+
 
 class Commands:
     """What a worker does, a method a command.
@@ -44,6 +48,7 @@ class Commands:
         weights = workloads.weights(workload, seed)
         data = workloads.data(workload, seed)
         self._module = module
+        self._tasks = workload.tasks
         self._make = lambda: implementation(workload, weights, data)
         self._made = None
 
@@ -64,11 +69,19 @@ class Commands:
         self._step()
         return {"seconds": time.perf_counter() - started}
 
-    def meta_gradient(self, path):
-        """Writes the meta-gradient at the initial weights."""
-        loss, gradient = self._make().meta_gradient()
-        np.savez(path, *gradient)
-        return {"loss": float(loss)}
+    def meta_gradients(self, path):
+        """Writes meta-gradients at the initial weights."""
+        made = self._make()
+        tasks = range(min(self._tasks, _COMPARED))
+        losses, gradients = zip(*(made.meta_gradient(task) for task in tasks))
+        np.save(
+            path,
+            [
+                np.concatenate([g.ravel() for g in arrays])
+                for arrays in gradients
+            ],
+        )
+        return {"loss": float(np.mean(losses))}
 
     def memory(self):
         """The largest resident set, and the largest use of a GPU's memory."""
