@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from maml_tf import execution
 from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.random_streams import fold_in
 
@@ -76,7 +77,8 @@ class MetaTest:
         num_tasks: tasks number 0 … `num_tasks − 1` are used.
         steps: inner steps, 0 or more.
         seed: of dropout and minibatches within tasks.
-        parallel_tasks: tasks that may run at the same time.
+        parallel_tasks: tasks that may run at the same time; None: as many as
+            there are threads.
         tasks_per_call: tasks in one compiled call, between which the progress
             bar moves.
 
@@ -92,14 +94,13 @@ class MetaTest:
         num_tasks=600,
         steps=1,
         seed=0,
-        parallel_tasks=2,
+        parallel_tasks=None,
         tasks_per_call=25,
     ):
-        check_at_least_one(
-            num_tasks=num_tasks,
-            parallel_tasks=parallel_tasks,
-            tasks_per_call=tasks_per_call,
-        )
+        check_at_least_one(num_tasks=num_tasks, tasks_per_call=tasks_per_call)
+        if parallel_tasks is None:
+            parallel_tasks = execution.tasks_at_once(tasks_per_call)
+        check_at_least_one(parallel_tasks=parallel_tasks)
         if steps < 0:
             raise InputError(f"steps: {steps} was given; it must be 0 or more.")
         self.num_tasks = num_tasks

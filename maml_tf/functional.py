@@ -185,6 +185,7 @@ def _batch_normalization(layer, batch_statistics, without_bias):
             and layer.center
             and mask is None
             and _is_image(inputs)
+            and inputs.dtype == tf.float32
             and layer.axis in (-1, 3)
         ):
             # The call above is for the statistics that it leaves in the state;
@@ -246,7 +247,7 @@ def _max_pooling(layer):
 
 def _is_image(x):
     return (
-        x.dtype == tf.float32
+        x.dtype in (tf.float32, tf.bfloat16)
         and x.shape.rank == 4
         and None not in x.shape.as_list()[1:]
     )

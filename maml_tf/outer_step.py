@@ -5,23 +5,13 @@
 
 from typing import Any, NamedTuple
 
-import keras
 import tensorflow as tf
 
+from maml_tf import execution
 from maml_tf.algorithms.maml import MetaGradient
 from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.operations.convolution import by_patches
 from maml_tf.random_streams import fold_in
-
-# Layers whose operations `tf.vectorized_map` turns into batched ones. It would
-# run convolutions, whose filters differ by task, one after the other.
-_VECTORIZABLE = (
-    keras.layers.InputLayer,
-    keras.layers.Dense,
-    keras.layers.Flatten,
-    keras.layers.Activation,
-    keras.layers.ReLU,
-    keras.layers.BatchNormalization,
-)
 
 # Keeps the adaptation's random stream apart from the episodes'.
 _ADAPTATION_STREAM = 7919
@@ -57,10 +47,13 @@ class OuterStep:
         seed: of dropout and minibatches within tasks.
         vectorize: whether all tasks run as one batched computation
             (`tf.vectorized_map`) rather than in a loop, whose memory does not
-            grow with `tasks`. None: for dense networks without minibatches.
-        parallel_tasks: tasks of the loop that may run at the same time.
+            grow with `tasks`. None: where it is the faster, see
+            `maml_tf/execution.py`.
+        parallel_tasks: tasks of the loop that may run at the same time. None:
+            as many as there are threads.
         iterations_per_call: most meta-updates in one call.
-        jit_compile: whether XLA compiles the function.
+        jit_compile: whether XLA compiles the function, `episodes` included.
+            None: where it pays, see `maml_tf/execution.py`.
     """
 
     def __init__(
@@ -72,15 +65,14 @@ class OuterStep:
         tasks,
         seed=0,
         vectorize=None,
-        parallel_tasks=2,
+        parallel_tasks=None,
         iterations_per_call=1,
         jit_compile=False,
     ):
-        check_at_least_one(
-            tasks=tasks,
-            parallel_tasks=parallel_tasks,
-            iterations_per_call=iterations_per_call,
-        )
+        check_at_least_one(tasks=tasks, iterations_per_call=iterations_per_call)
+        if parallel_tasks is None:
+            parallel_tasks = execution.tasks_at_once(tasks)
+        check_at_least_one(parallel_tasks=parallel_tasks)
         self.algorithm = algorithm
         self.model = algorithm.model
         self.episodes = episodes
@@ -88,11 +80,9 @@ class OuterStep:
         self.tasks = tasks
         self.seed = seed
         if vectorize is None:
-            # Minibatches are drawn at random, which cannot be vectorised.
-            vectorize = getattr(algorithm, "inner_batch_size", None) is None
-            vectorize = vectorize and all(
-                isinstance(layer, _VECTORIZABLE) for layer in self.model.layers
-            )
+            vectorize = execution.vectorizes(algorithm, tasks)
+        if jit_compile is None:
+            jit_compile = execution.compiles(vectorize)
         self.vectorize = vectorize
         self.parallel_tasks = parallel_tasks
         self.iterations_per_call = iterations_per_call
@@ -162,9 +152,10 @@ class OuterStep:
             tf.type_spec_from_value, self._draw(first)
         )
         drawn = tf.map_fn(self._draw, numbers, fn_output_signature=signature)
-        stacked = tf.vectorized_map(
-            lambda task: self._contribution(theta, *task), drawn
-        )
+        with by_patches():
+            stacked = tf.vectorized_map(
+                lambda task: self._contribution(theta, *task), drawn
+            )
         return tf.nest.map_structure(lambda t: tf.reduce_sum(t, 0), stacked)
 
     def _sum_in_a_loop(self, theta, first):

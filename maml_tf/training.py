@@ -24,11 +24,15 @@ class Training:
         best_score: the best validation score, higher is better; −∞ where there
             was no validation.
         signal_number: the signal that stopped it before its end, or None.
+        resumed_from: meta-updates that were done before.
+        seconds: that it took, compilation and validation included.
     """
 
     iteration: int
     best_score: float
     signal_number: int | None
+    resumed_from: int
+    seconds: float
 
 
 def meta_train(
@@ -86,6 +90,7 @@ def meta_train(
         raise InputError(
             f"iterations: {iterations} was given; it must be 0 or more."
         )
+    started = time.monotonic()
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(
@@ -95,7 +100,7 @@ def meta_train(
         # So that there is a good state to name or to fall back to.
         checkpoints.save(0)
     # `checkpoints.iteration` may be ahead: it counts the best checkpoint too.
-    iteration = saved = checkpoints.iteration
+    iteration = saved = resumed_from = checkpoints.iteration
     intervals = (log_interval, validation_interval, checkpoint_interval)
     since_log = _Means()
     shown = {}
@@ -149,7 +154,11 @@ def meta_train(
         if saved < iteration:
             checkpoints.save(iteration)
     return Training(
-        iteration, checkpoints.best_score, interruption.signal_number
+        iteration,
+        checkpoints.best_score,
+        interruption.signal_number,
+        resumed_from,
+        time.monotonic() - started,
     )
 
 

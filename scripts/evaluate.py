@@ -17,6 +17,7 @@ from maml_tf import tables
 from maml_tf.files import replacing
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(experiment)
 flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
 flags.DEFINE_enum(
     "split", "test", ["train", "valid", "test"], "Whose classes are drawn."

@@ -8,7 +8,7 @@ what the model is.
 import pathlib
 import sys
 
-import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
+import quiet_tensorflow  # isort: skip, before TensorFlow
 import keras
 from absl import app, flags, logging
 
@@ -29,12 +29,29 @@ from maml_tf.metrics_log import finite
 
 FILE_NAME = "experiment.flags"
 
+FLAGS = flags.FLAGS
+flags.DEFINE_integer(
+    "intra_op_threads",
+    1,
+    "Threads that share one operation; 0: one a core. More than one pays for"
+    " large networks alone.",
+    lower_bound=0,
+)
+flags.DEFINE_integer(
+    "inter_op_threads",
+    0,
+    "Threads of operations, and so tasks at a time; 0: one a core.",
+    lower_bound=0,
+)
+
 _OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
     "rmsprop": keras.optimizers.RMSprop,
     "sgd": keras.optimizers.SGD,
 }
+
+_AUTOMATIC = {"auto": None, "true": True, "false": False}
 
 # Flags that say where and how a training runs, not what it computes: they may
 # differ when it is resumed.
@@ -244,7 +261,8 @@ def define_flags(flag_values):
         "vectorize",
         "auto",
         ["auto", "true", "false"],
-        "Run all tasks as one batched computation; auto: for dense networks.",
+        "Run all tasks as one batched computation rather than in a loop; auto:"
+        " for small dense networks, and on a GPU.",
     )
     define(
         "integer",
@@ -252,7 +270,20 @@ def define_flags(flag_values):
         1,
         "Meta-updates in one compiled call; more pay for small networks.",
     )
-    define("bool", "jit_compile", False, "Compile with XLA; pays for mlp.")
+    define(
+        "enum",
+        "jit_compile",
+        "auto",
+        ["auto", "true", "false"],
+        "Compile with XLA; auto: where the tasks are one batched computation.",
+    )
+    define(
+        "bool",
+        "mixed_bfloat16",
+        False,
+        "Let the network's layers compute in bfloat16; weights, inner updates"
+        " and losses stay float32. For GPUs that have it; slow on CPU.",
+    )
     define("integer", "seed", 0, "Of weights, episodes and dropout.")
     define("integer", "log_interval", 100, "Iterations between log records.")
     define(
@@ -369,6 +400,7 @@ class Experiment:
             self.dataset.input_shape,
             self.dataset.outputs(way),
             seed=f.seed,
+            dtype="mixed_bfloat16" if f.mixed_bfloat16 else None,
             **_given(
                 widths=_integers("widths", f.widths),
                 filters=_filters(f),
@@ -459,9 +491,9 @@ class Experiment:
             self.optimizer(),
             tasks=f.tasks,
             seed=f.seed,
-            vectorize={"auto": None, "true": True, "false": False}[f.vectorize],
+            vectorize=_AUTOMATIC[f.vectorize],
             iterations_per_call=f.iterations_per_call,
-            jit_compile=f.jit_compile,
+            jit_compile=_AUTOMATIC[f.jit_compile],
         )
 
     def restore(self, workdir):
@@ -573,6 +605,7 @@ def run(main):
         if len(argv) > 1:
             raise app.UsageError(f"{argv[1]!r} is not a flag; see --help.")
         logging.set_verbosity(logging.WARNING)
+        quiet_tensorflow.start(FLAGS.intra_op_threads, FLAGS.inter_op_threads)
         try:
             return main(argv)
         except (InputError, DivergenceError) as error:

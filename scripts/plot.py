@@ -16,6 +16,7 @@ from absl import flags
 from maml_tf import InputError, metrics_log, plots
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(experiment)
 flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
 flags.DEFINE_string(
     "output", None, "Picture to write, such as FILE.png or FILE.svg."

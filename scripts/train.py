@@ -60,8 +60,10 @@ def main(argv):
             f" iterations in {FLAGS.workdir}; the same command goes on."
         )
         return 128 + training.signal_number
+    now = training.iteration - training.resumed_from
     print(
-        f"Trained {training.iteration} iterations, saved in {FLAGS.workdir};"
+        f"Trained {training.iteration} iterations, {now} of them now in"
+        f" {training.seconds / 60:.1f} minutes, saved in {FLAGS.workdir};"
         f" next: python scripts/evaluate.py --workdir={FLAGS.workdir}"
     )
     return 0

@@ -1,6 +1,9 @@
 """Networks by name, each a function that builds a Keras model."""
 
+import contextlib
 import inspect
+
+import keras
 
 from maml_tf import registry
 from maml_tf.networks import conv4, dense_omniglot, layers, mlp, resnet
@@ -18,7 +21,7 @@ def names():
     return tuple(sorted(_NETWORKS))
 
 
-def create(name, input_shape, outputs, seed=None, **options):
+def create(name, input_shape, outputs, seed=None, dtype=None, **options):
     """Returns a new network, built, with its initial weights.
 
     Example:
@@ -34,6 +37,10 @@ def create(name, input_shape, outputs, seed=None, **options):
         seed: A non-negative integer makes the initial weights reproducible
             without touching any global random state; `None` (the default)
             draws them from Keras's.
+        dtype: Keras's name of the layers' precision, such as
+            `"mixed_bfloat16"`: they compute in bfloat16 while weights, and what
+            inner steps make of them, are float32. None (the default) for
+            Keras's own setting.
         **options: What the network's own function takes besides, such as
             `filters` of `conv4`.
 
@@ -54,4 +61,16 @@ def create(name, input_shape, outputs, seed=None, **options):
     registry.check_options("network", name, options, known)
     layers.require_integers("input_shape", input_shape)
     layers.require_integer("outputs", outputs)
-    return network(tuple(input_shape), outputs, seed=seed, **options)
+    with _policy(dtype):
+        return network(tuple(input_shape), outputs, seed=seed, **options)
+
+
+@contextlib.contextmanager
+def _policy(dtype):
+    before = keras.config.dtype_policy()
+    if dtype is not None:
+        keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,10 +1,12 @@
 """This library on the benchmark's workloads, by its public interface."""
 
-import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
+import quiet_tensorflow  # isort: skip, before TensorFlow
 import keras
 import tensorflow as tf
 
 from maml_tf import Episode, OuterStep, algorithms, datasets, losses, networks
+
+quiet_tensorflow.start()
 
 
 class MAML:

@@ -99,7 +99,9 @@ class JourneyTest(ScriptTestCase):
         stdout = self.assertSucceeds(
             run("train", *SMALL, f"--workdir={workdir}", "--iterations=40")
         )
-        self.assertIn("Trained 40 iterations", stdout)
+        self.assertRegex(
+            stdout, r"Trained 40 iterations, 40 of them now in \d\.\d minutes"
+        )
         self.assertLen(metrics_log.read(workdir), 6)
 
         evaluation = start(

@@ -1,0 +1,89 @@
+"""How the tasks of a meta-batch are run, where the caller leaves it open.
+
+Nothing here changes what is computed. The figures are of two cores without a
+GPU; docs/speed.md has more. The rules for a GPU follow what is known of its
+hardware: its path gives the same numbers, tested on CPU, but was not timed.
+"""
+
+import os
+
+import keras
+import tensorflow as tf
+
+# Layers whose operations `tf.vectorized_map` turns into batched ones.
+_DENSE = (
+    keras.layers.InputLayer,
+    keras.layers.Dense,
+    keras.layers.Flatten,
+    keras.layers.Activation,
+    keras.layers.ReLU,
+    keras.layers.BatchNormalization,
+)
+# These too, by `operations.convolution.by_patches`, which costs memory.
+_CONVOLUTIONAL = (
+    *_DENSE,
+    keras.layers.Conv2D,
+    keras.layers.MaxPooling2D,
+    keras.layers.AveragePooling2D,
+    keras.layers.GlobalAveragePooling2D,
+)
+
+# Most weights, of all tasks together, that are adapted as one batch on CPU:
+# while they fit into its caches. A sinusoid's 44,000 take 1.1 ms in place of
+# 3.3; 28 x 28 images into 64-64 units (1.8 million) 4.4 in place of 5.3, into
+# 128-64 (3.5 million) 10.0 in place of 6.0, into 256-128-64-64 26.8 in place of
+# 9.8.
+_MOST_WEIGHTS = 2_000_000
+
+
+def on_gpu():
+    """Whether TensorFlow has a GPU, on which it then places the work."""
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
+def vectorizes(algorithm, tasks):
+    """Whether all tasks are best run as one batched computation.
+
+    On a GPU where it can be: a task alone is too small to fill one. On CPU for
+    small dense networks, where an operation's fixed cost counts for most; any
+    other network runs its tasks in a loop, which keeps one task's activations
+    in the cache, and whose memory does not grow with the number of tasks.
+
+    Args:
+        algorithm: one of `maml_tf.algorithms`.
+        tasks: tasks in a meta-batch.
+    """
+    # Minibatches are drawn at random, which cannot be vectorised.
+    if getattr(algorithm, "inner_batch_size", None) is not None:
+        return False
+    model = algorithm.model
+    kinds = _CONVOLUTIONAL if on_gpu() else _DENSE
+    if not all(isinstance(layer, kinds) for layer in model.layers):
+        return False
+    return on_gpu() or tasks * model.count_params() <= _MOST_WEIGHTS
+
+
+def compiles(vectorize):
+    """Whether XLA pays: for tasks that are run as one batched computation.
+
+    It fuses what small dense networks do (sinusoid: 0.34 ms for 1.1). On CPU it
+    has no fast convolution: Omniglot's step took 8 s for 0.4.
+
+    Args:
+        vectorize: whether the tasks are one batched computation.
+    """
+    return vectorize
+
+
+def tasks_at_once(tasks):
+    """Tasks of a loop to run at the same time: one for each thread.
+
+    Two tasks on a core each beat one task on both, 2 to 4 times for networks of
+    few-shot size. It pays on a GPU too, whose kernels are queued from several
+    threads.
+
+    Args:
+        tasks: tasks in the loop.
+    """
+    threads = tf.config.threading.get_inter_op_parallelism_threads()
+    return min(tasks, threads or os.cpu_count() or 1)
