@@ -9,6 +9,8 @@ from tqdm import tqdm
 
 from maml_tf import execution
 from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.functional import variables_read_once
+from maml_tf.loop_body import loop_body
 from maml_tf.random_streams import fold_in
 
 # Keeps the adaptation's random stream apart from the episodes'.
@@ -120,15 +122,16 @@ class MetaTest:
                 # A user's loss may be of another dtype.
                 return tuple(tf.cast(values, tf.float32) for values in curve)
 
-            return tf.map_fn(
-                one,
-                numbers,
-                fn_output_signature=(
-                    tf.TensorSpec([steps + 1]),
-                    tf.TensorSpec([steps + 1]),
-                ),
-                parallel_iterations=parallel_tasks,
-            )
+            with variables_read_once(algorithm.model):
+                return tf.map_fn(
+                    loop_body(one),
+                    numbers,
+                    fn_output_signature=(
+                        tf.TensorSpec([steps + 1]),
+                        tf.TensorSpec([steps + 1]),
+                    ),
+                    parallel_iterations=parallel_tasks,
+                )
 
         self._curves = curves
 

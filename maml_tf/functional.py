@@ -106,6 +106,23 @@ class FunctionalModel:
             )
 
 
+def variables_read_once(model):
+    """A scope in which the model's variables are tensors, read at its start.
+
+    For loops over tasks: a body that reads variables itself is stateful, and
+    its iterations overlap less (a fifth slower on two cores).
+
+    Args:
+        model: a built `keras.Model`.
+
+    Returns:
+        A context manager.
+    """
+    return keras.StatelessScope(
+        [(v, tf.convert_to_tensor(v.value)) for v in model.variables]
+    )
+
+
 def leaf_layers(model):
     """All layers in `model`, inside nested models and other layers too.
 

@@ -10,6 +10,8 @@ import tensorflow as tf
 from maml_tf import execution
 from maml_tf.algorithms.maml import MetaGradient
 from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.functional import variables_read_once
+from maml_tf.loop_body import loop_body
 from maml_tf.operations.convolution import by_patches
 from maml_tf.random_streams import fold_in
 
@@ -169,24 +171,23 @@ class OuterStep:
             tf.zeros([self.algorithm.inner_steps]),
         )
 
-        # Subtracted, and the sign turned at the end: Grappler would merge an
-        # addition with those inside into one whose buffer it makes anew in the
-        # loop's dead last iteration and leaves behind, so that the next call
-        # fails (TensorFlow 2.21, conv4 on 84 x 84 images).
-        def subtract(task, total):
-            contribution = self._contribution(theta, *self._draw(first + task))
-            return task + 1, tf.nest.map_structure(
-                tf.subtract, total, contribution
-            )
-
-        _, total = tf.while_loop(
-            lambda task, _: task < self.tasks,
-            subtract,
-            (tf.constant(0, tf.int64), zero),
-            parallel_iterations=self.parallel_tasks,
-            maximum_iterations=self.tasks,
+        contribution = loop_body(
+            lambda theta, number: self._contribution(theta, *self._draw(number))
         )
-        return tf.nest.map_structure(tf.negative, total)
+
+        def add(task, total):
+            one = contribution(theta, first + task)
+            return task + 1, tf.nest.map_structure(tf.add, total, one)
+
+        with variables_read_once(self.model):
+            _, total = tf.while_loop(
+                lambda task, _: task < self.tasks,
+                add,
+                (tf.constant(0, tf.int64), zero),
+                parallel_iterations=self.parallel_tasks,
+                maximum_iterations=self.tasks,
+            )
+        return total
 
     def _updates(self, iteration, count):
         def body(index, arrays):
