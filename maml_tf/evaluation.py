@@ -112,19 +112,21 @@ class MetaTest:
         def curves(numbers):
             theta = algorithm.theta()
 
+            @loop_body
+            def curve(theta, episode, task_seed):
+                values = algorithm.curve(theta, episode, steps, task_seed)
+                # A user's loss may be of another dtype.
+                return tuple(tf.cast(value, tf.float32) for value in values)
+
             def one(number):
                 task_seed = fold_in(
                     tf.constant([seed, _ADAPTATION_STREAM], tf.int64), number
                 )
-                curve = algorithm.curve(
-                    theta, episodes(number), steps, task_seed
-                )
-                # A user's loss may be of another dtype.
-                return tuple(tf.cast(values, tf.float32) for values in curve)
+                return curve(theta, episodes(number), task_seed)
 
             with variables_read_once(algorithm.model):
                 return tf.map_fn(
-                    loop_body(one),
+                    one,
                     numbers,
                     fn_output_signature=(
                         tf.TensorSpec([steps + 1]),

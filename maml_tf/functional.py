@@ -109,8 +109,8 @@ class FunctionalModel:
 def variables_read_once(model):
     """A scope in which the model's variables are tensors, read at its start.
 
-    For loops over tasks: a body that reads variables itself is stateful, and
-    its iterations overlap less (a fifth slower on two cores).
+    For loops over tasks: a `loop_body` that reads variables itself is stateful,
+    and iterations overlap less (a fifth slower on two cores).
 
     Args:
         model: a built `keras.Model`.

@@ -6,6 +6,8 @@ import tensorflow as tf
 def loop_body(function):
     """The function, called by a loop's graph rather than made part of it.
 
+    It should read no variable: iterations whose functions do overlap less.
+
     Where TensorFlow expects a graph to need more than 200 MB, its memory
     optimiser (2.21) turns sums of three and more tensors into variables of its
     own. A loop has a last, dead iteration in which such a variable is made and

@@ -171,12 +171,10 @@ class OuterStep:
             tf.zeros([self.algorithm.inner_steps]),
         )
 
-        contribution = loop_body(
-            lambda theta, number: self._contribution(theta, *self._draw(number))
-        )
+        contribution = loop_body(self._contribution)
 
         def add(task, total):
-            one = contribution(theta, first + task)
+            one = contribution(theta, *self._draw(first + task))
             return task + 1, tf.nest.map_structure(tf.add, total, one)
 
         with variables_read_once(self.model):
