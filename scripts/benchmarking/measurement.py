@@ -33,7 +33,11 @@ class Peer(NamedTuple):
 
 
 PEERS = {
-    "torch": Peer("torch_peer", ("torch_vmap", "torch_loop"), ("torch",)),
+    "torch": Peer(
+        "torch_peer",
+        ("torch_vmap", "torch_loop", "torch_channels_last"),
+        ("torch",),
+    ),
     "jax": Peer("jax_peer", ("jax_vmap", "jax_scan"), ("jax", "optax")),
 }
 

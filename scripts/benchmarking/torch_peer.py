@@ -107,6 +107,24 @@ class Loop(Vmap):
         return total
 
 
+class ChannelsLastLoop(Loop):
+    """The loop with images and kernels in memory as oneDNN likes them."""
+
+    name = "torch.func loop, channels_last"
+
+    def __init__(self, workload, weights, data):
+        super().__init__(workload, weights, data)
+        self._model.to(memory_format=torch.channels_last)
+        self._data = [
+            tensor.flatten(0, 1)
+            .contiguous(memory_format=torch.channels_last)
+            .unflatten(0, tensor.shape[:2])
+            if tensor.ndim == 5
+            else tensor
+            for tensor in self._data
+        ]
+
+
 class _Block(nn.Module):
     def __init__(self, channels, filters, size, pool):
         super().__init__()
@@ -179,5 +197,9 @@ def _to_numpy(workload, tensor):
     return np.ascontiguousarray(tensor.cpu().numpy())
 
 
-IMPLEMENTATIONS = {"torch_vmap": Vmap, "torch_loop": Loop}
+IMPLEMENTATIONS = {
+    "torch_vmap": Vmap,
+    "torch_loop": Loop,
+    "torch_channels_last": ChannelsLastLoop,
+}
 VERSION = torch.__version__

@@ -351,12 +351,17 @@ class MeasurementTest(parameterized.TestCase):
 
     def test_figures(self):
         result, warnings = self.measure(
-            seconds={"torch_vmap": 0.4, "torch_loop": 0.3, "jax_vmap": 0.05}
+            seconds={
+                "torch_vmap": 0.4,
+                "torch_loop": 0.3,
+                "torch_channels_last": 0.5,
+                "jax_vmap": 0.05,
+            }
         )
         self.assertEmpty(warnings)
         self.assertEqual(result["gemm_gflops"], 0.5)
         lines = self.lines(result)
-        self.assertLen(lines, 5)
+        self.assertLen(lines, 6)
         mine = lines["maml_tf"]
         self.assertLen(mine["milliseconds"], 7)
         # Two updates in a step of 0.1 s, 25 tasks in an update.
@@ -373,6 +378,7 @@ class MeasurementTest(parameterized.TestCase):
                 "maml_tf": False,
                 "torch_vmap": False,
                 "torch_loop": True,
+                "torch_channels_last": False,
                 "jax_vmap": True,
                 "jax_scan": False,
             },
@@ -400,7 +406,7 @@ class MeasurementTest(parameterized.TestCase):
         result, warnings = self.measure(failing={"torch_loop": command})
         self.assertEqual(warnings, ["torch_loop on sinusoid: no memory"])
         self.assertNotIn("torch_loop", self.lines(result))
-        self.assertLen(self.lines(result), 4)
+        self.assertLen(self.lines(result), 5)
         self.assertTrue(self.lines(result)["torch_vmap"]["best_of_peer"])
 
     def test_does_not_go_on_without_ours(self):
