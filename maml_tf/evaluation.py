@@ -99,10 +99,13 @@ class MetaTest:
         parallel_tasks=None,
         tasks_per_call=25,
     ):
-        check_at_least_one(num_tasks=num_tasks, tasks_per_call=tasks_per_call)
         if parallel_tasks is None:
             parallel_tasks = execution.tasks_at_once(tasks_per_call)
-        check_at_least_one(parallel_tasks=parallel_tasks)
+        check_at_least_one(
+            num_tasks=num_tasks,
+            tasks_per_call=tasks_per_call,
+            parallel_tasks=parallel_tasks,
+        )
         if steps < 0:
             raise InputError(f"steps: {steps} was given; it must be 0 or more.")
         self.num_tasks = num_tasks

@@ -57,10 +57,11 @@ def vectorizes(algorithm, tasks):
     if getattr(algorithm, "inner_batch_size", None) is not None:
         return False
     model = algorithm.model
-    kinds = _CONVOLUTIONAL if on_gpu() else _DENSE
+    gpu = on_gpu()
+    kinds = _CONVOLUTIONAL if gpu else _DENSE
     if not all(isinstance(layer, kinds) for layer in model.layers):
         return False
-    return on_gpu() or tasks * model.count_params() <= _MOST_WEIGHTS
+    return gpu or tasks * model.count_params() <= _MOST_WEIGHTS
 
 
 def compiles(vectorize):

@@ -71,10 +71,13 @@ class OuterStep:
         iterations_per_call=1,
         jit_compile=False,
     ):
-        check_at_least_one(tasks=tasks, iterations_per_call=iterations_per_call)
         if parallel_tasks is None:
             parallel_tasks = execution.tasks_at_once(tasks)
-        check_at_least_one(parallel_tasks=parallel_tasks)
+        check_at_least_one(
+            tasks=tasks,
+            parallel_tasks=parallel_tasks,
+            iterations_per_call=iterations_per_call,
+        )
         self.algorithm = algorithm
         self.model = algorithm.model
         self.episodes = episodes

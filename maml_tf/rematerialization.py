@@ -18,9 +18,9 @@ def pull_back(step, start, steps, judge):
     Exact: the same numbers as by differentiating through all steps at once.
 
     Args:
-        step: function `(k, carry) -> (carry, report)`: one inner step, `k` an
-            int32 scalar, the carry any structure of tensors whose shapes and
-            dtypes stay, the report a float32 scalar.
+        step: function `carry -> (carry, report)`: one inner step, the carry any
+            structure of tensors whose shapes and dtypes stay, the report a
+            float32 scalar.
         start: `(phi, rest)`, the first carry; `phi` a structure of weights, of
             which the gradient is asked.
         steps: how many, a Python integer of 1 or more.
@@ -44,7 +44,7 @@ def pull_back(step, start, steps, judge):
 
     def forward(k, flat, paths, reports):
         paths = [path.write(k, value) for path, value in zip(paths, flat)]
-        carry, report = step(k, pack(flat))
+        carry, report = step(pack(flat))
         reports = reports.write(k, tf.cast(report, tf.float32))
         return k + 1, tf.nest.flatten(carry), paths, reports
 
@@ -79,7 +79,7 @@ def pull_back(step, start, steps, judge):
         sources = [values[i] for i in tracked]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(sources)
-            carry, _ = step(k, pack(values))
+            carry, _ = step(pack(values))
         carry = tf.nest.flatten(carry)
         adjoints = tape.gradient(
             [carry[i] for i in tracked],
@@ -116,6 +116,6 @@ def _feeds_weights(step, pack, flat, floats, weights):
         return False
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(rest)
-        carry, _ = step(tf.constant(0), pack(flat))
+        carry, _ = step(pack(flat))
         carry = tf.nest.flatten(carry)[:weights]
     return any(g is not None for g in tape.gradient(carry, rest))

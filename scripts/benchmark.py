@@ -21,7 +21,8 @@ import json
 import pathlib
 import sys
 
-from absl import app, flags
+import sentences
+from absl import flags
 from benchmarking import machine, measurement, report
 from benchmarking.processes import WorkerError
 from benchmarking.workloads import WORKLOADS
@@ -181,25 +182,5 @@ def _write(result):
         partial.write_text(json.dumps(result, indent=2) + "\n")
 
 
-def _with_sentences(argv):
-    """As `experiment.run`, which TensorFlow comes with."""
-    if len(argv) > 1:
-        raise app.UsageError(f"{argv[1]!r} is not a flag; see --help.")
-    try:
-        return main(argv)
-    except (RefusalError, WorkerError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
-        return 130
-    except OSError as error:
-        print(
-            f"error: {error.strerror or error}: {error.filename}",
-            file=sys.stderr,
-        )
-        return 1
-
-
 if __name__ == "__main__":
-    app.run(_with_sentences)
+    sentences.run(main, RefusalError, WorkerError)

@@ -10,7 +10,8 @@ import sys
 
 import quiet_tensorflow  # isort: skip, before TensorFlow
 import keras
-from absl import app, flags, logging
+import sentences
+from absl import flags, logging
 
 from maml_tf import (
     Checkpoints,
@@ -601,27 +602,12 @@ def evaluate(
 def run(main):
     """Runs a script's `main(argv)`; bad input ends it with a sentence."""
 
-    def with_sentences(argv):
-        if len(argv) > 1:
-            raise app.UsageError(f"{argv[1]!r} is not a flag; see --help.")
+    def on_devices(argv):
         logging.set_verbosity(logging.WARNING)
         quiet_tensorflow.start(FLAGS.intra_op_threads, FLAGS.inter_op_threads)
-        try:
-            return main(argv)
-        except (InputError, DivergenceError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-        except KeyboardInterrupt:
-            print("error: interrupted", file=sys.stderr)
-            return 130
-        except OSError as error:
-            print(
-                f"error: {error.strerror or error}: {error.filename}",
-                file=sys.stderr,
-            )
-            return 1
+        return main(argv)
 
-    app.run(with_sentences)
+    sentences.run(on_devices, InputError, DivergenceError)
 
 
 def _names():

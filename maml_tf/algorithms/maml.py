@@ -129,7 +129,7 @@ class MAML:
     def _rematerialized(self, theta, episode, seed):
         loop = self.inner_loop
 
-        def step(_, carry):
+        def step(carry):
             phi, (slots, state) = carry
             phi, slots, state, loss = loop.step(
                 phi, slots, state, episode.support_x, episode.support_y

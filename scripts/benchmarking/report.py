@@ -109,7 +109,7 @@ def summary(workloads):
         f"{_columns(rows)}\n\n"
         "original: the paper's TensorFlow 1 code, measured elsewhere at a GEMM"
         f" rate of\n{_ORIGINAL_GEMM:.0f} GFLOP/s and scaled to the rate here;"
-        " not run here; minima\n"
+        " not run here; minima,\ncompared with our least"
     )
 
 
