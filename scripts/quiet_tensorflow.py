@@ -31,6 +31,10 @@ if "tensorflow" not in sys.modules:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _quietly():
         import tensorflow as tf
+
+        # absl's app.run would do it, within sight: a part of TensorFlow asks
+        # to. It fixes no threads.
+        tf.config.list_physical_devices()
 else:
     import tensorflow as tf
 

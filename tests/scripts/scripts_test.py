@@ -296,7 +296,10 @@ class RefusalTest(ScriptTestCase):
         flags = [f"--workdir={self.folder / 'none'}"]
         if script == "plot":
             flags.append("--output=x.png")
-        self.assertRefuses(run(script, *flags), "workdir", "scripts/train.py")
+        result = run(script, *flags)
+        self.assertRefuses(result, "workdir", "scripts/train.py")
+        # The sentence alone: TensorFlow's notes would bury it.
+        self.assertLen(result[2].splitlines(), 1)
 
     @parameterized.parameters(
         ("train", "--inner_learning_rate"),
