@@ -11,6 +11,7 @@ import typing
 import numpy as np
 import tensorflow as tf
 
+from maml_tf.class_records import ClassRecords
 from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.random_streams import fold_in, random_bits
 
@@ -66,7 +67,8 @@ class ClassPool:
     Args:
         examples: Raw examples `[examples, ...]`, sorted by class; images are
             `[examples, height, width, channels]`, best uint8. An array, a
-            tensor, or the `examples` of another pool, which are then shared.
+            tensor, or the `examples` of another pool, which are then shared;
+            or `maml_tf.class_records.ClassRecords`, which stay in their files.
         first: Row of each class's first example, `[classes]`.
         size: Number of each class's examples, `[classes]`.
         rotations: 1, or 4 to make each rotation of an image class by 0, 90,
@@ -86,7 +88,7 @@ class ClassPool:
     ):
         # A variable, because a GPU can gather uint8 from variables only: from a
         # tensor, all of it would travel to the host each time.
-        if not isinstance(examples, tf.Variable):
+        if not isinstance(examples, tf.Variable | ClassRecords):
             examples = tf.Variable(examples, trainable=False)
         self.examples = examples
         self.first = tf.constant(first, tf.int64)
@@ -117,6 +119,17 @@ class ClassPool:
         """Number of classes, every rotation counted."""
         return self.rotations * len(self.sizes)
 
+    def restricted(self, classes):
+        """Returns the pool of some classes alone, given by their indices."""
+        return ClassPool(
+            self.examples,
+            self.first.numpy()[classes],
+            self.size.numpy()[classes],
+            self.rotations,
+            self.prepare,
+            None if self.names is None else np.asarray(self.names)[classes],
+        )
+
     def read(self, rows, turns):
         """Reads examples.
 
@@ -128,7 +141,10 @@ class ClassPool:
         Returns:
             Prepared inputs `[number, ...]`.
         """
-        raw = tf.gather(self.examples, rows)
+        if isinstance(self.examples, ClassRecords):
+            raw = self.examples.read(rows)
+        else:
+            raw = tf.gather(self.examples, rows)
         if self.rotations > 1:
             raw = _rotate(raw, turns[:, tf.newaxis, tf.newaxis, tf.newaxis])
         return self.prepare(raw)
@@ -222,6 +238,30 @@ def draw_episode(pool, way, shot, query, seed):
         query_x=x[way * shot :],
         query_y=tf.constant(query_y),
     )
+
+
+def draw_examples(pool, number_of_examples, seed):
+    """Draws examples of all classes at once, for joint training.
+
+    Each one's class is uniform over the pool's classes, rotations counted, and
+    the example uniform within its class.
+
+    Args:
+        pool: A `ClassPool`.
+        number_of_examples: How many, a Python integer.
+        seed: Stateless seed, an integer tensor `[2]`.
+
+    Returns:
+        `(x, y)`: prepared inputs `[examples, ...]` and the int32 indices of
+        their classes `[examples]`.
+    """
+    bits = random_bits([2, number_of_examples], seed)
+    bits = tf.cast(bits, tf.int64) % 2**32
+    classes = bits[0] % pool.num_classes
+    base = classes % len(pool.sizes)
+    rows = tf.gather(pool.first, base) + bits[1] % tf.gather(pool.size, base)
+    x = pool.read(rows, classes // len(pool.sizes))
+    return x, tf.cast(classes, tf.int32)
 
 
 def _largest(values, number):

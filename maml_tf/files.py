@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import shutil
 
 
 @contextlib.contextmanager
@@ -11,17 +12,45 @@ def replacing(path):
 
     Args:
         path: the file to make or to replace; its folder is made. If the `with`
-            block raises, the file stays as it was.
+            block raises, the file stays as it was. What a killed process left
+            of an earlier attempt is removed.
 
     Yields:
         A `pathlib.Path` beside it, with the same ending.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The process's number: two at once must not write into one another.
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    remove_abandoned(path)
+    partial = partial_name(path)
     try:
         yield partial
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def partial_name(path):
+    """The name beside `path` under which this process writes it."""
+    # The process's number: two at once must not write into one another.
+    return path.with_name(f".partial-{os.getpid()}-{path.name}")
+
+
+def remove_abandoned(path):
+    """Removes what processes that are no more had begun to write as `path`."""
+    for partial in path.parent.glob(f".partial-*-{path.name}"):
+        number = partial.name.split("-")[1]
+        if number.isdigit() and not _runs(int(number)):
+            if partial.is_dir():
+                shutil.rmtree(partial, ignore_errors=True)
+            else:
+                partial.unlink(missing_ok=True)
+
+
+def _runs(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # It is somebody else's.
+        return True
+    return True

@@ -20,6 +20,7 @@ from maml_tf import (
     OuterStep,
     adapted_weights,
     algorithms,
+    augmentation,
     datasets,
     head,
     meta_test,
@@ -61,6 +62,7 @@ _FREE_ON_RESUME = (
     "data_dir",
     "cache_dir",
     "download",
+    "in_memory",
     "log_interval",
     "validation_interval",
     "validation_tasks",
@@ -78,7 +80,13 @@ def define_flags(flag_values):
         )
 
     # The task.
-    define("enum", "dataset", "sinusoid", datasets.names(), "Data set.")
+    define(
+        "string",
+        "dataset",
+        "sinusoid",
+        "Data set: " + ", ".join(datasets.names()) + ". In capitals is what you"
+        " put in its place, as in --dataset=folder:pictures.",
+    )
     define(
         "string",
         "data_dir",
@@ -100,22 +108,54 @@ def define_flags(flag_values):
     )
     define(
         "enum",
+        "in_memory",
+        "auto",
+        ["auto", "true", "false"],
+        "Read all images into memory, or let each episode read its own from"
+        " TFRecord files; auto: into memory where half of the free one will"
+        " do. Episodes are the same.",
+    )
+    define(
+        "string",
         "class_split",
         None,
-        ["random", "lake", "vinyals"],
-        "Omniglot's characters for train / valid / test: random, 1100 / 100 /"
-        " 423 by --split_seed (60 / 20 / 20 % with --alphabets); lake, 864 /"
-        " 100 / 659; vinyals, 1028 / 172 / 423. Default: random.",
+        "Classes for train / valid / test. random: by --split_seed, 64 / 16 / 20"
+        " %; a FILE.json: {'train': [names], 'valid': [...], 'test': [...]}."
+        " Omniglot: random, 1100 / 100 / 423 (60 / 20 / 20 % with --alphabets);"
+        " lake, 864 / 100 / 659; vinyals, 1028 / 172 / 423. Default: random.",
     )
     define(
         "integer", "split_seed", None, "Seed of the class split. Default: 0."
     )
     define(
         "integer",
+        "image_size",
+        None,
+        "Height and width, in pixels, that images of folder: and tfds: are"
+        " resized to. Default: their own if they all have it, else 84.",
+        lower_bound=1,
+    )
+    define(
+        "integer",
         "rotations",
         None,
         "4: every 90-degree rotation of an image class is a class of its own;"
-        " 1: no rotations. Default: 4.",
+        " 1: no rotations. Default: 4 for Omniglot, else 1.",
+    )
+    define(
+        "list",
+        "augment",
+        None,
+        "Random changes of training images, in this order, of "
+        + ", ".join(augmentation.AUGMENTATIONS)
+        + ". Default: none.",
+    )
+    define(
+        "enum",
+        "augmented",
+        None,
+        list(augmentation.AUGMENTED),
+        "Which sets of a training episode are augmented. Default: both.",
     )
     define(
         "list",
@@ -380,6 +420,7 @@ class Experiment:
             data_dir=f.data_dir,
             cache_dir=f.cache_dir,
             download=f.download or None,
+            in_memory=_AUTOMATIC[f.in_memory],
         )
         taken = datasets.option_names(f.dataset)
         options = _given(
@@ -387,6 +428,9 @@ class Experiment:
             class_split=f.class_split,
             split_seed=f.split_seed,
             rotations=f.rotations,
+            image_size=f.image_size,
+            augment=tuple(f.augment) if f.augment else None,
+            augmented=f.augmented,
             alphabets=tuple(f.alphabets) if f.alphabets else None,
             oracle=True if f.algorithm == "oracle" else None,
         )

@@ -1,18 +1,24 @@
 """Data sets by name, each an endless stream of episodes.
 
 To add one, write `maml_tf/datasets/<name>.py` with a function `load(**options)`
-that returns a `Dataset`, and name it in `_MODULES`. A data set of your own need
-not be registered: construct a `Dataset` and hand it over.
+that returns a `Dataset`, and name it in `_MODULES`. Where the name ends in a
+colon and a word, as in `folder:PATH`, what a user writes after the colon is
+the first argument of `load`. A data set of your own need not be registered:
+construct a `Dataset` and hand it over.
 """
 
 import dataclasses
 import importlib
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 from maml_tf import registry
+from maml_tf.errors import InputError
 
 _MODULES = {
+    "cifar_fs": "maml_tf.datasets.cifar_fs",
+    "fc100": "maml_tf.datasets.fc100",
     "omniglot": "maml_tf.datasets.omniglot",
     "sinusoid": "maml_tf.datasets.sinusoid",
 }
@@ -34,6 +40,15 @@ class Dataset:
             scalar tensor) to an `Episode`. The episode is a pure TensorFlow
             function of seed, split (`"train"`, `"valid"`, `"test"`) and number.
             Raises `InputError` where the split does not allow such episodes.
+        joint: Function `joint(split, number_of_examples, seed)` that returns a
+            function from a number to an `Episode` whose support set are
+            examples of all the split's classes, labelled by class, and whose
+            query set is empty: what a classifier over all classes learns from.
+            None where there are no classes.
+        num_classes: Function from split to its number of classes, or None.
+        vocabulary_size: Of texts, how many token ids there are; or None.
+        preparation: Keras layer that makes of raw inputs, such as strings, what
+            the network takes; None where raw inputs can be taken.
     """
 
     name: str
@@ -43,23 +58,36 @@ class Dataset:
     metric_name: str
     outputs: Callable
     episodes: Callable
+    joint: Callable | None = None
+    num_classes: Callable | None = None
+    vocabulary_size: int | None = None
+    preparation: Any = None
 
 
 def names():
-    """Returns the names that `load` knows, sorted."""
+    """Returns the names that `load` knows, sorted; see there for the colon."""
     return sorted(_MODULES)
 
 
 def option_names(name):
     """Returns the names of the options that `load` takes for a data set."""
-    return tuple(inspect.signature(_module(name).load).parameters)
+    module, argument = _find(name)
+    parameters = tuple(inspect.signature(module.load).parameters)
+    return parameters if argument is None else parameters[1:]
 
 
 def load(name, **options):
     """Loads a data set by name.
 
+    Example:
+    ```python
+    datasets.load("omniglot", download=True)
+    datasets.load("folder:pictures", image_size=32)
+    ```
+
     Args:
-        name: One of `names()`.
+        name: One of `names()`; of one such as `folder:PATH` what comes after
+            the colon is the reader's own.
         **options: The data set's own options; see `load` in its module.
 
     Returns:
@@ -67,12 +95,23 @@ def load(name, **options):
 
     Raises:
         InputError: If there is no such data set or option, or the data are
-            missing.
+            missing or cannot be used.
     """
+    module, argument = _find(name)
     registry.check_options("dataset", name, options, option_names(name))
-    return _module(name).load(**options)
+    arguments = () if argument is None else (argument,)
+    return module.load(*arguments, **options)
 
 
-def _module(name):
+def _find(name):
+    """The module of a data set's name, and what its colon is followed by."""
+    kind, colon, argument = name.partition(":")
+    table = {entry.partition(":")[0]: entry for entry in _MODULES}
+    if kind not in table:
+        registry.find("dataset", name, _MODULES)  # Says what there is.
+    entry = table[kind]
+    if bool(argument) != (":" in entry) or bool(colon) != bool(argument):
+        raise InputError(f"dataset: {name!r} was given; write it as {entry}.")
     # Imported when asked for: one data set's needs are not another's.
-    return importlib.import_module(registry.find("dataset", name, _MODULES))
+    module = importlib.import_module(_MODULES[entry])
+    return module, argument or None

@@ -5,60 +5,23 @@ are 28 x 28 with ink = 1, as in MAML (Finn, Abbeel, Levine 2017). They are
 decoded once and kept in a cache file.
 """
 
-import dataclasses
-import hashlib
 import importlib.resources
 import json
-import os
-import warnings
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
-from maml_tf import losses
-from maml_tf.datasets import Dataset
-from maml_tf.episodes import (
-    SPLITS,
-    ClassPool,
-    check_episode,
-    draw_episode,
-    stream_seed,
-)
+from maml_tf.datasets import tfds_images
+from maml_tf.datasets.labelled_examples import classification, scale
+from maml_tf.episodes import SPLITS
 from maml_tf.errors import InputError
-from maml_tf.files import replacing
-from maml_tf.random_streams import fold_in
 
 VERSION = "3.0.0"
 IMAGE_SIZE = 28
 CLASS_SPLITS = ("random", "lake", "vinyals")
 
-# To be raised when what `_decode` returns changes: cache files carry it.
-_FORMAT = 1
-
 # TFDS's names of Lake's background and evaluation sets.
 _TFDS_SPLITS = ("train", "test")
-
-
-@dataclasses.dataclass(frozen=True)
-class Drawings:
-    """All decoded drawings, sorted by character.
-
-    Attributes:
-        images: uint8 `[drawings, height, width, 1]`, 255 where there is ink.
-        first: Row of each character's first drawing, int64 `[characters]`.
-        size: Number of each character's drawings, int64 `[characters]`.
-        names: Name of each character, `"<alphabet>_<index from 0>"`,
-            `[characters]`.
-        background: Whether each character is of Lake's background set (else of
-            the evaluation set), bool `[characters]`.
-    """
-
-    images: np.ndarray
-    first: np.ndarray
-    size: np.ndarray
-    names: np.ndarray
-    background: np.ndarray
 
 
 def load(
@@ -69,6 +32,9 @@ def load(
     split_seed=0,
     rotations=4,
     alphabets=(),
+    in_memory=None,
+    augment=(),
+    augmented="both",
 ):
     """Loads Omniglot as a data set of episodes.
 
@@ -91,6 +57,9 @@ def load(
             degrees a class of its own in every split, as in MAML; 1 does not.
         alphabets: Names of the alphabets to keep, as in TensorFlow Datasets,
             such as `("Futurama",)`. Empty (the default) keeps all.
+        in_memory: As in `image_source.load`.
+        augment: As in `labelled_examples.classification`.
+        augmented: As in `labelled_examples.classification`.
 
     Returns:
         A `Dataset` with inputs `[28, 28, 1]` in [0, 1], cross-entropy and
@@ -105,51 +74,30 @@ def load(
             f"class_split={class_split!r} was given; it must be one of "
             f"{', '.join(CLASS_SPLITS)}."
         )
-    drawings = load_drawings(data_dir, download, cache_dir)
-    characters = split_characters(drawings, class_split, split_seed, alphabets)
-    examples = tf.Variable(drawings.images, trainable=False)
-    pools = {
-        split: ClassPool(
-            examples,
-            drawings.first[chosen],
-            drawings.size[chosen],
-            rotations=rotations,
-            prepare=scale,
-            names=drawings.names[chosen],
-        )
-        for split, chosen in characters.items()
-    }
-
-    def episodes(split, way, shot, query, seed):
-        stream = stream_seed(seed, split)
-        check_episode(pools[split], way, shot, query)
-        return lambda number: draw_episode(
-            pools[split], way, shot, query, fold_in(stream, number)
-        )
-
-    return Dataset(
-        name="omniglot",
-        input_shape=drawings.images.shape[1:],
-        loss=losses.cross_entropy,
-        metric=losses.accuracy,
-        metric_name="accuracy",
-        outputs=lambda way: way,
-        episodes=episodes,
+    drawings, background = load_drawings(
+        data_dir, download, cache_dir, in_memory
+    )
+    return classification(
+        "omniglot",
+        drawings,
+        split_characters(
+            drawings.names, background, class_split, split_seed, alphabets
+        ),
+        prepare=scale,
+        rotations=rotations,
+        augment=augment,
+        augmented=augmented,
     )
 
 
-def scale(images):
-    """Converts uint8 images to float32 in [0, 1]."""
-    return tf.cast(images, tf.float32) / 255.0
-
-
 def split_characters(
-    drawings, class_split="random", split_seed=0, alphabets=()
+    names, background, class_split="random", split_seed=0, alphabets=()
 ):
     """Divides the characters into those to train, validate and test on.
 
     Args:
-        drawings: `Drawings`.
+        names: Name of each character.
+        background: Whether each is of Lake's background set.
         class_split: As in `load`.
         split_seed: As in `load`.
         alphabets: As in `load`.
@@ -161,7 +109,7 @@ def split_characters(
     Raises:
         InputError: If an alphabet is unknown, or a split would be empty.
     """
-    kept = _of_alphabets(drawings, alphabets)
+    kept = _of_alphabets(names, alphabets)
     # RandomState's stream is frozen: NumPy may change that of default_rng, and
     # then a seed would no longer name the same characters.
     shuffled = np.random.RandomState(split_seed).permutation(kept)
@@ -174,15 +122,14 @@ def split_characters(
             shuffled, [kept.size - valid - test, kept.size - test]
         )
     elif class_split == "lake":
-        background = shuffled[drawings.background[shuffled]]
-        valid = 100 if background.size == 964 else round(0.1 * background.size)
-        train, valid = background[valid:], background[:valid]
-        test = kept[~drawings.background[kept]]
+        learned = shuffled[background[shuffled]]
+        valid = 100 if learned.size == 964 else round(0.1 * learned.size)
+        train, valid = learned[valid:], learned[:valid]
+        test = kept[~background[kept]]
     else:
         listed = _vinyals()
         train, valid, test = (
-            kept[np.isin(drawings.names[kept], listed[split])]
-            for split in SPLITS
+            kept[np.isin(names[kept], listed[split])] for split in SPLITS
         )
     characters = dict(
         zip(SPLITS, map(np.sort, (train, valid, test)), strict=True)
@@ -197,9 +144,9 @@ def split_characters(
     return characters
 
 
-def _of_alphabets(drawings, alphabets):
+def _of_alphabets(names, alphabets):
     """Returns the indices of the characters of some alphabets, or of all."""
-    of_character = np.array([_alphabet(name) for name in drawings.names])
+    of_character = np.array([_alphabet(name) for name in names])
     known = sorted(set(of_character))
     for alphabet in alphabets:
         if alphabet not in known:
@@ -234,104 +181,38 @@ def _vinyals():
     }
 
 
-def load_drawings(data_dir=None, download=False, cache_dir=None):
-    """Loads all drawings, from the cache file if there is one.
+def load_drawings(
+    data_dir=None, download=False, cache_dir=None, in_memory=None
+):
+    """Loads all drawings, from the cache if they are there.
 
     Args:
         data_dir: As in `load`.
         download: As in `load`.
         cache_dir: As in `load`.
+        in_memory: As in `load`.
 
     Returns:
-        `Drawings`.
+        `(drawings, background)`: `LabelledExamples` with uint8 images
+        `[28, 28, 1]`, 255 where there is ink, and names `"<alphabet>_<index
+        from 0>"`; and whether each character is of Lake's background set (else
+        of the evaluation set), bool `[characters]`.
 
     Raises:
         InputError: If the set is missing and `download` is false.
     """
-    data_dir = _data_dir(data_dir)
-    info = os.path.join(data_dir, "omniglot", VERSION, "dataset_info.json")
-    if not tf.io.gfile.exists(info):
-        if not download:
-            raise InputError(
-                f"data_dir={data_dir} does not hold Omniglot {VERSION}; give "
-                "--download to have TensorFlow Datasets fetch it, or give "
-                "--data_dir a folder that TensorFlow Datasets has prepared."
-            )
-        _download(data_dir)
-    # Whoever prepares the set anew, or another one of the name, gets another
-    # cache file.
-    with tf.io.gfile.GFile(info, "rb") as file:
-        prepared = hashlib.sha256(file.read()).hexdigest()[:12]
-    arrays = cached_arrays(
-        f"omniglot-{VERSION}-{prepared}-{IMAGE_SIZE}px-bilinear-{_FORMAT}",
-        lambda: _decode(data_dir),
-        cache_dir,
-    )
-    return Drawings(**arrays)
-
-
-def _data_dir(data_dir):
-    """Returns the folder of data sets, by default TFDS's own."""
-    default = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return os.path.expanduser(data_dir or default)
-
-
-def _download(data_dir):
-    """Has TensorFlow Datasets download and prepare the set."""
-    import tensorflow_datasets as tfds
-
-    try:
-        tfds.load(f"omniglot:{VERSION}", data_dir=data_dir, download=True)
-    except Exception as error:  # Of the network, the servers, the disk.
-        raise InputError(
-            f"Omniglot {VERSION} could not be downloaded to "
-            f"data_dir={data_dir} ({error}); where no network allows it, give "
-            "--data_dir with a folder that TensorFlow Datasets has prepared "
-            "elsewhere."
-        ) from error
-
-
-def _decode(data_dir):
-    """Reads, shrinks and sorts all drawings; returns the dict of `Drawings`."""
-    # Imported here because it takes seconds and the cache needs none of it.
-    import tensorflow_datasets as tfds
-
-    parts, info = tfds.load(
-        f"omniglot:{VERSION}",
-        split=list(_TFDS_SPLITS),
+    drawings, part = tfds_images.load(
+        "omniglot",
+        (f"{IMAGE_SIZE}px-ink", shrink),
+        f"Omniglot {VERSION}",
+        version=VERSION,
+        parts=_TFDS_SPLITS,
         data_dir=data_dir,
-        download=False,
-        with_info=True,
+        download=download,
+        in_memory=in_memory,
+        cache_dir=cache_dir,
     )
-    images, labels, background = [], [], []
-    for split, part in zip(_TFDS_SPLITS, parts, strict=True):
-        part = part.map(
-            lambda example: (shrink(example["image"]), example["label"]),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
-        progress = tqdm.tqdm(
-            part.batch(256).as_numpy_iterator(),
-            desc=f"decoding Omniglot ({split})",
-            total=-(-info.splits[split].num_examples // 256),
-            unit="batch",
-            disable=None,
-        )
-        for batch_images, batch_labels in progress:
-            images.append(batch_images)
-            labels.append(batch_labels)
-            background.append(np.full(batch_labels.shape, split == "train"))
-    labels = np.concatenate(labels)
-    order = np.argsort(labels, kind="stable")
-    present, first, size = np.unique(
-        labels[order], return_index=True, return_counts=True
-    )
-    return {
-        "images": np.concatenate(images)[order],
-        "first": first,
-        "size": size,
-        "names": np.array(info.features["label"].names)[present],
-        "background": np.concatenate(background)[order][first],
-    }
+    return drawings, part == _TFDS_SPLITS.index("train")
 
 
 def shrink(image, size=IMAGE_SIZE):
@@ -350,54 +231,3 @@ def shrink(image, size=IMAGE_SIZE):
     ink = 255 - image[:, :, :1]
     ink = tf.image.resize(ink, [size, size], "bilinear", antialias=True)
     return tf.saturate_cast(tf.round(ink), tf.uint8)
-
-
-def cached_arrays(name, make, cache_dir=None):
-    """Returns arrays from a cache file, which is written if there is none.
-
-    A damaged file is made anew, with a warning; a folder that cannot be written
-    costs a warning only.
-
-    Args:
-        name: Name of the file without its extension; it must tell all that
-            the arrays depend on.
-        make: Function of no arguments that returns a dict of arrays.
-        cache_dir: The folder. Defaults to `maml_tf` in `$XDG_CACHE_HOME` or in
-            `~/.cache`.
-
-    Returns:
-        A dict of arrays.
-    """
-    if cache_dir is None:
-        root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-        cache_dir = os.path.join(root, "maml_tf")
-    path = os.path.join(os.path.expanduser(cache_dir), f"{name}.npz")
-    if os.path.exists(path):
-        try:
-            # Opened here, because np.load leaves damaged files open.
-            with (
-                open(path, "rb") as file,
-                np.load(file, allow_pickle=False) as arrays,
-            ):
-                return dict(arrays)
-        except Exception as error:  # zipfile and NumPy raise many kinds.
-            warnings.warn(
-                f"The cache file {path} is damaged ({error}); it is made anew.",
-                stacklevel=2,
-            )
-    arrays = make()
-    try:
-        _save_arrays(path, arrays)
-    except OSError as error:
-        warnings.warn(
-            f"The cache file {path} cannot be written ({error}); the next run "
-            "decodes the images again.",
-            stacklevel=2,
-        )
-    return arrays
-
-
-def _save_arrays(path, arrays):
-    """Writes an .npz file whole or not at all."""
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, **arrays)

@@ -20,7 +20,7 @@ import tensorflow_datasets as tfds
 from absl.testing import parameterized
 
 from maml_tf import datasets, losses
-from maml_tf.datasets import omniglot
+from maml_tf.datasets import array_cache, omniglot
 from maml_tf.errors import InputError
 from tests.tiny_omniglot import (
     DRAWINGS,
@@ -55,8 +55,19 @@ class TinySetTest(tf.test.TestCase, parameterized.TestCase):
         )
 
     def drawings(self):
-        """Loads the tiny set's `Drawings`."""
-        return omniglot.load_drawings(self.data_dir, cache_dir=self.cache_dir)
+        """Loads the tiny set's drawings, a `LabelledExamples`."""
+        return omniglot.load_drawings(self.data_dir, cache_dir=self.cache_dir)[
+            0
+        ]
+
+    def split(self, *arguments, **options):
+        """Splits the tiny set's characters."""
+        drawings, background = omniglot.load_drawings(
+            self.data_dir, cache_dir=self.cache_dir
+        )
+        return omniglot.split_characters(
+            drawings.names, background, *arguments, **options
+        )
 
     def cached_file(self):
         """Returns the only file in the cache folder."""
@@ -70,15 +81,14 @@ class DecodeTest(TinySetTest):
         self.assertEqual(drawings.names.tolist(), NAMES)
         self.assertAllEqual(drawings.size, np.full(25, DRAWINGS))
         self.assertAllEqual(drawings.first, np.arange(25) * DRAWINGS)
-        self.assertAllEqual(drawings.background, np.arange(25) < 20)
-        self.assertEqual(drawings.images.dtype, np.uint8)
-        self.assertEqual(drawings.images.shape, (100, 28, 28, 1))
+        self.assertEqual(drawings.examples.dtype, np.uint8)
+        self.assertEqual(drawings.examples.shape, (100, 28, 28, 1))
         for label, first in enumerate(drawings.first):
             expected = {
                 omniglot.shrink(tiny_image(label, drawing)).numpy().tobytes()
                 for drawing in range(DRAWINGS)
             }
-            images = drawings.images[first : first + DRAWINGS]
+            images = drawings.examples[first : first + DRAWINGS]
             self.assertEqual({image.tobytes() for image in images}, expected)
 
     def test_shrink_makes_ink_bright_and_keeps_its_amount(self):
@@ -109,7 +119,7 @@ class CacheTest(TinySetTest):
         first = self.drawings()
         with mock.patch.dict(sys.modules, {"tensorflow_datasets": None}):
             second = self.drawings()
-        for field in ("images", "first", "size", "names", "background"):
+        for field in ("examples", "first", "size", "names"):
             self.assertAllEqual(getattr(first, field), getattr(second, field))
 
     def test_default_folder(self):
@@ -134,20 +144,20 @@ class CacheTest(TinySetTest):
         ),
     )
     def test_damaged_file_is_made_anew(self, damage):
-        images = self.drawings().images
+        images = self.drawings().examples
         path = self.cached_file()
         content = path.read_bytes()
         path.write_bytes(damage(content))
         with self.assertWarnsRegex(UserWarning, "damaged.*made anew"):
-            self.assertAllEqual(self.drawings().images, images)
+            self.assertAllEqual(self.drawings().examples, images)
         self.assertEqual(self.cached_file(), path)
-        self.assertAllEqual(self.drawings().images, images)
+        self.assertAllEqual(self.drawings().examples, images)
 
     def test_unwritable_folder_only_warns(self):
         blocked = os.path.join(self.cache_dir, "file")
         pathlib.Path(blocked).touch()
         with self.assertWarnsRegex(UserWarning, "cannot be written"):
-            drawings = omniglot.load_drawings(
+            drawings, _ = omniglot.load_drawings(
                 self.data_dir, cache_dir=os.path.join(blocked, "cache")
             )
         self.assertLen(drawings.names, 25)
@@ -175,7 +185,7 @@ class CacheTest(TinySetTest):
             replace(source, target)
 
         with mock.patch.object(os, "replace", check):
-            omniglot.cached_arrays(
+            array_cache.cached_arrays(
                 "some", lambda: {"images": np.zeros(3)}, self.cache_dir
             )
         self.assertEqual(replaced, [str(self.cached_file())])
@@ -185,7 +195,7 @@ class CacheTest(TinySetTest):
         other = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, other)
         write_tiny_set(other, drawings=2)
-        drawings = omniglot.load_drawings(other, cache_dir=self.cache_dir)
+        drawings, _ = omniglot.load_drawings(other, cache_dir=self.cache_dir)
         self.assertAllEqual(drawings.size, np.full(25, 2))
         self.assertAllEqual(self.drawings().size, np.full(25, DRAWINGS))
 
@@ -204,7 +214,7 @@ class MissingSetTest(TinySetTest):
 
     def test_default_folder_is_that_of_tfds(self):
         with mock.patch.dict(os.environ, {"TFDS_DATA_DIR": self.data_dir}):
-            drawings = omniglot.load_drawings(cache_dir=self.cache_dir)
+            drawings, _ = omniglot.load_drawings(cache_dir=self.cache_dir)
         self.assertLen(drawings.names, 25)
 
     def test_download_prepares_it(self):
@@ -219,7 +229,7 @@ class MissingSetTest(TinySetTest):
             return load(name, **options)
 
         with mock.patch.object(tfds, "load", fake):
-            drawings = omniglot.load_drawings(
+            drawings, _ = omniglot.load_drawings(
                 target, download=True, cache_dir=self.cache_dir
             )
             omniglot.load_drawings(
@@ -238,17 +248,14 @@ class MissingSetTest(TinySetTest):
 class SplitTest(TinySetTest):
     @parameterized.parameters("random", "lake")
     def test_splits_are_disjoint_and_cover_all(self, class_split):
-        characters = omniglot.split_characters(self.drawings(), class_split)
+        characters = self.split(class_split)
         self.assertAllEqual(
             np.sort(np.concatenate(list(characters.values()))), np.arange(25)
         )
 
     def test_random_is_60_20_20_percent_by_seed(self):
         drawings = self.drawings()
-        splits = [
-            omniglot.split_characters(drawings, split_seed=seed)
-            for seed in (0, 0, 1)
-        ]
+        splits = [self.split(split_seed=seed) for seed in (0, 0, 1)]
         sizes = {name: len(chosen) for name, chosen in splits[0].items()}
         self.assertEqual(sizes, {"train": 15, "valid": 5, "test": 5})
         self.assertAllEqual(splits[0]["test"], splits[1]["test"])
@@ -257,18 +264,16 @@ class SplitTest(TinySetTest):
     def test_random_split_of_a_seed_never_changes(self):
         # A change here would put characters that models of earlier versions
         # were trained on into the test split.
-        characters = omniglot.split_characters(self.drawings())
+        characters = self.split()
         self.assertAllEqual(characters["test"], [0, 3, 12, 15, 21])
 
     def test_lake_tests_on_the_evaluation_set(self):
-        characters = omniglot.split_characters(self.drawings(), "lake")
+        characters = self.split("lake")
         self.assertAllEqual(characters["test"], np.arange(20, 25))
         self.assertLen(characters["valid"], 2)
 
     def test_alphabets_restrict_every_split(self):
-        characters = omniglot.split_characters(
-            self.drawings(), alphabets=["N_Ko"]
-        )
+        characters = self.split(alphabets=["N_Ko"])
         self.assertAllEqual(
             np.sort(np.concatenate(list(characters.values()))),
             np.arange(10, 20),
@@ -316,10 +321,13 @@ class DatasetTest(TinySetTest):
     @parameterized.parameters("train", "valid", "test")
     def test_episodes_are_of_their_splits_characters(self, split):
         drawings = self.drawings()
-        characters = omniglot.split_characters(drawings)[split]
+        characters = self.split()[split]
         rows = drawings.first[characters][:, None] + np.arange(DRAWINGS)
         label_of = {
-            np.rot90(drawings.images[row], turns).tobytes(): (character, turns)
+            np.rot90(drawings.examples[row], turns).tobytes(): (
+                character,
+                turns,
+            )
             for character, group in zip(characters, rows, strict=True)
             for row in group
             for turns in range(4)
@@ -364,7 +372,7 @@ class RealDataTest(tf.test.TestCase, parameterized.TestCase):
         super().setUpClass()
         cls.cache_dir = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, cls.cache_dir)
-        cls.drawings = omniglot.load_drawings(
+        cls.drawings, cls.background = omniglot.load_drawings(
             REAL_DATA, cache_dir=cls.cache_dir
         )
 
@@ -373,10 +381,10 @@ class RealDataTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLen(set(self.drawings.names), 1623)
         self.assertAllEqual(self.drawings.size, np.full(1623, 20))
         self.assertAllEqual(self.drawings.first, np.arange(1623) * 20)
-        self.assertEqual(self.drawings.background.sum(), 964)
+        self.assertEqual(self.background.sum(), 964)
 
     def test_ink_is_one(self):
-        images = self.drawings.images / np.float32(255.0)
+        images = self.drawings.examples / np.float32(255.0)
         self.assertBetween(images.mean(), 0.03, 0.15)
         self.assertGreater(images.max(axis=(1, 2, 3)).min(), 0.3)
         corners = images[:, [0, 0, -1, -1], [0, -1, 0, -1], 0]
@@ -388,7 +396,9 @@ class RealDataTest(tf.test.TestCase, parameterized.TestCase):
         ("vinyals", [1028, 172, 423]),
     )
     def test_splits(self, class_split, sizes):
-        characters = omniglot.split_characters(self.drawings, class_split)
+        characters = omniglot.split_characters(
+            self.drawings.names, self.background, class_split
+        )
         self.assertEqual([len(part) for part in characters.values()], sizes)
         self.assertAllEqual(
             np.sort(np.concatenate(list(characters.values()))),
@@ -400,13 +410,13 @@ class RealDataTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLen(alphabets, 50)
         for alphabet in alphabets:
             characters = omniglot.split_characters(
-                self.drawings, alphabets=[alphabet]
+                self.drawings.names, self.background, alphabets=[alphabet]
             )
             self.assertGreaterEqual(len(characters["test"]), 3)
 
     def test_a_character_looks_like_itself(self):
         # Were drawings sorted to the wrong characters, half would be nearer.
-        blurred = tf.image.resize(self.drawings.images, [7, 7], "area")
+        blurred = tf.image.resize(self.drawings.examples, [7, 7], "area")
         features = blurred.numpy().reshape([1623, 20, 49])
         same = np.linalg.norm(features[:, 0] - features[:, 1], axis=1)
         other = np.linalg.norm(features[:, 0] - features[::-1, 1], axis=1)

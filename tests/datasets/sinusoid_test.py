@@ -156,7 +156,7 @@ class RegistryTest(tf.test.TestCase):
         self.assertEqual(oracle.input_shape, (3,))
 
     def test_names(self):
-        self.assertEqual(datasets.names(), ["omniglot", "sinusoid"])
+        self.assertContainsSubset(["omniglot", "sinusoid"], datasets.names())
 
     def test_unknown_name(self):
         with self.assertRaisesRegex(InputError, "'sinus'.*omniglot, sinusoid"):

@@ -1,0 +1,65 @@
+"""CIFAR-100 (Krizhevsky 2009), whose classes CIFAR-FS and FC100 divide.
+
+100 classes of 600 colour images, 32 x 32, read through TensorFlow Datasets.
+"""
+
+from maml_tf.datasets import class_splits, tfds_images
+from maml_tf.datasets.labelled_examples import classification, scale
+
+VERSION = "3.0.2"
+
+
+def load_split(
+    name,
+    data_dir=None,
+    download=False,
+    cache_dir=None,
+    in_memory=None,
+    rotations=1,
+    augment=(),
+    augmented="both",
+):
+    """Loads CIFAR-100 with the classes divided as in a paper.
+
+    Args:
+        name: `"cifar_fs"` or `"fc100"`.
+        data_dir: As in `tfds_images.load`.
+        download: As in `tfds_images.load`.
+        cache_dir: Folder of the decoded images (184 MB); see
+            `array_cache.folder`.
+        in_memory: As in `image_source.load`.
+        rotations: 4 makes each rotation of a class a class of its own.
+        augment: As in `labelled_examples.classification`.
+        augmented: As in `labelled_examples.classification`.
+
+    Returns:
+        A `Dataset` with inputs `[32, 32, 3]` in [0, 1], cross-entropy and
+        accuracy.
+
+    Raises:
+        InputError: If the set is missing and may not be downloaded, or an
+            argument cannot be used.
+    """
+    labelled, _ = tfds_images.load(
+        "cifar100",
+        ("whole", lambda image: image),
+        f"CIFAR-100 {VERSION}",
+        version=VERSION,
+        parts=("train", "test"),
+        data_dir=data_dir,
+        download=download,
+        in_memory=in_memory,
+        cache_dir=cache_dir,
+    )
+    classes = class_splits.by_names(
+        labelled.names, class_splits.shipped(name), f"the split {name}"
+    )
+    return classification(
+        name,
+        labelled,
+        classes,
+        prepare=scale,
+        rotations=rotations,
+        augment=augment,
+        augmented=augmented,
+    )

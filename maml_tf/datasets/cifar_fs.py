@@ -1,0 +1,11 @@
+"""CIFAR-FS: CIFAR-100's classes divided at random, 64 / 16 / 20.
+
+Bertinetto, Henriques, Torr and Vedaldi 2019, "Meta-learning with differentiable
+closed-form solvers", section 4.
+"""
+
+import functools
+
+from maml_tf.datasets import cifar100
+
+load = functools.partial(cifar100.load_split, "cifar_fs")
