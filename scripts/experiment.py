@@ -63,6 +63,7 @@ _FREE_ON_RESUME = (
     "cache_dir",
     "download",
     "in_memory",
+    "manual_dir",
     "log_interval",
     "validation_interval",
     "validation_tasks",
@@ -105,6 +106,12 @@ def define_flags(flag_values):
         "download",
         False,
         "Let TensorFlow Datasets download a data set that is missing.",
+    )
+    define(
+        "string",
+        "manual_dir",
+        None,
+        "mini_imagenet: the folder of images to prepare it from.",
     )
     define(
         "enum",
@@ -156,6 +163,20 @@ def define_flags(flag_values):
         None,
         list(augmentation.AUGMENTED),
         "Which sets of a training episode are augmented. Default: both.",
+    )
+    define(
+        "integer",
+        "window",
+        None,
+        "Time series: values that are known, the input. Default: 24.",
+        lower_bound=1,
+    )
+    define(
+        "integer",
+        "horizon",
+        None,
+        "Time series: values after them to predict. Default: 1.",
+        lower_bound=1,
     )
     define(
         "list",
@@ -421,6 +442,7 @@ class Experiment:
             cache_dir=f.cache_dir,
             download=f.download or None,
             in_memory=_AUTOMATIC[f.in_memory],
+            manual_dir=f.manual_dir,
         )
         taken = datasets.option_names(f.dataset)
         options = _given(
@@ -429,6 +451,8 @@ class Experiment:
             split_seed=f.split_seed,
             rotations=f.rotations,
             image_size=f.image_size,
+            window=f.window,
+            horizon=f.horizon,
             augment=tuple(f.augment) if f.augment else None,
             augmented=f.augmented,
             alphabets=tuple(f.alphabets) if f.alphabets else None,

@@ -17,10 +17,21 @@ from maml_tf import registry
 from maml_tf.errors import InputError
 
 _MODULES = {
-    "cifar_fs": "maml_tf.datasets.cifar_fs",
-    "fc100": "maml_tf.datasets.fc100",
-    "omniglot": "maml_tf.datasets.omniglot",
-    "sinusoid": "maml_tf.datasets.sinusoid",
+    name: f"maml_tf.datasets.{module}"
+    for name, module in {
+        "cifar_fs": "cifar_fs",
+        "clinc150:FILE": "clinc150",
+        "demand_series": "demand_series",
+        "fc100": "fc100",
+        "folder:PATH": "folder",
+        "glyphs": "glyphs",
+        "mini_imagenet": "mini_imagenet",
+        "omniglot": "omniglot",
+        "sinusoid": "sinusoid",
+        "table:FILE": "table",
+        "text:FILE": "text",
+        "tfds:NAME": "tfds",
+    }.items()
 }
 
 

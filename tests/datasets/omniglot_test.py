@@ -254,7 +254,6 @@ class SplitTest(TinySetTest):
         )
 
     def test_random_is_60_20_20_percent_by_seed(self):
-        drawings = self.drawings()
         splits = [self.split(split_seed=seed) for seed in (0, 0, 1)]
         sizes = {name: len(chosen) for name, chosen in splits[0].items()}
         self.assertEqual(sizes, {"train": 15, "valid": 5, "test": 5})
@@ -328,7 +327,7 @@ class DatasetTest(TinySetTest):
                 character,
                 turns,
             )
-            for character, group in zip(characters, rows, strict=True)
+            for label, group in zip(characters, rows, strict=True)
             for row in group
             for turns in range(4)
         }
