@@ -126,8 +126,8 @@ def define_flags(flag_values):
         "string",
         "class_split",
         None,
-        "Classes for train / valid / test. random: by --split_seed, 64 / 16 / 20"
-        " %; a FILE.json: {'train': [names], 'valid': [...], 'test': [...]}."
+        "Classes for train / valid / test. random: by --split_seed, 64 / 16 /"
+        " 20 %; a FILE.json: {'train': [names], 'valid': [...], 'test': [...]}."
         " Omniglot: random, 1100 / 100 / 423 (60 / 20 / 20 % with --alphabets);"
         " lake, 864 / 100 / 659; vinyals, 1028 / 172 / 423. Default: random.",
     )

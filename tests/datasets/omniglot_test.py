@@ -323,10 +323,7 @@ class DatasetTest(TinySetTest):
         characters = self.split()[split]
         rows = drawings.first[characters][:, None] + np.arange(DRAWINGS)
         label_of = {
-            np.rot90(drawings.examples[row], turns).tobytes(): (
-                character,
-                turns,
-            )
+            np.rot90(drawings.examples[row], turns).tobytes(): (label, turns)
             for label, group in zip(characters, rows, strict=True)
             for row in group
             for turns in range(4)
