@@ -1,7 +1,8 @@
-"""Giving a trained network another number of outputs."""
+"""Giving a trained network another head."""
 
 import numpy as np
 
+from maml_tf import adapted_weights
 from maml_tf.errors import InputError
 
 
@@ -40,3 +41,34 @@ def copy_weights(source, target):
             old = old[..., : new.shape[-1]]
         weights.append(old)
     target.set_weights(weights)
+
+
+def renew(source, target):
+    """Copies all weights but those of the head, which become zero.
+
+    For fine-tuning a classifier to other classes. All new classes start alike,
+    and the inner loop's first step moves the head alone.
+
+    Args:
+        source: a built `keras.Model`.
+        target: the same architecture, its head with any number of outputs.
+
+    Raises:
+        InputError: the models differ in more than the head.
+    """
+    in_head = adapted_weights.head(target)
+    if len(source.weights) != len(target.weights):
+        raise InputError(
+            f"target: it has {len(target.weights)} weights, the source"
+            f" {len(source.weights)}; both must be the same network."
+        )
+    for old, new in zip(source.weights, target.weights, strict=True):
+        if in_head(new):
+            new.assign(np.zeros(new.shape, new.dtype))
+        elif old.shape != new.shape:
+            raise InputError(
+                f"target: a weight has the shape {new.shape}, the source's"
+                f" {old.shape}; both must be the same network but for the head."
+            )
+        else:
+            new.assign(old)

@@ -17,6 +17,7 @@ from maml_tf import (
     Checkpoints,
     DivergenceError,
     InputError,
+    MetaTest,
     OuterStep,
     adapted_weights,
     algorithms,
@@ -30,6 +31,8 @@ from maml_tf.files import replacing
 from maml_tf.metrics_log import finite
 
 FILE_NAME = "experiment.flags"
+# What makes a network's inputs of raw ones, such as a vocabulary.
+PREPARATION = "preparation.keras"
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer(
@@ -166,6 +169,19 @@ def define_flags(flag_values):
     )
     define(
         "integer",
+        "vocabulary_size",
+        None,
+        "Texts: most token ids, two of them for padding and unknown words."
+        " Default: 10000.",
+    )
+    define(
+        "integer",
+        "text_length",
+        None,
+        "Texts: words kept of each. Default: 32.",
+    )
+    define(
+        "integer",
         "window",
         None,
         "Time series: values that are known, the input. Default: 24.",
@@ -207,7 +223,33 @@ def define_flags(flag_values):
         "list",
         "filters",
         None,
-        "conv4: filters of every layer, default 64; resnet: of each block.",
+        "conv4: filters of every layer, default 64; resnet: of each block;"
+        " text_cnn: of each convolution, default 64.",
+    )
+    define(
+        "list",
+        "kernel_sizes",
+        None,
+        "text_cnn: words that each convolution sees. Default: 2,3,4.",
+    )
+    define(
+        "integer",
+        "embedding_width",
+        None,
+        "text_cnn, text_transformer: width of a word's vector. Default: 64.",
+    )
+    define(
+        "integer",
+        "heads",
+        None,
+        "text_transformer: attention heads. Default: 4.",
+    )
+    define(
+        "float",
+        "dropout",
+        None,
+        "text_cnn, text_transformer: share of features dropped before the head."
+        " Default: 0.",
     )
     define(
         "enum",
@@ -420,6 +462,31 @@ def check_unchanged(flag_values, workdir):
             )
 
 
+def record_preparation(dataset, workdir):
+    """Writes the data set's preparation of raw inputs to `workdir`, if any."""
+    if dataset.preparation is not None:
+        with replacing(pathlib.Path(workdir) / PREPARATION) as partial:
+            dataset.preparation.save(partial)
+
+
+def check_preparation(dataset, workdir):
+    """Refuses data that are not those which the training in `workdir` had.
+
+    Raises:
+        InputError: the vocabulary or the like is another one now.
+    """
+    path = pathlib.Path(workdir) / PREPARATION
+    if dataset.preparation is None or not path.exists():
+        return
+    before = keras.saving.load_model(path, compile=False)
+    if before.get_config() != dataset.preparation.get_config():
+        raise InputError(
+            f"dataset: {dataset.name} has changed since the training in"
+            f" {str(workdir)!r} began: it gives another {PREPARATION}; give the"
+            " same data, or another --workdir."
+        )
+
+
 class Experiment:
     """What the flags describe: data set, model and algorithm.
 
@@ -451,6 +518,8 @@ class Experiment:
             split_seed=f.split_seed,
             rotations=f.rotations,
             image_size=f.image_size,
+            vocabulary_size=f.vocabulary_size,
+            text_length=f.text_length,
             window=f.window,
             horizon=f.horizon,
             augment=tuple(f.augment) if f.augment else None,
@@ -459,23 +528,36 @@ class Experiment:
             oracle=True if f.algorithm == "oracle" else None,
         )
         self.dataset = datasets.load(f.dataset, **options)
-        self.model = self._network(f.way)
+        # Whether it learns to tell all training classes apart, in one go.
+        self.is_joint = f.algorithm == "pretrain" and bool(self.dataset.joint)
+        self.model = self._network(
+            self.dataset.num_classes("train")
+            if self.is_joint
+            else self.dataset.outputs(f.way)
+        )
         self.algorithm = self._algorithm(self.model)
 
-    def _network(self, way):
+    def _network(self, outputs):
         f = self.flags
+        vocabulary_size = self.dataset.vocabulary_size
+        _check_inputs(f, vocabulary_size)
         return networks.create(
             f.network,
             self.dataset.input_shape,
-            self.dataset.outputs(way),
+            outputs,
             seed=f.seed,
             dtype="mixed_bfloat16" if f.mixed_bfloat16 else None,
             **_given(
+                vocabulary_size=vocabulary_size,
                 widths=_integers("widths", f.widths),
                 filters=_filters(f),
                 downsampling=f.downsampling,
                 readout=f.readout,
                 last_skip=f.last_skip,
+                kernel_sizes=_integers("kernel_sizes", f.kernel_sizes),
+                embedding_width=f.embedding_width,
+                heads=f.heads,
+                dropout=f.dropout,
             ),
         )
 
@@ -500,26 +582,50 @@ class Experiment:
             ),
         )
 
-    def change_way(self, way):
-        """Gives the model a head for tasks of another way, weights kept.
+    def adapting(self, way):
+        """The algorithm that adapts the model, as it is now, to some classes.
+
+        The same where the model's outputs are as many, and of the model's own
+        weights. Else one whose network has another head.
+
+        Args:
+            way: classes in a task.
 
         Raises:
             InputError: BOIL, asked for more ways: it does not adapt the head,
                 so that new outputs could not be told apart.
         """
         outputs = self.dataset.outputs
-        if outputs(way) == outputs(self.flags.way):
-            return
+        if not self.is_joint and outputs(way) == outputs(self.flags.way):
+            return self.algorithm
         if self.flags.algorithm == "boil" and way > self.flags.way:
             raise InputError(
                 f"way: {way} was given, but boil was trained with"
                 f" {self.flags.way} and does not adapt its head; at most"
                 f" {self.flags.way} will do."
             )
-        model = self._network(way)
-        head.copy_weights(self.model, model)
-        self.model = model
-        self.algorithm = self._algorithm(model)
+        model = self._network(outputs(way))
+        give_head = head.renew if self.is_joint else head.copy_weights
+        give_head(self.model, model)
+        return self._algorithm(model)
+
+    def validation(self):
+        """A function of no arguments: the `Curve` of the model as it is."""
+        f = self.flags
+        algorithm = self.adapting(f.way)
+        meta_test = MetaTest(
+            algorithm,
+            self.dataset.episodes("valid", f.way, f.shot, f.query, f.seed),
+            num_tasks=f.validation_tasks,
+            steps=self.test_inner_steps,
+            seed=f.seed,
+        )
+
+        def with_new_head():
+            head.renew(self.model, algorithm.model)
+            return meta_test()
+
+        return with_new_head if self.is_joint else meta_test
 
     @property
     def test_inner_steps(self):
@@ -547,13 +653,14 @@ class Experiment:
     def outer_step(self):
         """The meta-update on training episodes."""
         f = self.flags
-        episodes = self.dataset.episodes(
-            "train",
-            f.way,
-            f.shot if f.train_shot is None else f.train_shot,
-            f.query,
-            f.seed,
-        )
+        shot = f.shot if f.train_shot is None else f.train_shot
+        if self.is_joint:
+            examples = f.way * (shot + f.query)
+            episodes = self.dataset.joint("train", examples, f.seed)
+        else:
+            episodes = self.dataset.episodes(
+                "train", f.way, shot, f.query, f.seed
+            )
         return OuterStep(
             self.algorithm,
             episodes,
@@ -577,6 +684,7 @@ class Experiment:
         Raises:
             InputError: there is no checkpoint, or none can be read.
         """
+        check_preparation(self.dataset, workdir)
         optimizer = self.optimizer()
         optimizer.build(self.model.trainable_variables)
         checkpoints = Checkpoints(
@@ -631,9 +739,8 @@ def evaluate(
     iteration, checkpoint = built.restore(workdir)
     way = f.way if way is None else way
     episodes = built.dataset.episodes(split, way, f.shot, f.query, f.seed)
-    built.change_way(way)
     curve = meta_test(
-        built.algorithm,
+        built.adapting(way),
         episodes,
         num_tasks=num_tasks,
         steps=built.test_inner_steps if inner_steps is None else inner_steps,
@@ -703,11 +810,11 @@ def _integers(name, values):
 
 def _filters(flag_values):
     filters = _integers("filters", flag_values.filters)
-    if filters and flag_values.network == "conv4":
+    if filters and flag_values.network in ("conv4", "text_cnn"):
         if len(filters) != 1:
             raise InputError(
-                f"filters: {','.join(flag_values.filters)} was given; conv4"
-                " takes one number, for all its layers."
+                f"filters: {','.join(flag_values.filters)} was given;"
+                f" {flag_values.network} takes one number, for all its layers."
             )
         return filters[0]
     return filters
@@ -719,9 +826,17 @@ def _check_combination(f):
             f"algorithm: oracle was given with dataset={f.dataset}; an oracle"
             " is told amplitude and phase, which only sinusoid has."
         )
-    if f.algorithm == "pretrain" and f.dataset != "sinusoid":
+
+
+def _check_inputs(f, vocabulary_size):
+    takes_texts = "vocabulary_size" in networks.option_names(f.network)
+    if takes_texts and not vocabulary_size:
         raise InputError(
-            f"algorithm: pretrain was given with dataset={f.dataset}, whose"
-            " tasks label their classes at random, so that there is nothing to"
-            " learn jointly; use scratch as the baseline."
+            f"network: {f.network} was given with dataset={f.dataset}, which"
+            " has no texts; another network will do."
+        )
+    if vocabulary_size and not takes_texts:
+        raise InputError(
+            f"network: {f.network} was given with dataset={f.dataset}, whose"
+            " inputs are words of texts; give text_cnn or text_transformer."
         )

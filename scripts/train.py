@@ -27,16 +27,10 @@ def main(argv):
     experiment.check_unchanged(FLAGS, FLAGS.workdir)
     built = experiment.Experiment(FLAGS)
     outer_step = built.outer_step()
-    validation = maml_tf.MetaTest(
-        built.algorithm,
-        built.dataset.episodes(
-            "valid", FLAGS.way, FLAGS.shot, FLAGS.query, FLAGS.seed
-        ),
-        num_tasks=FLAGS.validation_tasks,
-        steps=built.test_inner_steps,
-        seed=FLAGS.seed,
-    )
+    validation = built.validation()
+    experiment.check_preparation(built.dataset, FLAGS.workdir)
     experiment.record(FLAGS, FLAGS.workdir)
+    experiment.record_preparation(built.dataset, FLAGS.workdir)
     iterations = FLAGS.iterations
     if not built.algorithm.meta_trains:
         print(f"{FLAGS.algorithm}: nothing to meta-train; weights are saved.")

@@ -5,6 +5,7 @@ from maml_tf.algorithms.anil import ANIL
 from maml_tf.algorithms.boil import BOIL
 from maml_tf.algorithms.fomaml import FOMAML
 from maml_tf.algorithms.maml import MAML, MetaGradient
+from maml_tf.algorithms.nearest_centroid import NearestCentroid
 from maml_tf.algorithms.oracle import Oracle
 from maml_tf.algorithms.pretrain import Pretrain
 from maml_tf.algorithms.reptile import Reptile
@@ -16,6 +17,7 @@ __all__ = [
     "FOMAML",
     "MAML",
     "MetaGradient",
+    "NearestCentroid",
     "Oracle",
     "Pretrain",
     "Reptile",
@@ -43,6 +45,7 @@ _ALGORITHMS = {
     "pretrain": (Pretrain, ("adapts",)),
     "oracle": (Oracle, ()),
     "scratch": (Scratch, ("adapts",)),
+    "nearest_centroid": (NearestCentroid, ()),
 }
 
 

@@ -10,6 +10,11 @@ class Pretrain(MAML):
 
     The meta-gradient is ∇_θ L(θ) over support and query set together (Finn et
     al. 2017, section 5.1). At test it adapts as MAML does.
+
+    Of classes, it learns from `Dataset.joint`: an ordinary classifier over all
+    training classes, whose head is then replaced (`maml_tf.head.renew`) by one
+    for the task at hand. With labels drawn at random for each task there would
+    be nothing to learn jointly.
     """
 
     def __init__(self, *args, inner_steps=0, **options):

@@ -6,19 +6,39 @@ import inspect
 import keras
 
 from maml_tf import registry
-from maml_tf.networks import conv4, dense_omniglot, layers, mlp, resnet
+from maml_tf.networks import (
+    conv4,
+    dense_omniglot,
+    layers,
+    mlp,
+    resnet,
+    text_cnn,
+    text_transformer,
+)
 
 _NETWORKS = {
     "conv4": conv4.conv4,
     "dense_omniglot": dense_omniglot.dense_omniglot,
     "mlp": mlp.mlp,
     "resnet": resnet.resnet,
+    "text_cnn": text_cnn.text_cnn,
+    "text_transformer": text_transformer.text_transformer,
 }
 
 
 def names():
     """Returns the names that `create` knows, a sorted tuple of strings."""
     return tuple(sorted(_NETWORKS))
+
+
+def option_names(name):
+    """Returns the names of the options that a network takes, a list."""
+    network = registry.find("network", name, _NETWORKS)
+    return [
+        parameter
+        for parameter in inspect.signature(network).parameters
+        if parameter not in ("input_shape", "outputs", "seed")
+    ]
 
 
 def create(name, input_shape, outputs, seed=None, dtype=None, **options):
@@ -53,12 +73,7 @@ def create(name, input_shape, outputs, seed=None, dtype=None, **options):
             used.
     """
     network = registry.find("network", name, _NETWORKS)
-    known = [
-        parameter
-        for parameter in inspect.signature(network).parameters
-        if parameter not in ("input_shape", "outputs", "seed")
-    ]
-    registry.check_options("network", name, options, known)
+    registry.check_options("network", name, options, option_names(name))
     layers.require_integers("input_shape", input_shape)
     layers.require_integer("outputs", outputs)
     with _policy(dtype):

@@ -53,6 +53,46 @@ def kernel_initializers(seed):
             yield keras.initializers.GlorotUniform(seed=layer_seed)
 
 
+def token_embedding(
+    input_shape, vocabulary_size, embedding_width, initializers
+):
+    """Returns the input of a text network and its tokens' vectors.
+
+    Args:
+        input_shape: `(text_length,)`.
+        vocabulary_size: Number of token ids.
+        embedding_width: Width of a token's vector.
+        initializers: What `kernel_initializers` yields.
+
+    Returns:
+        `(inputs, vectors)`: the `keras.Input` of int32 ids `[batch,
+        text_length]`, and a Keras tensor `[batch, text_length,
+        embedding_width]`.
+    """
+    require_integer("vocabulary_size", vocabulary_size)
+    require_integer("embedding_width", embedding_width)
+    inputs = keras.Input(input_shape, dtype="int32", name="ids")
+    embedding = keras.layers.Embedding(
+        vocabulary_size,
+        embedding_width,
+        embeddings_initializer=small_uniform(next(initializers)),
+        name="embedding",
+    )
+    return inputs, embedding(inputs)
+
+
+def small_uniform(initializer):
+    """Returns Keras's initializer of embeddings, with the seed of another."""
+    return keras.initializers.RandomUniform(-0.05, 0.05, seed=initializer.seed)
+
+
+def dropout(inputs, rate, seed):
+    """Returns `inputs` through a dropout layer, or as they are at rate 0."""
+    if not rate:
+        return inputs
+    return keras.layers.Dropout(rate, seed=seed, name="dropout")(inputs)
+
+
 def require_integer(argument, value, smallest=1):
     """Raises `InputError` unless `value` is an integer >= `smallest`."""
     is_integer = isinstance(value, (int, np.integer))
@@ -86,6 +126,29 @@ def require_image(network, input_shape, smallest=1):
             f"input_shape of the network {network} must be (height, width, "
             f"channels) with at least {smallest} x {smallest} pixels, "
             f"not {tuple(input_shape)!r}."
+        )
+
+
+def require_texts(network, input_shape, shortest):
+    """Raises `InputError` unless `input_shape` is that of token ids.
+
+    Args:
+        network: Name of the network, for the message.
+        input_shape: What should be `(text_length,)`.
+        shortest: The least `text_length`.
+    """
+    if len(input_shape) != 1 or input_shape[0] < shortest:
+        raise errors.InputError(
+            f"input_shape of the network {network} must be (text_length,) with "
+            f"at least {shortest} tokens, not {tuple(input_shape)!r}."
+        )
+
+
+def require_share(argument, value):
+    """Raises `InputError` unless 0 <= `value` < 1."""
+    if not 0 <= value < 1:
+        raise errors.InputError(
+            f"{argument} must be 0 or more and below 1, not {value!r}."
         )
 
 

@@ -1,0 +1,101 @@
+"""CLINC150: what users ask an assistant for, 150 intents in 10 domains.
+
+Larson et al. 2019, "An evaluation dataset for intent classification and
+out-of-scope prediction". 150 short English texts of each intent; those out of
+scope are left out. The authors' files are read as they are.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+
+from maml_tf.datasets import class_splits
+from maml_tf.datasets.text import texts_of_classes
+from maml_tf.datasets.text_files import read_text
+from maml_tf.errors import InputError
+
+DOMAINS_FILE = "data_domains.json"
+
+# Of the file; with each comes one of texts out of scope.
+_PARTS = ("train", "val", "test")
+
+
+def load(
+    path,
+    class_split="domains",
+    split_seed=0,
+    vocabulary_size=10000,
+    text_length=32,
+):
+    """Loads CLINC150.
+
+    Args:
+        path: The authors' `data_full.json`, or another of their files.
+        class_split: `"domains"`: whole domains are held out, 6 / 2 / 2 by
+            `split_seed`, as the file `data_domains.json` beside `path` lists
+            them. Otherwise as in `class_splits.divide`.
+        split_seed: Seed of the division.
+        vocabulary_size: As in `text.load`.
+        text_length: As in `text.load`.
+
+    Returns:
+        A `Dataset` with int32 inputs `[text_length]`, cross-entropy and
+        accuracy.
+
+    Raises:
+        InputError: If a file cannot be read, or an argument cannot be used.
+    """
+    path = pathlib.Path(path)
+    content = _json(path)
+    try:
+        pairs = [pair for part in _PARTS for pair in content[part]]
+        texts, labels = map(list, zip(*pairs, strict=True))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"dataset: {path} is not CLINC150's; its {', '.join(_PARTS)} must"
+            " be lists of pairs of text and intent."
+        ) from error
+    names = sorted(set(labels))
+    if class_split == "domains":
+        classes = split_by_domain(
+            names, _json(path.with_name(DOMAINS_FILE)), split_seed
+        )
+    else:
+        classes = class_splits.divide(names, class_split, split_seed)
+    return texts_of_classes(
+        "clinc150", texts, labels, names, classes, vocabulary_size, text_length
+    )
+
+
+def split_by_domain(names, domains, split_seed=0):
+    """Divides intents so that each domain's are in one split.
+
+    Args:
+        names: The intents.
+        domains: Dict of domain to its intents.
+        split_seed: Seed of the division.
+
+    Returns:
+        Dict of split to sorted indices in `names`.
+    """
+    of_split = class_splits.by_seed(len(domains), split_seed)
+    intents = [domains[domain] for domain in sorted(domains)]
+    return class_splits.by_names(
+        names,
+        {
+            split: list(np.concatenate([intents[i] for i in chosen]))
+            for split, chosen in of_split.items()
+        },
+        DOMAINS_FILE,
+    )
+
+
+def _json(path):
+    try:
+        return json.loads(read_text(path))
+    except ValueError as error:
+        # InputError is a ValueError too, and says it already.
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"dataset: {path} is not JSON: {error}.") from error

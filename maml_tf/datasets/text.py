@@ -1,0 +1,214 @@
+"""Few-shot classification of texts: a user's own, in a table of text and label.
+
+Texts become the ids of their words by Keras's `TextVectorization`, whose
+vocabulary is that of the training classes alone: a word that only held-out
+classes use is unknown, as it would be in use.
+"""
+
+import csv
+import json
+import pathlib
+
+import keras
+import numpy as np
+
+from maml_tf.datasets import class_splits
+from maml_tf.datasets.labelled_examples import (
+    check_classes,
+    classification,
+    sort_by_class,
+)
+from maml_tf.datasets.text_files import read_text
+from maml_tf.errors import InputError, check_at_least_one
+
+COLUMNS = ("text", "label")
+
+
+def load(
+    path,
+    class_split="random",
+    split_seed=0,
+    vocabulary_size=10000,
+    text_length=32,
+):
+    """Loads texts and their labels from a file.
+
+    Args:
+        path: A .csv, .tsv or .jsonl file in UTF-8 with the columns (or keys)
+            `text` and `label`; others are ignored.
+        class_split: As in `class_splits.divide`.
+        split_seed: As in `class_splits.divide`.
+        vocabulary_size: Most ids, 0 for padding and 1 for unknown words
+            included.
+        text_length: Words kept of a text; shorter ones are padded.
+
+    Returns:
+        A `Dataset` with int32 inputs `[text_length]`, cross-entropy and
+        accuracy.
+
+    Raises:
+        InputError: If the file cannot be read, or an argument cannot be used.
+    """
+    texts, labels = read(path)
+    names = sorted(set(labels))
+    classes = class_splits.divide(names, class_split, split_seed)
+    return texts_of_classes(
+        f"text:{path}",
+        texts,
+        labels,
+        names,
+        classes,
+        vocabulary_size,
+        text_length,
+    )
+
+
+def texts_of_classes(
+    name, texts, labels, names, classes, vocabulary_size, text_length
+):
+    """Makes a data set of labelled texts.
+
+    Args:
+        name: The data set's name.
+        texts: Strings.
+        labels: The name of each one's class.
+        names: Names of all classes.
+        classes: Dict of split to indices in `names`.
+        vocabulary_size: As in `load`.
+        text_length: As in `load`.
+
+    Returns:
+        A `Dataset`; its `preparation` is the Keras model from strings to ids.
+
+    Raises:
+        InputError: If an argument cannot be used.
+    """
+    check_at_least_one(text_length=text_length)
+    if vocabulary_size < 3:
+        raise InputError(
+            f"vocabulary_size: {vocabulary_size} was given; padding and"
+            " unknown words take two ids, so that it must be 3 or more."
+        )
+    index = {name: number for number, name in enumerate(names)}
+    numbers = np.array([index[label] for label in labels])
+    learned = np.isin(numbers, classes["train"])
+    preparation = fit_preparation(
+        [text for text, own in zip(texts, learned, strict=True) if own],
+        vocabulary_size,
+        text_length,
+    )
+    ids = preparation.predict(
+        np.array(texts, object), batch_size=4096, verbose=0
+    )
+    labelled = sort_by_class(ids.astype(np.int32), numbers, names)
+    check_classes(labelled, name)
+    return classification(
+        name,
+        labelled,
+        classes,
+        prepare=lambda ids: ids,
+        vocabulary_size=len(preparation.layers[-1].get_vocabulary()),
+        preparation=preparation,
+    )
+
+
+def fit_preparation(texts, vocabulary_size, text_length):
+    """Fits the vocabulary: the most frequent words of `texts`.
+
+    Lower case, without punctuation.
+
+    Args:
+        texts: Strings.
+        vocabulary_size: As in `load`.
+        text_length: As in `load`.
+
+    Returns:
+        A `keras.Model` from strings `[texts]` to ids `[texts, text_length]`.
+    """
+    fitted = keras.layers.TextVectorization(max_tokens=vocabulary_size)
+    fitted.adapt(np.array(texts, object))
+    # Given as a list, the vocabulary is part of the layer's configuration.
+    vectorization = keras.layers.TextVectorization(
+        max_tokens=vocabulary_size,
+        output_sequence_length=text_length,
+        vocabulary=fitted.get_vocabulary(include_special_tokens=False),
+        name="vectorization",
+    )
+    return keras.Sequential(
+        [keras.Input((), dtype="string", name="text"), vectorization],
+        name="preparation",
+    )
+
+
+def read(path):
+    """Reads texts and labels.
+
+    Args:
+        path: As in `load`.
+
+    Returns:
+        `(texts, labels)`, two lists of strings.
+
+    Raises:
+        InputError: If the file is missing, is not UTF-8, has another form, or
+            a text or label is empty.
+    """
+    path = pathlib.Path(path)
+    readers = {".csv": _table, ".tsv": _table, ".jsonl": _json_lines}
+    if path.suffix not in readers:
+        raise InputError(
+            f"dataset: text:{path} was given; the file's ending must be one of"
+            f" {', '.join(readers)}."
+        )
+    content = read_text(path)
+    texts, labels = [], []
+    for line, text, label in readers[path.suffix](path, content):
+        if not isinstance(text, str) or not text.strip():
+            raise InputError(f"dataset: {path}, line {line}: text is empty.")
+        label = "" if label is None else str(label).strip()
+        if not label:
+            raise InputError(f"dataset: {path}, line {line}: label is empty.")
+        texts.append(text)
+        labels.append(label)
+    if not texts:
+        raise InputError(
+            f"dataset: {path} has no texts; give a row for each, with the"
+            " columns text and label."
+        )
+    return texts, labels
+
+
+def _table(path, content):
+    """Yields `(line, text, label)` of a table with a header."""
+    reader = csv.DictReader(
+        content.splitlines(keepends=True),
+        delimiter="\t" if path.suffix == ".tsv" else ",",
+    )
+    columns = reader.fieldnames or []
+    for column in COLUMNS:
+        if column not in columns:
+            raise InputError(
+                f"dataset: {path} has no column {column!r}; its first line"
+                f" names {', '.join(columns) or 'none'}, and text and label are"
+                " needed."
+            )
+    for row in reader:
+        yield reader.line_num, row["text"], row["label"]
+
+
+def _json_lines(path, content):
+    """Yields `(line, text, label)` of JSON objects, one a line."""
+    for line, row in enumerate(content.splitlines(), start=1):
+        if not row.strip():
+            continue
+        try:
+            record = json.loads(row)
+        except ValueError as error:
+            raise InputError(
+                f"dataset: {path}, line {line} is not JSON: {error}."
+            ) from error
+        if not isinstance(record, dict) or not set(COLUMNS) <= set(record):
+            raise InputError(
+                f"dataset: {path}, line {line} has no keys text and label."
+            )
+        yield line, record["text"], record["label"]

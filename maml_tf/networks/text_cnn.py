@@ -1,0 +1,71 @@
+"""The convolutional network for texts."""
+
+import keras
+
+from maml_tf.networks import layers
+
+
+def text_cnn(
+    input_shape,
+    outputs,
+    vocabulary_size,
+    embedding_width=64,
+    filters=64,
+    kernel_sizes=(2, 3, 4),
+    dropout=0.0,
+    seed=None,
+):
+    """Returns an embedding, parallel convolutions, a maximum over time, a head.
+
+    Kim 2014, "Convolutional neural networks for sentence classification", with
+    an embedding that is learned rather than word2vec's (its CNN-rand), and a
+    smaller one.
+
+    Args:
+        input_shape: `(text_length,)`.
+        outputs: Number of outputs, the number of ways.
+        vocabulary_size: Number of token ids; 0 is padding.
+        embedding_width: Width of a token's vector.
+        filters: Filters of each convolution.
+        kernel_sizes: Tokens that each convolution sees; there is one
+            convolution for each.
+        dropout: Share of features dropped before the head.
+        seed: Makes the initial weights reproducible; `None` leaves them to
+            Keras's random state.
+
+    Returns:
+        A functional `keras.Model` from ids `[batch, text_length]` to logits
+        `[batch, outputs]`.
+
+    Raises:
+        InputError: An argument cannot be used, or texts are shorter than a
+            convolution is wide.
+    """
+    layers.require_texts("text_cnn", input_shape, max(kernel_sizes))
+    layers.require_integer("filters", filters)
+    layers.require_integers("kernel_sizes", kernel_sizes)
+    layers.require_share("dropout", dropout)
+    initializers = layers.kernel_initializers(seed)
+    inputs, hidden = layers.token_embedding(
+        input_shape, vocabulary_size, embedding_width, initializers
+    )
+    features = []
+    for size in kernel_sizes:
+        convolved = keras.layers.Conv1D(
+            filters,
+            size,
+            activation="relu",
+            kernel_initializer=next(initializers),
+            name=f"conv{size}",
+        )(hidden)
+        features.append(
+            keras.layers.GlobalMaxPooling1D(name=f"max{size}")(convolved)
+        )
+    hidden = features[0]
+    if len(features) > 1:
+        hidden = keras.layers.Concatenate(name="features")(features)
+    hidden = layers.dropout(hidden, dropout, seed)
+    head = keras.layers.Dense(
+        outputs, kernel_initializer=next(initializers), name="head"
+    )
+    return keras.Model(inputs, head(hidden), name="text_cnn")

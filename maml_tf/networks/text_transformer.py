@@ -1,0 +1,98 @@
+"""A small transformer encoder for texts."""
+
+import keras
+
+from maml_tf.errors import InputError
+from maml_tf.networks import layers
+
+
+def text_transformer(
+    input_shape,
+    outputs,
+    vocabulary_size,
+    embedding_width=64,
+    heads=4,
+    dropout=0.0,
+    seed=None,
+):
+    """Returns embeddings, one encoder block, a mean over the words, a head.
+
+    The block is that of Vaswani et al. 2017, section 3.1, with layer
+    normalisation before attention and feed-forward layers (of four times the
+    width) rather than after. Positions are learned. Padding is neither
+    attended to nor part of the mean.
+
+    Args:
+        input_shape: `(text_length,)`.
+        outputs: Number of outputs, the number of ways.
+        vocabulary_size: Number of token ids; 0 is padding.
+        embedding_width: Width of a token's vector, a multiple of `heads`.
+        heads: Attention heads.
+        dropout: Share of features dropped before the head.
+        seed: Makes the initial weights reproducible; `None` leaves them to
+            Keras's random state.
+
+    Returns:
+        A functional `keras.Model` from ids `[batch, text_length]` to logits
+        `[batch, outputs]`.
+
+    Raises:
+        InputError: An argument cannot be used.
+    """
+    layers.require_texts("text_transformer", input_shape, 1)
+    layers.require_integer("heads", heads)
+    layers.require_integer("embedding_width", embedding_width)
+    if embedding_width % heads:
+        raise InputError(
+            f"embedding_width: {embedding_width} was given; it must be a"
+            f" multiple of heads={heads}."
+        )
+    layers.require_share("dropout", dropout)
+    initializers = layers.kernel_initializers(seed)
+    inputs, hidden = layers.token_embedding(
+        input_shape, vocabulary_size, embedding_width, initializers
+    )
+    positions = keras.ops.cumsum(keras.ops.ones_like(inputs), axis=1) - 1
+    hidden = hidden + keras.layers.Embedding(
+        input_shape[0],
+        embedding_width,
+        embeddings_initializer=layers.small_uniform(next(initializers)),
+        name="positions",
+    )(positions)
+    is_word = keras.ops.not_equal(inputs, 0)
+
+    normed = keras.layers.LayerNormalization(name="norm1")(hidden)
+    attention = keras.layers.MultiHeadAttention(
+        heads, embedding_width // heads, name="attention"
+    )
+    hidden = hidden + attention(
+        normed, normed, attention_mask=keras.ops.expand_dims(is_word, 1)
+    )
+    # Keras would give one initializer, and so the same weights, to queries,
+    # keys and values.
+    for variable in attention.trainable_variables:
+        if variable.name == "kernel":
+            variable.assign(next(initializers)(variable.shape))
+
+    normed = keras.layers.LayerNormalization(name="norm2")(hidden)
+    for name, width, activation in (
+        ("wide", 4 * embedding_width, "relu"),
+        ("narrow", embedding_width, None),
+    ):
+        normed = keras.layers.Dense(
+            width,
+            activation,
+            kernel_initializer=next(initializers),
+            name=name,
+        )(normed)
+    hidden = keras.layers.LayerNormalization(name="norm3")(hidden + normed)
+
+    weights = keras.ops.cast(keras.ops.expand_dims(is_word, -1), hidden.dtype)
+    # A text without words has a mean of zero.
+    number_of_words = keras.ops.maximum(keras.ops.sum(weights, axis=1), 1.0)
+    mean = keras.ops.sum(hidden * weights, axis=1) / number_of_words
+    mean = layers.dropout(mean, dropout, seed)
+    head = keras.layers.Dense(
+        outputs, kernel_initializer=next(initializers), name="head"
+    )
+    return keras.Model(inputs, head(mean), name="text_transformer")
