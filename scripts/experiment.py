@@ -479,7 +479,8 @@ def check_preparation(dataset, workdir):
     if dataset.preparation is None or not path.exists():
         return
     before = keras.saving.load_model(path, compile=False)
-    if before.get_config() != dataset.preparation.get_config():
+    # As text, in which a tuple that was read back as a list is the same.
+    if before.to_json() != dataset.preparation.to_json():
         raise InputError(
             f"dataset: {dataset.name} has changed since the training in"
             f" {str(workdir)!r} began: it gives another {PREPARATION}; give the"
