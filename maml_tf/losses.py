@@ -23,14 +23,37 @@ def mean_squared_error(y, outputs):
         InputError: If the shapes differ; TensorFlow would broadcast `[n]`
             against `[n, 1]` to `[n, n]` and so train on the wrong loss.
     """
+    return tf.reduce_mean(tf.square(_residuals(y, outputs)))
+
+
+def mean_absolute_error(y, outputs, scale=1.0):
+    """Computes the absolute error, averaged over examples and features.
+
+    Args:
+        y: Targets, `[examples, features]`.
+        outputs: Predictions, of the same shape.
+        scale: What errors are multiplied by, a number or `[features]`: for
+            standardised targets their standard deviations, so that the error
+            is in the targets' own units.
+
+    Returns:
+        A float32 scalar.
+
+    Raises:
+        InputError: If the shapes differ.
+    """
+    return tf.reduce_mean(tf.abs(_residuals(y, outputs)) * scale)
+
+
+def _residuals(y, outputs):
     y = tf.cast(y, tf.float32)
     outputs = tf.cast(outputs, tf.float32)
     if not y.shape.is_compatible_with(outputs.shape):
         raise InputError(
-            f"y has the shape {tuple(y.shape)} but outputs has "
-            f"{tuple(outputs.shape)}; mean_squared_error needs equal shapes."
+            f"y has the shape {tuple(y.shape)} but outputs has"
+            f" {tuple(outputs.shape)}; the shapes must be equal."
         )
-    return tf.reduce_mean(tf.square(outputs - y))
+    return outputs - y
 
 
 def cross_entropy(y, outputs):

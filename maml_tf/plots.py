@@ -32,7 +32,7 @@ def training_curve(axes, records, metric_name):
     Args:
         axes: Matplotlib axes.
         records: what `maml_tf.metrics_log.read` returns.
-        metric_name: `"accuracy"` or `"mse"`.
+        metric_name: one of `maml_tf.tables.METRICS`.
 
     Raises:
         InputError: there are no records.
@@ -90,7 +90,7 @@ def adaptation_curve(axes, curves, metric_name, title="Adaptation"):
     Args:
         axes: Matplotlib axes.
         curves: dict of label to `(values, ci95)`, each `[steps + 1]`.
-        metric_name: `"accuracy"` or `"mse"`.
+        metric_name: one of `maml_tf.tables.METRICS`.
         title: of the axes; say here over how many tasks.
     """
     for color, (label, (values, ci95)) in zip(COLORS, curves.items()):
@@ -241,7 +241,8 @@ def save(figure, path):
 
 
 def _label(metric_name):
-    return {"mse": "mean squared error"}.get(metric_name, metric_name)
+    names = {"mse": "mean squared error", "mae": "mean absolute error"}
+    return names.get(metric_name, metric_name)
 
 
 def _steps(number):

@@ -1,6 +1,22 @@
 """Tables of results, each figure with what it takes to believe it."""
 
+import math
+
 from maml_tf import published
+
+METRICS = ("accuracy", "mse", "mae")
+
+# Data sets that are made rather than measured, which a title must say.
+SYNTHETIC = ("demand_series", "glyphs")
+
+
+def metric_name(record):
+    """The metric's name, one of `METRICS`, in a record that has a value of it.
+
+    Args:
+        record: dict, such as a step of an evaluation or a line of the log.
+    """
+    return next(name for name in METRICS if name in record)
 
 
 def adaptation(result):
@@ -9,20 +25,28 @@ def adaptation(result):
     Args:
         result: the dict that `evaluation_<split>.json` holds.
     """
-    is_accuracy = "accuracy" in result["steps"][0]
+    steps = result["steps"]
+    name = metric_name(steps[0])
+    is_accuracy = name == "accuracy"
     task = f"{result['way']}-way " if is_accuracy else ""
+    synthetic = " (synthetic)" if result["dataset"] in SYNTHETIC else ""
     title = (
-        f"{result['dataset']}, {result['split']}: {result['algorithm']},"
-        f" {result['network']}, {task}{result['shot']}-shot,"
+        f"{result['dataset']}{synthetic}, {result['split']}:"
+        f" {result['algorithm']}, {result['network']},"
+        f" {task}{result['shot']}-shot,"
         f" {result['query']} queries{' per class' if is_accuracy else ''}\n"
         f"{result['num_tasks']} tasks, seed {result['seed']}, batch norm"
         f" {result['batch_norm']}, {result['checkpoint']} checkpoint, of"
         f" iteration {result['iteration']}"
     )
-    rows = [["step", "accuracy" if is_accuracy else "mse", "± 95 %", "loss"]]
-    scale, decimals, unit = (100, 2, " %") if is_accuracy else (1, 3, "")
-    name = "accuracy" if is_accuracy else "mse"
-    for step in result["steps"]:
+    rows = [["step", name, "± 95 %", "loss"]]
+    scale, decimals, unit = {
+        "accuracy": (100, 2, " %"),
+        "mse": (1, 3, ""),
+        # In the user's units, which may be large or small.
+        "mae": (1, _decimals(step[name] for step in steps), ""),
+    }[name]
+    for step in steps:
         rows.append(
             [
                 str(step["step"]),
@@ -32,7 +56,7 @@ def adaptation(result):
             ]
         )
     text = f"{title}\n\n{columns(rows)}"
-    if any(step["loss"] is None for step in result["steps"]):
+    if any(step["loss"] is None for step in steps):
         text += (
             "\n\n-: the inner loop diverged on a task. A smaller"
             " --inner_learning_rate, or --inner_clip_norm, keeps it finite."
@@ -46,10 +70,10 @@ def adaptation(result):
         )
         if paper:
             text += f"\n\nPublished, trained to the end: {paper}"
-    else:
+    elif result["dataset"] == "sinusoid":
         paper = ", ".join(
             f"{value} after {step['step']}"
-            for step in result["steps"]
+            for step in steps
             if (
                 value := published.sinusoid_error(
                     result["algorithm"], result["shot"], step["step"]
@@ -111,6 +135,12 @@ def sinusoid(results, steps):
 def _number(value, decimals=3, scale=1, unit=""):
     """The number as text; "-" for what is not finite or not known."""
     return "-" if value is None else f"{scale * value:.{decimals}f}{unit}"
+
+
+def _decimals(values):
+    """Decimals that show the largest of some values to four digits."""
+    largest = max((abs(value) for value in values if value), default=1.0)
+    return max(0, 3 - math.floor(math.log10(largest)))
 
 
 def _after(step):

@@ -13,7 +13,7 @@ import pathlib
 import experiment
 from absl import flags
 
-from maml_tf import InputError, metrics_log, plots
+from maml_tf import InputError, metrics_log, plots, tables
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(experiment)
@@ -69,10 +69,12 @@ def _distinct(label, workdir, others):
 
 
 def _curves(workdirs, recorded):
-    metric_name = "mse" if recorded[0].dataset == "sinusoid" else "accuracy"
+    records = metrics_log.read(workdirs[0])
+    # Where there are none, that is said by `training_curve`.
+    metric_name = tables.metric_name(records[0]) if records else None
     figure = plots.new_figure(11, 4)
     left, right = figure.subplots(1, 2)
-    plots.training_curve(left, metrics_log.read(workdirs[0]), metric_name)
+    plots.training_curve(left, records, metric_name)
     curves = {}
     for workdir, flag_values in zip(workdirs, recorded):
         label, values, ci95 = _adaptation(workdir, flag_values, metric_name)

@@ -1,0 +1,163 @@
+"""Synthetic electricity demand of 120 households and shops, hour by hour.
+
+Made, not measured: an example of series to forecast that needs no download.
+Eight weeks in late autumn, in kW. What all share is the weather and the
+calendar. What differs is what there is to adapt to: when and how sharply demand
+peaks, what weekends and holidays change, how much is heated by electricity and
+when, how long a deviation lasts, and when the level shifts.
+"""
+
+import numpy as np
+
+from maml_tf.datasets import class_splits, regression_tasks
+from maml_tf.datasets.labelled_examples import LabelledExamples
+
+HOUSEHOLDS = 120
+START = np.datetime64("2023-11-06T00", "s")  # A Monday.
+HOURS = 8 * 7 * 24
+
+_HOLIDAYS = ("2023-12-25", "2023-12-26")
+
+# Whose random stream it is, beside the households' own.
+_WEATHER = 0
+
+
+def load(split_seed=0, window=None, horizon=None):
+    """Makes the series and returns them as a data set of forecasts.
+
+    Args:
+        split_seed: Seed of the division of the households, 64 / 16 / 20 %.
+        window: As in `regression_tasks.from_series`.
+        horizon: As in `regression_tasks.from_series`.
+
+    Returns:
+        A `Dataset`; see `regression_tasks.from_series`. Its metric is in kW.
+
+    Raises:
+        InputError: If an argument cannot be used.
+    """
+    names, _, demand = generate()
+    size = np.full(len(names), HOURS)
+    labelled = LabelledExamples(
+        demand.ravel(), np.cumsum(size) - size, size, names
+    )
+    return regression_tasks.from_series(
+        "demand_series",
+        labelled,
+        class_splits.by_seed(len(names), split_seed),
+        window,
+        horizon,
+    )
+
+
+def generate(seed=0, households=HOUSEHOLDS):
+    """Makes the series.
+
+    Args:
+        seed: Of the weather and the households. A household's series does not
+            depend on how many there are.
+        households: How many there are.
+
+    Returns:
+        `(names, times, demand)`: `[households]`; the beginning of each hour,
+        `datetime64[s]`, `[HOURS]`; and float64 kW with three decimals,
+        `[households, HOURS]`.
+    """
+    hours = np.arange(HOURS)
+    times = START + hours * np.timedelta64(3600, "s")
+    temperature = _temperature(_stream(seed, _WEATHER))
+    names = np.array([f"household_{i:03d}" for i in range(households)])
+    demand = [
+        _household(_stream(seed, 1 + i), times, temperature)
+        for i in range(households)
+    ]
+    return names, times, np.round(demand, 3)
+
+
+def _stream(seed, number):
+    # RandomState's streams are frozen: a seed names the same series for good.
+    return np.random.RandomState([seed, number])
+
+
+def _temperature(random):
+    """Degrees Celsius: colder towards the year's end and in the small hours."""
+    hours = np.arange(HOURS)
+    season = 10.0 - 9.0 * hours / HOURS
+    day = 2.5 * np.cos(2 * np.pi * (hours % 24 - 15) / 24)
+    return season + day + 3.0 * _autoregressive(random, 0.99)
+
+
+def _household(random, times, temperature):
+    """One series of demand, in kW."""
+    shape_of = _home if random.uniform() < 0.7 else _shop
+    hours = np.arange(HOURS)
+    date = times.astype("datetime64[D]")
+    holiday = np.isin(date, np.array(_HOLIDAYS, "datetime64[D]"))
+    # 5: Saturday. Holidays are like Sundays.
+    weekday = np.where(holiday, 6, hours // 24 % 7)
+    shape = shape_of(random, hours % 24, weekday)
+    # No day is quite like another.
+    days = np.exp(0.15 * random.normal(size=HOURS // 24))
+    demand = random.uniform(0.1, 0.4) + shape * np.repeat(days, 24)
+    demand += _heating(random, hours % 24, temperature)
+    for _ in range(random.poisson(1.0)):  # Someone moves in, a freezer goes.
+        demand[random.randint(HOURS) :] *= np.exp(0.25 * random.normal())
+    lasting, strength = random.uniform(0.0, 0.95), random.uniform(0.05, 0.2)
+    demand *= np.exp(strength * _autoregressive(random, lasting))
+    return np.exp(0.3 * random.normal()) * demand
+
+
+def _home(random, hour, weekday):
+    """People get up, are out or not, and come home; later at weekends."""
+    morning, evening = random.uniform(5.5, 8.5), random.uniform(17.0, 21.5)
+    widths = random.uniform(0.7, 1.8), random.uniform(1.0, 3.0)
+    heights = random.uniform(0.2, 1.0), random.uniform(0.4, 1.8)
+    by_day, by_day_at_weekends = random.uniform(0.0, 0.6, size=2)
+    weekend = weekday >= 5
+    later = np.where(weekend, random.uniform(0.5, 3.0), 0.0)
+    at_home = np.where(weekend, by_day_at_weekends, by_day)
+    return (
+        heights[0] * _peak(hour, morning + later, widths[0])
+        + heights[1] * _peak(hour, evening, widths[1])
+        + at_home * ((hour > 9) & (hour < 17))
+    )
+
+
+def _shop(random, hour, weekday):
+    """Open at fixed hours, with a dip at noon; closed on Sundays."""
+    opens, closes = random.randint(5, 11), random.randint(16, 23)
+    height, dip = random.uniform(0.6, 2.5), random.uniform(0.0, 0.5)
+    on_saturdays = random.uniform() < 0.6
+    last = np.where(weekday == 5, random.randint(12, 17), closes)
+    days = np.where(weekday == 5, on_saturdays, weekday < 5)
+    is_open = days & (hour >= opens) & (hour < last)
+    return height * is_open * (1.0 - dip * _peak(hour, 13.0, 1.0))
+
+
+def _heating(random, hour, temperature):
+    """Of some by electricity: always, at night to be stored, or by timer."""
+    per_degree = random.uniform(0.02, 0.08)
+    first, length = random.randint(24), random.randint(2, 7)
+    hours = (
+        np.zeros_like(hour),
+        np.ones_like(hour),
+        (hour >= 22) | (hour < 6),
+        (hour - first) % 24 < length,
+    )[random.choice(4, p=[0.4, 0.2, 0.2, 0.2])]
+    return per_degree * np.maximum(16.0 - temperature, 0.0) * hours
+
+
+def _peak(hour, at, width):
+    """A bump of height 1, on the clock's circle."""
+    distance = (hour - at + 12) % 24 - 12
+    return np.exp(-0.5 * (distance / width) ** 2)
+
+
+def _autoregressive(random, lasting):
+    """Noise of variance 1 of which `lasting` is left an hour later."""
+    new = np.sqrt(1.0 - lasting**2) * random.normal(size=HOURS)
+    noise = np.empty(HOURS)
+    now = random.normal()
+    for hour in range(HOURS):
+        noise[hour] = now = lasting * now + new[hour]
+    return noise

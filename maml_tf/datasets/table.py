@@ -1,0 +1,300 @@
+"""Few-shot regression of a user's own: a table of tasks, `table:FILE`.
+
+The file is CSV in UTF-8 with a header line; the delimiter is a tab in a .tsv
+file, elsewhere a comma, semicolon or tab, whichever the header has most of. It
+has one of two forms:
+
+- Rows of features and targets. The column `task` names each row's task, columns
+  named `y`, `y1`, `y2`, ..., `target` or `target_...` are the targets, and all
+  others are features.
+- Series in time. The columns are exactly `task`, `time` and `value`, rows in
+  any order. Times are numbers, or dates and times of ISO 8601, and differ
+  within a task. Examples are windows of consecutive values; see
+  `regression_tasks.from_series`.
+
+All but tasks and times are finite numbers with a decimal point. Nothing is
+skipped or filled in, save lines that are empty: what cannot be read is refused.
+"""
+
+import csv
+import datetime
+import io
+import pathlib
+import re
+import warnings
+
+import numpy as np
+
+from maml_tf.datasets import class_splits, regression_tasks
+from maml_tf.datasets.labelled_examples import sort_by_class
+from maml_tf.datasets.text_files import read_text
+from maml_tf.episodes import SPLITS
+from maml_tf.errors import InputError
+
+SERIES = ("task", "time", "value")
+
+_TARGET = re.compile(r"y\d*|target(_.*)?")
+
+# What is larger would overflow when it is squared in float32.
+_LARGEST = 1e15
+
+# Series whose longest step is longer than this many shortest are not even;
+# months are, nearly.
+_UNEVEN = 1.5
+
+
+def load(path, class_split="random", split_seed=0, window=None, horizon=None):
+    """Loads a table as a data set of episodes.
+
+    Args:
+        path: The file, as described at the top of this module.
+        class_split: Which tasks are for training / validation / testing; as in
+            `class_splits.divide`, the tasks being the classes.
+        split_seed: Seed of the division, independent of the run's seed.
+        window: Of series, as in `regression_tasks.from_series`.
+        horizon: Of series, as in `regression_tasks.from_series`.
+
+    Returns:
+        A `Dataset`; `regression_tasks.from_rows` or `from_series` describes it.
+
+    Raises:
+        InputError: If the file cannot be read or used, or an argument cannot.
+    """
+    path = pathlib.Path(path).expanduser()
+    table = _Table(path)
+    name = f"table:{path}"
+    if set(table.columns) == set(SERIES):
+        labelled = table.series()
+        return regression_tasks.from_series(
+            name,
+            labelled,
+            _divide(path, labelled.names, class_split, split_seed),
+            window,
+            horizon,
+        )
+    for option, value in (("window", window), ("horizon", horizon)):
+        if value is not None:
+            raise InputError(
+                f"{option}: {value} was given, but {path} holds no series,"
+                f" whose columns are exactly {', '.join(SERIES)}; leave"
+                f" {option} out."
+            )
+    features, targets, labelled = table.rows()
+    tasks = _divide(path, labelled.names, class_split, split_seed)
+    return regression_tasks.from_rows(name, labelled, tasks, features, targets)
+
+
+def _divide(path, names, class_split, split_seed):
+    if len(names) < len(SPLITS):
+        raise InputError(
+            f"dataset: {path} has {len(names)} task"
+            f"{'s' * (len(names) != 1)} ({', '.join(names)}); training,"
+            " validation and test need at least one each, so at least 3."
+        )
+    return class_splits.divide(names, class_split, split_seed)
+
+
+class _Table:
+    """A file's cells, and where each one is.
+
+    Attributes:
+        columns: Names of the columns.
+        cells: Dict of column to its cells, strings.
+        lines: Line of each row in the file.
+    """
+
+    def __init__(self, path):
+        self.path = path
+        text = read_text(path)
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=_delimiter(path, text)
+        )
+        try:
+            lines = [
+                (reader.line_num, [cell.strip() for cell in cells])
+                for cells in reader
+                if cells
+            ]
+        except csv.Error as error:
+            raise InputError(
+                f"dataset: {path}, line {reader.line_num}: {error}."
+            ) from error
+        if len(lines) < 2:
+            raise InputError(
+                f"dataset: {path} {'has no rows' if lines else 'is empty'}; it"
+                " must have a line of column names and a line an example."
+            )
+        (_, self.columns), *lines = lines
+        self._check_columns()
+        for line, cells in lines:
+            if len(cells) != len(self.columns):
+                raise InputError(
+                    f"dataset: {path}, line {line}: it has {len(cells)}"
+                    f" cell{'s' * (len(cells) != 1)}, but there are"
+                    f" {len(self.columns)} columns."
+                )
+        self.lines = [line for line, _ in lines]
+        cells = zip(*(cells for _, cells in lines))
+        self.cells = dict(zip(self.columns, map(list, cells)))
+
+    def _check_columns(self):
+        columns = self.columns
+        if "" in columns:
+            raise InputError(
+                f"dataset: {self.path}: column {columns.index('') + 1} has no"
+                " name; name it, or leave it out."
+            )
+        twice = [name for name in columns if columns.count(name) > 1]
+        if twice:
+            raise InputError(
+                f"dataset: {self.path} has {twice.count(twice[0])} columns"
+                f" named {twice[0]}; names must differ."
+            )
+        if set(columns) == set(SERIES):
+            return
+        targets = [name for name in columns if _TARGET.fullmatch(name)]
+        if (
+            "task" not in columns
+            or not targets
+            or len(columns) == 1 + len(targets)
+        ):
+            raise InputError(
+                f"dataset: {self.path} has the columns {', '.join(columns)};"
+                " there must be task, features by any name, and targets named"
+                " y, y1, ..., target or target_..., or else exactly"
+                f" {', '.join(SERIES)}."
+            )
+
+    def rows(self):
+        """The table as `(features, targets, LabelledExamples)`."""
+        others = [name for name in self.columns if name != "task"]
+        targets = [name for name in others if _TARGET.fullmatch(name)]
+        features = [name for name in others if name not in targets]
+        numbers = [self._numbers(name) for name in (*features, *targets)]
+        names, labels = self._tasks()
+        return (
+            features,
+            targets,
+            sort_by_class(np.stack(numbers, axis=1), labels, names),
+        )
+
+    def series(self):
+        """The table as `LabelledExamples`, each task's in order of time."""
+        names, labels = self._tasks()
+        values, times = self._numbers("value"), self._times()
+        order = np.lexsort([times, labels])
+        steps = np.diff(times[order])
+        within = np.diff(labels[order]) == 0
+        same = np.flatnonzero(within & (steps == 0))
+        if same.size:
+            first, second = np.sort(order[same[0] : same[0] + 2])
+            raise InputError(
+                f"dataset: {self.path}, line {self.lines[second]}: the time"
+                f" {self.cells['time'][second]!r} of task"
+                f" {self.cells['task'][second]} is there already, in line"
+                f" {self.lines[first]}; each may be there once."
+            )
+        _warn_of_uneven(self.path, steps[within], labels[order][1:][within])
+        return sort_by_class(values[order], labels[order], names)
+
+    def _tasks(self):
+        """Names of the tasks, sorted, and each row's index among them."""
+        for line, name in zip(self.lines, self.cells["task"]):
+            if not name:
+                raise self._bad(line, "task", name, "it must name a task")
+        return np.unique(self.cells["task"], return_inverse=True)
+
+    def _numbers(self, column):
+        """A column's numbers, float64."""
+        numbers = [_number(cell) for cell in self.cells[column]]
+        for line, cell, number in zip(self.lines, self.cells[column], numbers):
+            if number is None or not abs(number) <= _LARGEST:
+                raise self._bad(
+                    line,
+                    column,
+                    cell,
+                    "it must be a number with a decimal point, of magnitude"
+                    f" {_LARGEST:.0e} at most",
+                )
+        return np.array(numbers, np.float64)
+
+    def _times(self):
+        """Times as numbers, float64."""
+        kinds, times = zip(*map(_time, self.cells["time"]))
+        for line, cell, kind in zip(self.lines, self.cells["time"], kinds):
+            if kind is None:
+                raise self._bad(
+                    line,
+                    "time",
+                    cell,
+                    "it must be a number, or a time of ISO 8601 such as"
+                    " 2024-01-31 or 2024-01-31T17:00:00",
+                )
+            if kind != kinds[0]:
+                raise self._bad(
+                    line,
+                    "time",
+                    cell,
+                    f"that is {kind}, but line {self.lines[0]} has {kinds[0]};"
+                    " all must be alike",
+                )
+        return np.array(times, np.float64)
+
+    def _bad(self, line, column, cell, needed):
+        return InputError(
+            f"dataset: {self.path}, line {line}, column {column}:"
+            f" {cell[:40]!r} was found; {needed}."
+        )
+
+
+def _delimiter(path, text):
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    header = text.lstrip("\r\n").partition("\n")[0]
+    return max(",;\t", key=header.count)
+
+
+def _number(cell):
+    """The number in a cell, or None."""
+    try:
+        # Python's own way of writing 1_000 is nobody else's.
+        return None if "_" in cell else float(cell)
+    except ValueError:
+        return None
+
+
+def _time(cell):
+    """The kind of a time and what it is as a number; both None if it is none.
+
+    Those without a time zone are taken as they stand, as if UTC.
+    """
+    number = _number(cell)
+    if number is not None:
+        return ("a number", number) if np.isfinite(number) else (None, None)
+    try:
+        # Python 3.10 does not know the Z.
+        moment = datetime.datetime.fromisoformat(re.sub("Z$", "+00:00", cell))
+    except ValueError:
+        return None, None
+    if moment.tzinfo:
+        return "a time with a time zone", moment.timestamp()
+    moment = moment.replace(tzinfo=datetime.timezone.utc)
+    return "a time without a time zone", moment.timestamp()
+
+
+def _warn_of_uneven(path, steps, labels):
+    """Says so where values that follow one another are not equally far."""
+    if not steps.size:
+        return
+    shortest = np.full(labels.max() + 1, np.inf)
+    longest = np.zeros(labels.max() + 1)
+    np.minimum.at(shortest, labels, steps)
+    np.maximum.at(longest, labels, steps)
+    uneven = np.count_nonzero(longest > _UNEVEN * shortest)
+    if uneven:
+        warnings.warn(
+            f"{path}: the times of {uneven} of its tasks are not evenly spaced;"
+            " windows are of values that follow one another, whatever the time"
+            " between them.",
+            stacklevel=4,
+        )
