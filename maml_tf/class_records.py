@@ -5,6 +5,7 @@ records have one length and any of them is read by its number, without an index
 and without reading the others.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -104,6 +105,9 @@ class ClassRecords:
 def write(folder, names, example_shape, examples_of, more=None):
     """Writes examples by class, the folder whole or not at all.
 
+    What was there is replaced. Where two processes write it at the same time,
+    which they do alike, one of them has its way.
+
     Args:
         folder: Where to.
         names: Name of each class.
@@ -141,8 +145,23 @@ def write(folder, names, example_shape, examples_of, more=None):
             example_shape=np.asarray(example_shape, np.int64),
             **(more or {}),
         )
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(partial, folder)
+        _put_in_place(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _put_in_place(partial, folder):
+    """Renames `partial` to `folder`, which may be there already."""
+    # A folder that is not empty cannot be renamed over, and to remove it where
+    # it is would show it half gone to whoever reads it.
+    replaced = partial_name(folder.with_name(f"old-{folder.name}"))
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(folder, replaced)
+    try:
+        os.replace(partial, folder)
+    except OSError:
+        # Another process was faster, with the same examples.
+        if not folder.is_dir():
+            raise
+    finally:
+        shutil.rmtree(replaced, ignore_errors=True)

@@ -13,7 +13,7 @@ from maml_tf.errors import InputError
 VALID, TEST = 0.16, 0.20
 
 # What files call the validation split.
-_ALIASES = {"val": "valid", "validation": "valid"}
+ALIASES = {"val": "valid", "validation": "valid"}
 
 
 def divide(names, class_split="random", split_seed=0):
@@ -156,9 +156,7 @@ def shipped(name):
 
 
 def _with_our_names(listed):
-    return {
-        _ALIASES.get(split, split): names for split, names in listed.items()
-    }
+    return {ALIASES.get(split, split): names for split, names in listed.items()}
 
 
 def _some(names):

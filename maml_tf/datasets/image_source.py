@@ -1,5 +1,6 @@
 """Where images of classes come from, and how they are kept once decoded."""
 
+import functools
 import os
 import pathlib
 import warnings
@@ -46,13 +47,18 @@ def load(key, open_source, in_memory=None, cache_dir=None):
         open_source: Function of no arguments that returns the `ImageSource`.
         in_memory: Whether all images are read into memory; else they stay in
             TFRecord files, of which each episode reads its own. Episodes are
-            the same. None: where they take at most half of the free memory.
+            the same. None: as the cache has them already, else where they take
+            at most half of the free memory.
         cache_dir: As in `array_cache.folder`.
 
     Returns:
         `(labelled, more)`: `LabelledExamples`, and the source's `more` of the
         classes that are left: those without an image are dropped.
+
+    Raises:
+        InputError: If TFRecord files are wanted and cannot be written.
     """
+    open_source = functools.cache(open_source)
     folder = array_cache.folder(cache_dir)
     records, arrays = folder / f"{key}-records", folder / f"{key}.npz"
     if in_memory is None:
@@ -98,16 +104,16 @@ def _decode(source):
     for label, image in source.images(set(range(len(sizes)))):
         images[first[label] + size[label]] = image
         size[label] += 1
-    if (size < sizes).any():
-        rows = np.concatenate(
-            [np.arange(f, f + s) for f, s in zip(first, size, strict=True)]
-        )
-        images = images[rows]
     there = np.flatnonzero(size)
-    size = size[there]
+    first, size = first[there], size[there]
+    # Closes the gaps that unreadable images have left, without a copy of all.
+    closed = np.cumsum(size) - size
+    for old, new, number in zip(first, closed, size, strict=True):
+        if new < old:
+            images[new : new + number] = images[old : old + number]
     return {
-        "images": images,
-        "first": np.cumsum(size) - size,
+        "images": images[: size.sum()],
+        "first": closed,
         "size": size,
         "names": np.asarray(source.names, str)[there],
         **{name: np.asarray(v)[there] for name, v in source.more.items()},
@@ -124,9 +130,20 @@ def _records(folder, open_source):
             warnings.warn(f"{error} It is made anew.", stacklevel=2)
     if records is None:
         source = open_source()
-        class_records.write(
-            folder, source.names, source.image_shape, source.images, source.more
-        )
+        try:
+            class_records.write(
+                folder,
+                source.names,
+                source.image_shape,
+                source.images,
+                source.more,
+            )
+        except OSError as error:
+            raise InputError(
+                f"cache_dir: {folder.parent} cannot take the images"
+                f" ({error.strerror}); give another folder, or"
+                " --in_memory=true."
+            ) from error
         records = ClassRecords(folder)
     there = np.flatnonzero(records.size)
     labelled = LabelledExamples(

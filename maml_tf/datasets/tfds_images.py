@@ -4,7 +4,10 @@ Data sets that are prepared are found without importing TensorFlow Datasets,
 which takes seconds and is not needed once images are in the cache.
 """
 
+import contextlib
 import hashlib
+import json
+import logging
 import os
 import pathlib
 import re
@@ -38,15 +41,18 @@ def load(
 
     Args:
         name: TensorFlow Datasets' name, with the configuration after a slash
-            where there is one.
+            where it is not the default one.
         transform: Pair of a text that names it and a function from one image of
-            the set, a uint8 tensor, to the uint8 tensor to keep; None for the
-            function keeps images as they are.
+            the set, a uint8 tensor of which as much of the shape is known as
+            the set tells, to the uint8 tensor to keep.
         title: What the set is called in messages.
         version: Its version; None: the latest that is prepared.
         parts: TensorFlow Datasets' splits to read, in this order; None: all.
+            As some contain others, a class's images that are the same then
+            count as one.
         prepare: Function of the data folder that prepares a set that is
-            missing; by default TensorFlow Datasets downloads it, if it may.
+            missing or raises `InputError`; by default TensorFlow Datasets
+            downloads it, if it may.
         data_dir: Folder of data sets prepared by TensorFlow Datasets. Defaults
             to `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
         download: Whether TensorFlow Datasets may download and prepare the set
@@ -102,8 +108,13 @@ def load(
 
 def _find(data_dir, name, version):
     """The folder of a prepared set, of the latest version; None if missing."""
-    pattern = f"{name}/{version or '*'}/dataset_info.json"
-    found = [path.parent for path in pathlib.Path(data_dir).glob(pattern)]
+    folder = pathlib.Path(data_dir) / name
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        # Of a set that has several configurations, the default one.
+        text = (folder / ".config" / "metadata.json").read_text("utf-8")
+        folder = folder / json.loads(text)["default_config_name"]
+    pattern = f"{version or '*'}/dataset_info.json"
+    found = [path.parent for path in folder.glob(pattern)]
     found = [f for f in found if re.fullmatch(r"\d+\.\d+\.\d+", f.name)]
     return max(
         found, key=lambda f: [int(n) for n in f.name.split(".")], default=None
@@ -121,10 +132,12 @@ def _download(data_dir, name, version, title):
             download=True,
         )
     except Exception as error:  # Of the network, the servers, the disk.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
             f"{title} could not be downloaded to data_dir={data_dir}"
-            f" ({error}); where no network allows it, give --data_dir with a"
-            " folder that TensorFlow Datasets has prepared elsewhere."
+            f" ({reason.rstrip('.')}); where no network allows it, give"
+            " --data_dir with a folder that TensorFlow Datasets has prepared"
+            " elsewhere."
         ) from error
 
 
@@ -135,22 +148,40 @@ def _open(folder, transform, parts, title):
 
     builder = tfds.builder_from_directory(str(folder))
     features = builder.info.features
-    image, label = (
-        _feature(features, kind, what, title)
-        for kind, what in (
-            (tfds.features.Image, "image"),
-            (tfds.features.ClassLabel, "label"),
+    if not isinstance(features, tfds.features.FeaturesDict):
+        features = {}
+
+    def is_image(feature):
+        return (
+            isinstance(feature, tfds.features.Image)
+            and feature.np_dtype == np.uint8
+            and len(feature.shape) == 3
         )
-    )
-    parts = list(builder.info.splits) if parts is None else parts
+
+    def is_label(feature):
+        return isinstance(feature, tfds.features.ClassLabel)
+
+    image = _feature(features, is_image, "image", title)
+    label = _feature(features, is_label, "label", title)
+    distinct = parts is None
+    parts = list(builder.info.splits) if distinct else parts
     names = features[label].names
+
+    def examples(part, *keys):
+        """Examples of a part, of which some features are read, undecoded."""
+        decoding = tfds.decode.PartialDecoding(
+            {key: True for key in keys},
+            {key: tfds.decode.SkipDecoding() for key in keys},
+        )
+        with _without_notes_on_dtype():
+            return builder.as_dataset(split=part, decoders=decoding)
+
     labels = [
         np.fromiter(
-            builder.as_dataset(
-                split=part,
-                decoders=tfds.decode.PartialDecoding({label: features[label]}),
-            )
+            # Test splits that hide their labels say -1.
+            examples(part, label)
             .map(lambda example: example[label])
+            .filter(lambda number: number >= 0)
             .as_numpy_iterator(),
             np.int64,
         )
@@ -163,6 +194,7 @@ def _open(folder, transform, parts, title):
 
     def images(classes):
         wanted = tf.constant(sorted(classes), tf.int64)
+        seen = set()
         with tqdm.tqdm(
             total=int(sizes[sorted(classes)].sum()),
             desc=f"decoding {title}",
@@ -171,10 +203,7 @@ def _open(folder, transform, parts, title):
         ) as bar:
             for part in parts:
                 # Undecoded at first, so that other classes cost little.
-                data = builder.as_dataset(
-                    split=part, decoders={image: tfds.decode.SkipDecoding()}
-                )
-                data = data.filter(
+                data = examples(part, image, label).filter(
                     lambda example: tf.reduce_any(example[label] == wanted)
                 )
                 data = data.map(
@@ -188,7 +217,13 @@ def _open(folder, transform, parts, title):
                 )
                 batches = data.batch(64).prefetch(2)
                 for labels, pictures in batches.as_numpy_iterator():
-                    yield from zip(labels, pictures, strict=True)
+                    for number, picture in zip(labels, pictures, strict=True):
+                        if distinct:
+                            digest = hashlib.sha256(picture).digest()[:16]
+                            if (number, digest) in seen:
+                                continue
+                            seen.add((number, digest))
+                        yield number, picture
                     bar.update(len(labels))
 
     return ImageSource(
@@ -200,6 +235,21 @@ def _open(folder, transform, parts, title):
     )
 
 
+@contextlib.contextmanager
+def _without_notes_on_dtype():
+    """Silences what TensorFlow Datasets says of its own use of `dtype`."""
+    logger = logging.getLogger("absl")
+
+    def other(record):
+        return "FeatureConnector.dtype` is deprecated" not in str(record.msg)
+
+    logger.addFilter(other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(other)
+
+
 def _image_shape(transform, shape):
     """The shape of what `transform` makes of an image."""
     spec = tf.TensorSpec(shape, tf.uint8)
@@ -207,63 +257,14 @@ def _image_shape(transform, shape):
     return tuple(concrete.output_shapes.as_list())
 
 
-def _feature(features, kind, what, title):
-    """The key of the set's feature of a kind: `what` itself, or the first."""
-    keys = [key for key in features if isinstance(features[key], kind)]
+def _feature(features, fits, what, title):
+    """The key of the set's feature that fits: `what` itself, or the first."""
+    keys = [key for key in features if fits(features[key])]
     if not keys:
         raise InputError(
             f"dataset: {title} has no {what} (it has"
-            f" {', '.join(sorted(features))}); few-shot classification needs"
-            " images and a class label of each."
+            f" {', '.join(sorted(features)) or 'no features by name'});"
+            " few-shot classification needs 8-bit images and a class label of"
+            " each."
         )
     return what if what in keys else keys[0]
-
-
-def resize(size, channels=None):
-    """Returns a transform to square images, antialiased.
-
-    Args:
-        size: Height and width in pixels.
-        channels: 1 or 3 to convert grey to colour or the reverse; None: as
-            they are.
-
-    Returns:
-        A pair, as `load` takes it. Images that are not square are cropped in
-        the middle.
-    """
-
-    def transform(image):
-        image = to_channels(image, channels)
-        return square(image, size)
-
-    return f"{size}px" + (f"-{channels}" if channels else ""), transform
-
-
-def to_channels(image, channels):
-    """Converts `[height, width, channels]` to 1 or 3 channels; None: keeps."""
-    if channels is None or image.shape[-1] == channels:
-        return image
-    if channels == 3:
-        if image.shape[-1] == 4:
-            return image[..., :3]
-        return tf.image.grayscale_to_rgb(image[..., :1])
-    return tf.image.rgb_to_grayscale(image[..., :3])
-
-
-def square(image, size):
-    """Crops the middle square and resizes it, antialiased.
-
-    Args:
-        image: uint8 `[height, width, channels]`.
-        size: Height and width of the result in pixels.
-
-    Returns:
-        uint8 `[size, size, channels]`.
-    """
-    channels = image.shape[-1]
-    if image.shape[0] is None or image.shape[0] != image.shape[1]:
-        side = tf.minimum(tf.shape(image)[0], tf.shape(image)[1])
-        image = tf.image.resize_with_crop_or_pad(image, side, side)
-    image = tf.image.resize(image, [size, size], "bilinear", antialias=True)
-    image = tf.saturate_cast(tf.round(image), tf.uint8)
-    return tf.ensure_shape(image, [size, size, channels])

@@ -1,0 +1,323 @@
+"""A folder of your own images, one folder a class."""
+
+import hashlib
+import os
+import pathlib
+import re
+import warnings
+from typing import NamedTuple
+
+import tensorflow as tf
+import tqdm
+
+from maml_tf.datasets import (
+    class_splits,
+    image_files,
+    image_sizes,
+    image_source,
+)
+from maml_tf.datasets.image_source import ImageSource
+from maml_tf.datasets.labelled_examples import (
+    check_classes,
+    classification,
+    scale,
+)
+from maml_tf.episodes import SPLITS
+from maml_tf.errors import InputError
+
+# To be raised when what is decoded changes: cache files carry it.
+_FORMAT = 1
+
+
+class Found(NamedTuple):
+    """The files of a folder.
+
+    Attributes:
+        files: Dict of class to the paths of its files, both sorted by name.
+        splits: Dict of split to names of its classes, where the folder divides
+            them; else None.
+    """
+
+    files: dict
+    splits: dict | None
+
+
+def load(
+    path,
+    cache_dir=None,
+    in_memory=None,
+    image_size=None,
+    class_split=None,
+    split_seed=0,
+    rotations=1,
+    augment=(),
+    augmented="both",
+):
+    """Loads a folder of images as a data set of episodes.
+
+    ```
+    PATH/<class>/<image>            divided by class_split and split_seed
+    PATH/train/<class>/<image>      divided already, with PATH/valid (or val)
+                                    and PATH/test; no class is in two of them
+    ```
+
+    Images are JPEG, PNG, GIF (the first frame), BMP or WebP, which their
+    content tells, not their names; see `image_files.decode`. Those that are not
+    square are cropped in the middle. All are grey where every image is, else
+    in colour; what is transparent shows white. Files that cannot be read are
+    left out, with a warning that names them. Hidden files are ignored, and
+    links are not followed, also with a warning.
+
+    Images are decoded once and kept in the cache, until a file in the folder is
+    added, removed or changed.
+
+    Args:
+        path: The folder.
+        cache_dir: As in `array_cache.folder`.
+        in_memory: As in `image_source.load`.
+        image_size: Height and width in pixels. None: the images' own where they
+            are all square and of one size, else 84.
+        class_split: As in `class_splits.divide`; None: `"random"`.
+        split_seed: As in `class_splits.divide`.
+        rotations: 4 makes each rotation of a class a class of its own.
+        augment: As in `labelled_examples.classification`.
+        augmented: As in `labelled_examples.classification`.
+
+    Returns:
+        A `Dataset` with inputs in [0, 1], cross-entropy and accuracy.
+
+    Raises:
+        InputError: If there is no such folder, it is laid out otherwise, or an
+            argument cannot be used.
+    """
+    where = f"dataset: folder:{path}"
+    root = pathlib.Path(os.path.expanduser(path))
+    found = find(root, where)
+    if found.splits and (class_split is not None or split_seed):
+        raise InputError(
+            f"class_split: {where} has its classes in train, valid and test"
+            " folders; leave class_split and split_seed out."
+        )
+
+    def divide(names):
+        if found.splits is None:
+            return class_splits.divide(
+                names, class_split or "random", split_seed
+            )
+        left = {
+            split: [name for name in listed if name in names]
+            for split, listed in found.splits.items()
+        }
+        return class_splits.by_names(names, left, where)
+
+    # What is wrong with the division is said before anything is decoded.
+    divide(list(found.files))
+    unreadable = []
+    labelled, _ = image_source.load(
+        _key(root, found.files, image_size),
+        lambda: _open(found.files, image_size, unreadable, where),
+        in_memory,
+        cache_dir,
+    )
+    if not len(labelled.names):
+        raise _no_image(found.files, where)
+    if unreadable:
+        _warn(
+            "cannot be read as images and are left out",
+            sorted(file.relative_to(root) for file in unreadable),
+            where,
+        )
+    check_classes(labelled, where)
+    return classification(
+        f"folder:{path}",
+        labelled,
+        divide(labelled.names.tolist()),
+        prepare=scale,
+        rotations=rotations,
+        augment=augment,
+        augmented=augmented,
+    )
+
+
+def find(root, where):
+    """Finds the images of a folder.
+
+    Args:
+        root: The folder, a `pathlib.Path`.
+        where: What to call it in messages.
+
+    Returns:
+        `Found`.
+
+    Raises:
+        InputError: If there is no such folder, or it is laid out otherwise than
+            `load` says.
+    """
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "does not exist"
+        raise InputError(f"{where} {what}; give a folder of class folders.")
+    links = []
+    try:
+        found = _find(root, links, where)
+    except OSError as error:
+        raise InputError(
+            f"{where} cannot be read: {error.filename}: {error.strerror}."
+        ) from error
+    if links:
+        links = sorted(link.relative_to(root) for link in links)
+        _warn("are links, which are not followed", links, where)
+    return found
+
+
+def _find(root, links, where):
+    names = [folder.name for folder in _entries(root, links)[0]]
+    parts = {class_splits.ALIASES.get(n, n): n for n in names}
+    if "train" not in parts or not {"valid", "test"} & set(parts):
+        return Found(_class_files(root, links, where), None)
+    if set(parts) != set(SPLITS) or len(names) != len(SPLITS):
+        raise InputError(
+            f"{where} has the folders {', '.join(names[:8])}; a folder whose"
+            " classes are divided already has train, valid (or val) and test,"
+            " and nothing else."
+        )
+    files, splits, split_of = {}, {}, {}
+    for split in SPLITS:
+        of_split = _class_files(
+            root / parts[split], links, f"{where}/{parts[split]}"
+        )
+        for name in of_split:
+            if name in split_of:
+                raise InputError(
+                    f"{where} has the class {name} in {split_of[name]} and in"
+                    f" {split}; a class belongs to one split, so put all class"
+                    " folders into one folder and have class_split divide them."
+                )
+            split_of[name] = split
+        files.update(of_split)
+        splits[split] = list(of_split)
+    return Found(dict(sorted(files.items())), splits)
+
+
+def _class_files(root, links, where):
+    """The files of each class folder in `root`."""
+    folders = _entries(root, links)[0]
+    if not folders:
+        raise InputError(
+            f"{where} has no class folders; put each class's images into a"
+            " folder that is named after it."
+        )
+    files = {}
+    for folder in folders:
+        files[folder.name] = _entries(folder, links)[1]
+        if not files[folder.name]:
+            raise InputError(
+                f"{where} has the class folder {folder.name} without images"
+                " directly in it; remove it, or put some there."
+            )
+    return files
+
+
+def _entries(folder, links):
+    """The `(folders, files)` in a folder, sorted by name; adds to `links`."""
+    folders, files = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = pathlib.Path(entry.path)
+            if entry.name.startswith("."):
+                continue
+            if entry.is_symlink():
+                links.append(path)
+            elif entry.is_dir():
+                folders.append(path)
+            # Neither pipes nor devices, which may never end.
+            elif entry.is_file():
+                files.append(path)
+    return sorted(folders), sorted(files)
+
+
+def _key(root, files, image_size):
+    """A name for the cache that changes with the files."""
+    digest = hashlib.sha256(os.fsencode(root.resolve()))
+    for paths in files.values():
+        for path in paths:
+            status = path.stat()
+            digest.update(b"\0" + os.fsencode(path.relative_to(root)))
+            digest.update(f"\0{status.st_size}\0{status.st_mtime_ns}".encode())
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", root.resolve().name)[:40]
+    size = "own" if image_size is None else f"{image_size}px"
+    return f"folder-{name}-{digest.hexdigest()[:16]}-{size}-{_FORMAT}"
+
+
+def _open(files, image_size, unreadable, where):
+    """The `ImageSource` of a folder; adds to `unreadable` as it is read."""
+    paths = [path for of_class in files.values() for path in of_class]
+    with _bar(f"looking at {where}", len(paths)) as bar:
+        shapes = {}
+        for path, shape in zip(
+            paths, image_files.in_parallel(image_files.shape, paths)
+        ):
+            if shape is None:
+                unreadable.append(path)
+            else:
+                shapes[path] = shape
+            bar.update()
+    if not shapes:
+        raise _no_image(files, where)
+    sizes = {shape[:2] for shape in shapes.values()}
+    if image_size is None:
+        height, width = next(iter(sizes))
+        same = len(sizes) == 1 and height == width
+        image_size = height if same else image_sizes.DEFAULT_SIZE
+    # One or two channels are grey, the second being alpha.
+    channels = 1 if max(shape[2] for shape in shapes.values()) < 3 else 3
+
+    def read(path):
+        image = image_files.decode(path)
+        if image is None:
+            return None
+        # On the CPU, so that all machines make the same image of a file.
+        with tf.device("CPU"):
+            image = image_sizes.to_channels(image, channels)
+            return image_sizes.square(image, image_size).numpy()
+
+    names = list(files)
+    readable = [[p for p in files[name] if p in shapes] for name in names]
+
+    def images(classes):
+        wanted = [(c, path) for c in sorted(classes) for path in readable[c]]
+        decoded = image_files.in_parallel(lambda item: read(item[1]), wanted)
+        with _bar(f"decoding {where}", len(wanted)) as bar:
+            for (label, path), image in zip(wanted, decoded):
+                if image is None:
+                    unreadable.append(path)
+                else:
+                    yield label, image
+                bar.update()
+
+    return ImageSource(
+        names,
+        [len(of_class) for of_class in readable],
+        (image_size, image_size, channels),
+        images,
+    )
+
+
+def _bar(what, total):
+    return tqdm.tqdm(total=total, desc=what, unit="image", disable=None)
+
+
+def _no_image(files, where):
+    number = sum(map(len, files.values()))
+    return InputError(
+        f"{where} has {number} files in its class folders, none of which is an"
+        " image that can be read; JPEG, PNG, GIF and BMP can."
+    )
+
+
+def _warn(what, paths, where):
+    named = ", ".join(ascii(str(path))[1:-1] for path in paths[:5])
+    warnings.warn(
+        f"{where}: {len(paths)} files {what}:"
+        f" {named}{', ...' if len(paths) > 5 else ''}.",
+        stacklevel=3,
+    )

@@ -1,0 +1,124 @@
+"""mini-ImageNet: 100 of ImageNet's classes, 600 images of each, 84 x 84.
+
+Vinyals et al. 2016, with the classes that Ravi and Larochelle 2017 chose and
+divided, 64 / 16 / 20. The images are yours to bring: `manual_dir`.
+"""
+
+import os
+import pathlib
+import shutil
+
+import numpy as np
+
+from maml_tf.datasets import tfds_images
+from maml_tf.datasets.labelled_examples import classification, scale
+from maml_tf.episodes import SPLITS
+from maml_tf.errors import InputError
+from maml_tf.files import partial_name, remove_abandoned
+
+VERSION = "1.0.0"
+
+
+def load(
+    data_dir=None,
+    cache_dir=None,
+    in_memory=None,
+    manual_dir=None,
+    rotations=1,
+    augment=(),
+    augmented="both",
+):
+    """Loads mini-ImageNet as a data set of episodes.
+
+    Args:
+        data_dir: As in `tfds_images.load`.
+        cache_dir: Folder of the decoded images (1.3 GB); see
+            `array_cache.folder`.
+        in_memory: As in `image_source.load`.
+        manual_dir: Folder of images to prepare it from, once, where `data_dir`
+            does not hold it: ImageNet's, or mini-ImageNet's in one of the forms
+            in which it is handed round; see `mini_imagenet_builder`.
+        rotations: 4 makes each rotation of a class a class of its own.
+        augment: As in `labelled_examples.classification`.
+        augmented: As in `labelled_examples.classification`.
+
+    Returns:
+        A `Dataset` with inputs `[84, 84, 3]` in [0, 1], cross-entropy and
+        accuracy.
+
+    Raises:
+        InputError: If the set is not prepared and cannot be prepared from
+            `manual_dir`, or an argument cannot be used.
+    """
+    labelled, part = tfds_images.load(
+        "mini_imagenet",
+        ("whole", lambda image: image),
+        f"mini_imagenet {VERSION}",
+        version=VERSION,
+        parts=SPLITS,
+        prepare=lambda folder: prepare(folder, manual_dir),
+        data_dir=data_dir,
+        in_memory=in_memory,
+        cache_dir=cache_dir,
+    )
+    return classification(
+        "mini_imagenet",
+        labelled,
+        {
+            split: np.flatnonzero(part == index)
+            for index, split in enumerate(SPLITS)
+        },
+        prepare=scale,
+        rotations=rotations,
+        augment=augment,
+        augmented=augmented,
+    )
+
+
+def prepare(data_dir, manual_dir):
+    """Prepares mini-ImageNet for TensorFlow Datasets.
+
+    Args:
+        data_dir: Folder of prepared sets, where it is put whole or not at all.
+        manual_dir: Folder of images; see `mini_imagenet_builder.find`.
+
+    Raises:
+        InputError: If there is none, or it will not do.
+    """
+    if manual_dir is None:
+        raise InputError(
+            f"manual_dir: data_dir={data_dir} does not hold mini_imagenet, and"
+            " it is not for downloading; give --manual_dir the folder of"
+            " ImageNet's training images, or of mini-ImageNet's with their .csv"
+            " files or in train, val and test."
+        )
+    # Imported here because it takes seconds.
+    import tensorflow_datasets as tfds
+
+    from maml_tf.datasets.mini_imagenet_builder import MiniImagenet
+
+    prepared = pathlib.Path(data_dir, "mini_imagenet", VERSION)
+    # A data folder of its own, for TensorFlow Datasets does not say whose a
+    # half-written set is, so that nobody could tell when to remove it.
+    partial = partial_name(prepared)
+    try:
+        prepared.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(prepared)
+        builder = MiniImagenet(data_dir=partial)
+        config = tfds.download.DownloadConfig(
+            manual_dir=os.path.expanduser(manual_dir), try_download_gcs=False
+        )
+        # The builder's own progress bars know how many images there are.
+        tfds.disable_progress_bar()
+        try:
+            builder.download_and_prepare(download_config=config)
+        finally:
+            tfds.enable_progress_bar()
+        os.replace(builder.data_dir, prepared)
+    except OSError as error:
+        raise InputError(
+            f"data_dir: {data_dir} cannot take mini_imagenet"
+            f" ({error.strerror or error}); give a folder that can be written."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,100 @@
+"""Any image set of TensorFlow Datasets whose examples have a class label."""
+
+import re
+
+from maml_tf.datasets import class_splits, image_sizes, tfds_images
+from maml_tf.datasets.labelled_examples import (
+    check_classes,
+    classification,
+    scale,
+)
+from maml_tf.errors import InputError
+
+# name, name/config, and either with :version.
+_NAME = r"(\w+(?:/[\w.+-]*\w)?)(?::(\d+\.\d+\.\d+))?"
+
+
+def load(
+    name,
+    data_dir=None,
+    download=False,
+    cache_dir=None,
+    in_memory=None,
+    image_size=None,
+    class_split=None,
+    split_seed=0,
+    rotations=1,
+    augment=(),
+    augmented="both",
+):
+    """Loads an image set as a data set of episodes.
+
+    The set's own splits are taken together and its classes divided anew; images
+    of a class that are the same count as one. Images that are not square are
+    cropped in the middle. They are grey where the set says that they have one
+    channel, else in colour. Images are decoded once and kept in the cache.
+
+    Args:
+        name: TensorFlow Datasets' name, such as `"stanford_dogs"`,
+            `"cifar10_1/v6"` or `"eurosat/rgb:2.0.0"`; by default the default
+            configuration and the latest version that is prepared. Its images
+            and labels are the features `image` and `label`, or the first of
+            their kind.
+        data_dir: As in `tfds_images.load`.
+        download: As in `tfds_images.load`.
+        cache_dir: As in `array_cache.folder`.
+        in_memory: As in `image_source.load`.
+        image_size: Height and width in pixels. None: the set's own where it is
+            fixed and square, else 84.
+        class_split: As in `class_splits.divide`; None: `"random"`.
+        split_seed: As in `class_splits.divide`.
+        rotations: 4 makes each rotation of a class a class of its own.
+        augment: As in `labelled_examples.classification`.
+        augmented: As in `labelled_examples.classification`.
+
+    Returns:
+        A `Dataset` with inputs in [0, 1], cross-entropy and accuracy.
+
+    Raises:
+        InputError: If the set is missing and may not be downloaded, has no
+            images or labels, or an argument cannot be used.
+    """
+    where = f"tfds:{name}"
+    match = re.fullmatch(_NAME, name)
+    if not match:
+        raise InputError(
+            f"dataset: {where} was given; write it as tfds:name,"
+            " tfds:name/config or tfds:name:1.0.0."
+        )
+    kind = "own" if image_size is None else f"{image_size}px"
+    labelled, _ = tfds_images.load(
+        match[1],
+        (f"square-{kind}", lambda image: _transform(image, image_size)),
+        where,
+        version=match[2],
+        data_dir=data_dir,
+        download=download,
+        in_memory=in_memory,
+        cache_dir=cache_dir,
+    )
+    check_classes(labelled, f"dataset: {where}")
+    return classification(
+        where,
+        labelled,
+        class_splits.divide(
+            labelled.names, class_split or "random", split_seed
+        ),
+        prepare=scale,
+        rotations=rotations,
+        augment=augment,
+        augmented=augmented,
+    )
+
+
+def _transform(image, size):
+    height, width, channels = image.shape
+    if size is None:
+        fixed = height is not None and height == width
+        size = height if fixed else image_sizes.DEFAULT_SIZE
+    image = image_sizes.to_channels(image, 1 if channels == 1 else 3)
+    return image_sizes.square(image, size)
