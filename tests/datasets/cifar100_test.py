@@ -1,0 +1,158 @@
+"""Tests of maml_tf/datasets/cifar100.py, cifar_fs.py and fc100.py.
+
+Those on the real data need the environment variable `MAML_TF_DATA_DIR`.
+"""
+
+import os
+import tempfile
+import time
+import unittest
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from maml_tf import datasets
+from maml_tf.datasets import class_splits, tfds_images
+from maml_tf.errors import InputError
+from tests.tiny_cifar import NAMES, tiny_image, write_tiny_set
+
+REAL_DATA = os.environ.get("MAML_TF_DATA_DIR")
+SIZES = {"cifar_fs": (64, 16, 20), "fc100": (60, 20, 20)}
+
+
+class SplitFilesTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.parameters(
+        ("cifar_fs", SIZES["cifar_fs"]),
+        ("fc100", SIZES["fc100"]),
+        ("mini_imagenet_ravi", (64, 16, 20)),
+    )
+    def test_splits_are_disjoint(self, name, sizes):
+        splits = class_splits.shipped(name)
+        names = [splits[split] for split in ("train", "valid", "test")]
+        self.assertEqual(tuple(map(len, names)), sizes)
+        self.assertLen(set().union(*names), 100)
+
+    def test_both_divide_the_same_classes(self):
+        of_both = [
+            sorted(
+                n for names in class_splits.shipped(s).values() for n in names
+            )
+            for s in SIZES
+        ]
+        self.assertEqual(*of_both)
+
+
+class TinySetTest(tf.test.TestCase, parameterized.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+        cls.data_dir = os.path.join(folder, "data")
+        cls.cache_dir = os.path.join(folder, "cache")
+        write_tiny_set(cls.data_dir)
+
+    def load(self, name, **options):
+        return datasets.load(
+            name, data_dir=self.data_dir, cache_dir=self.cache_dir, **options
+        )
+
+    @parameterized.product(name=list(SIZES), split=["train", "valid", "test"])
+    def test_episodes_are_of_their_splits_classes(self, name, split):
+        draw = self.load(name).episodes(split, 5, 1, 3, seed=0)
+        chosen = set(class_splits.shipped(name)[split])
+        seen = set()
+        for number in range(20):
+            episode = draw(number)
+            for x, y in (episode[:2], episode[2:]):
+                self.assertEqual(x.shape[1:], [32, 32, 3])
+                labels = np.round(x.numpy()[..., 0] * 255).astype(int)
+                self.assertAllEqual(labels, labels[:, :1, :1] + 0 * labels)
+                classes = labels[:, 0, 0]
+                # One class a label, and one label a class.
+                self.assertLen(set(zip(classes, y.numpy(), strict=True)), 5)
+                seen |= {NAMES[c] for c in classes}
+        self.assertContainsSubset(seen, chosen)
+        self.assertGreater(len(seen), len(chosen) // 2)
+
+    def test_images_are_as_they_were(self):
+        labelled, part = tfds_images.load(
+            "cifar100",
+            ("whole", lambda image: image),
+            "CIFAR-100",
+            parts=("train", "test"),
+            data_dir=self.data_dir,
+            cache_dir=self.cache_dir,
+        )
+        self.assertAllEqual(labelled.size, np.full(100, 20))
+        self.assertAllEqual(part, np.zeros(100))
+        # TFDS shuffles as it writes.
+        for label, images in enumerate(np.split(labelled.examples, 100)):
+            self.assertEqual(
+                {image.tobytes() for image in images},
+                {tiny_image(label, i).tobytes() for i in range(20)},
+            )
+
+    def test_streamed_episodes_are_the_same(self):
+        episodes = [
+            self.load("cifar_fs", in_memory=in_memory).episodes(
+                "train", 5, 2, 3, seed=4
+            )
+            for in_memory in (True, False)
+        ]
+        for number in (0, 7):
+            for ours, streamed in zip(
+                *(tf.function(draw)(number) for draw in episodes), strict=True
+            ):
+                self.assertAllEqual(ours, streamed)
+
+    def test_too_many_ways_and_shots(self):
+        dataset = self.load("cifar_fs")
+        with self.assertRaisesRegex(InputError, "way=17.*16 classes"):
+            dataset.episodes("valid", 17, 1, 1, 0)
+        dataset.episodes("valid", 16, 1, 1, 0)
+        with self.assertRaisesRegex(InputError, "shot=5 and query=16.*has 20"):
+            dataset.episodes("valid", 5, 5, 16, 0)
+
+    def test_joint_examples_are_labelled_by_class(self):
+        dataset = self.load("fc100")
+        self.assertEqual(dataset.num_classes("train"), 60)
+        draw = dataset.joint("train", 50, seed=0)
+        names = sorted(class_splits.shipped("fc100")["train"])
+        seen = set()
+        for number in range(10):
+            episode = draw(number)
+            self.assertEqual(episode.query_x.shape[0], 0)
+            red = np.round(episode.support_x.numpy()[:, 0, 0, 0] * 255)
+            for color, label in zip(
+                red, episode.support_y.numpy(), strict=True
+            ):
+                self.assertEqual(NAMES[int(color)], names[label])
+                seen.add(label)
+        self.assertGreater(len(seen), 55)
+
+    def test_missing(self):
+        with self.assertRaisesRegex(
+            InputError, "does not hold CIFAR-100.*--download.*--data_dir"
+        ):
+            datasets.load("fc100", data_dir=os.path.join(self.data_dir, "no"))
+
+
+@unittest.skipUnless(REAL_DATA, "MAML_TF_DATA_DIR is not set")
+class RealDataTest(tf.test.TestCase):
+    def test_all_is_there_and_read_again_in_three_seconds(self):
+        with tempfile.TemporaryDirectory() as cache_dir:
+            options = {"data_dir": REAL_DATA, "cache_dir": cache_dir}
+            datasets.load("cifar_fs", **options)
+            start = time.monotonic()
+            dataset = datasets.load("fc100", **options)
+            self.assertLess(time.monotonic() - start, 3.0)
+            episode = dataset.episodes("test", 20, 5, 595, 0)(0)
+        self.assertEqual(episode.query_x.shape, [20 * 595, 32, 32, 3])
+        # Photographs use the whole range; the mean of CIFAR-100 is 0.48.
+        self.assertNear(np.mean(episode.query_x), 0.48, 0.06)
+        self.assertEqual(np.max(episode.query_x), 1.0)
+
+
+if __name__ == "__main__":
+    tf.test.main()
