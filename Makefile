@@ -22,7 +22,7 @@ help:
 
 install: $(INSTALLED) ## set up .venv, as the targets below do by themselves
 
-demo: $(INSTALLED) ## fit sine waves from ten points; see results/demo
+demo: $(INSTALLED) ## fit sine waves, tell letters apart; see results/demo
 	$(PY) scripts/demo.py --workdir=results/demo
 
 benchmark: $(BENCHMARK_INSTALLED) ## time it beside PyTorch and JAX

@@ -231,7 +231,7 @@ def look_alikes(outlines, letters):
     canvas = Canvas(IMAGE_SIZE)
     which, ink = [], []
     for number, letter in enumerate(letters):
-        for face in set(_UPRIGHT) & set(letter.faces):
+        for face in (face for face in _UPRIGHT if face in letter.faces):
             points, codes = outlines.outline(face, letter.code)
             image = canvas.draw(points * _COMPARED_SIZE, codes)
             which.append(number)
@@ -298,9 +298,8 @@ def _bent(points, random, waves=3, height=0.03):
     frequencies = random.uniform(-1.5, 1.5, [2, waves])
     phases = random.uniform(0, 1, waves)
     heights = random.uniform(-height, height, [waves, 2])
-    return (
-        points + np.sin(2 * np.pi * (points @ frequencies + phases)) @ heights
-    )
+    angles = 2 * np.pi * (points @ frequencies + phases)
+    return points + np.sin(angles) @ heights
 
 
 def _distortion(random):

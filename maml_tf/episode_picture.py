@@ -1,0 +1,155 @@
+"""A picture of one episode of images: what is learned from, and what it does.
+
+Each query image is drawn as it was classified before adaptation and after it.
+"""
+
+import numpy as np
+import tensorflow as tf
+from matplotlib.patches import Rectangle
+
+from maml_tf import plots
+from maml_tf.errors import InputError
+
+RIGHT, WRONG = "✓", "✗"
+# Of a cell, in widths of an image: the image, its caption and what is between.
+_CELL_WIDTH, _CELL_HEIGHT = 1.2, 1.55
+# Of an image.
+_INCHES = 0.55
+
+
+def episode_picture(algorithm, episode, steps, class_names=None, title=None):
+    """Draws an episode: support set, and queries before and after adaptation.
+
+    A class is a row. Under each query image is a tick where it is classified
+    rightly, else a cross and the number of the class that it was taken for; its
+    frame is blue or red.
+
+    Args:
+        algorithm: one of `maml_tf.algorithms`, its model trained.
+        episode: an `Episode` of images `[images, height, width, channels]` in
+            [0, 1], grey (1 channel) or colour (3), and labels `0 … way − 1`.
+        steps: inner steps to adapt by.
+        class_names: `[way]`, written beside the rows; by default their numbers
+            from 1.
+        title: said above the accuracies, such as what the images are of.
+
+    Returns:
+        A Matplotlib figure; `maml_tf.plots.save` writes it.
+
+    Raises:
+        InputError: what the episode holds is no images.
+    """
+    shape = tuple(episode.query_x.shape)
+    if len(shape) != 4 or shape[-1] not in (1, 3):
+        raise InputError(
+            f"episode: its inputs are {shape}; a picture can show images"
+            " [images, height, width, channels] of 1 or 3 channels."
+        )
+    support_y, query_y = episode.support_y.numpy(), episode.query_y.numpy()
+    way = int(support_y.max()) + 1
+    before, after = _predictions(algorithm, episode, (0, steps))
+    blocks = (
+        ("Learns from", episode.support_x, support_y, None),
+        ("Before", episode.query_x, query_y, before),
+        (f"After {_steps(steps)}", episode.query_x, query_y, after),
+    )
+    columns = [np.bincount(labels).max() for _, _, labels, _ in blocks]
+    figure = plots.new_figure(
+        _INCHES * (sum(columns) * _CELL_WIDTH + 3),
+        _INCHES * way * _CELL_HEIGHT + 1,
+    )
+    all_axes = figure.subplots(1, len(blocks), width_ratios=columns)
+    for axes, number, (said, x, labels, predicted) in zip(
+        all_axes, columns, blocks
+    ):
+        _block(axes, np.clip(x, 0.0, 1.0), labels, predicted)
+        axes.set_xlim(0, number * _CELL_WIDTH)
+        axes.set_ylim(way * _CELL_HEIGHT, 0)
+        if predicted is not None:
+            right = np.count_nonzero(predicted == labels)
+            said += f": {right} of {len(labels)} right"
+        axes.set_title(said, fontsize="medium")
+    all_axes[0].set_yticks(
+        (np.arange(way) + 0.4) * _CELL_HEIGHT,
+        [f"class {1 + label}" for label in range(way)]
+        if class_names is None
+        else [f"{name}  {1 + n}" for n, name in enumerate(class_names)],
+    )
+    accuracies = (
+        f"accuracy {np.mean(before == query_y):.0%} before,"
+        f" {np.mean(after == query_y):.0%} after adaptation"
+    )
+    figure.suptitle(accuracies if title is None else f"{title}\n{accuracies}")
+    figure.supxlabel(
+        f"{RIGHT} right    {WRONG} n  wrong: taken for class n",
+        fontsize="medium",
+    )
+    return figure
+
+
+def _steps(number):
+    return f"{number} gradient step{'s' * (number != 1)}"
+
+
+def _predictions(algorithm, episode, steps):
+    """The predicted class of each query image after some numbers of steps."""
+    loop = algorithm.inner_loop
+    adaptation = loop.adapt(
+        algorithm.theta(),
+        episode.support_x,
+        episode.support_y,
+        max(steps),
+        tf.constant([0, 0], tf.int64),
+    )
+    outputs = (
+        loop.predict(
+            adaptation.phi[step],
+            adaptation.state,
+            episode.query_x,
+            episode.support_x,
+        )
+        for step in steps
+    )
+    return [tf.argmax(output, axis=-1).numpy() for output in outputs]
+
+
+def _block(axes, images, labels, predicted):
+    """Draws images in a grid, a row a class, marked where there are guesses."""
+    column = np.zeros(labels.max() + 1, int)
+    for number, (image, label) in enumerate(zip(images, labels)):
+        left = column[label] * _CELL_WIDTH + 0.1
+        top = label * _CELL_HEIGHT + 0.1
+        column[label] += 1
+        axes.imshow(
+            image[..., 0] if image.shape[-1] == 1 else image,
+            extent=(left, left + 1, top + 1, top),
+            cmap="gray",
+            interpolation="nearest",
+            vmin=0.0,
+            vmax=1.0,
+        )
+        if predicted is not None:
+            right = predicted[number] == label
+            _mark(axes, left, top, right, 1 + predicted[number])
+    axes.set_aspect("equal")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _mark(axes, left, top, right, taken_for):
+    """Frames an image and says whether it is classified rightly."""
+    color = plots.BLUE if right else plots.RED
+    axes.add_patch(
+        Rectangle((left, top), 1, 1, fill=False, edgecolor=color, linewidth=2)
+    )
+    axes.text(
+        left + 0.5,
+        top + 1.06,
+        RIGHT if right else f"{WRONG} {taken_for}",
+        color=color,
+        horizontalalignment="center",
+        verticalalignment="top",
+        fontweight="bold",
+    )
