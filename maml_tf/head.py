@@ -62,13 +62,15 @@ def renew(source, target):
             f"target: it has {len(target.weights)} weights, the source"
             f" {len(source.weights)}; both must be the same network."
         )
+    weights = []
     for old, new in zip(source.weights, target.weights, strict=True):
         if in_head(new):
-            new.assign(np.zeros(new.shape, new.dtype))
-        elif old.shape != new.shape:
+            weights.append(np.zeros(new.shape, new.dtype))
+        elif old.shape == new.shape:
+            weights.append(old.numpy())
+        else:
             raise InputError(
                 f"target: a weight has the shape {new.shape}, the source's"
                 f" {old.shape}; both must be the same network but for the head."
             )
-        else:
-            new.assign(old)
+    target.set_weights(weights)

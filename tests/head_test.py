@@ -6,7 +6,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from maml_tf.errors import InputError
-from maml_tf.head import copy_weights
+from maml_tf.head import copy_weights, renew
 
 layers = keras.layers
 
@@ -91,6 +91,33 @@ class CopyWeightsTest(tf.test.TestCase, parameterized.TestCase):
             copy_weights(network(5), target)
         for old, new in zip(before, target.get_weights(), strict=True):
             self.assertAllEqual(old, new)
+
+
+class RenewTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.parameters(2, 5, 8)
+    def test_the_body_is_kept_and_the_head_is_zero(self, outputs):
+        source, target = network(5), network(outputs)
+        before = source.get_weights()
+        renew(source, target)
+        for old, new in zip(
+            before[:-2], target.get_weights()[:-2], strict=True
+        ):
+            self.assertAllEqual(old, new)
+        for weight in target.get_weights()[-2:]:
+            self.assertAllEqual(weight, np.zeros(weight.shape))
+        for old, new in zip(before, source.get_weights(), strict=True):
+            self.assertAllEqual(old, new)
+
+    def test_another_body_is_refused_and_nothing_is_copied(self):
+        target = network(7, hidden=6)
+        before = target.get_weights()
+        with self.assertRaisesRegex(InputError, r"^target: .*\(3, 6\).*but"):
+            renew(network(5), target)
+        for old, new in zip(before, target.get_weights(), strict=True):
+            self.assertAllEqual(old, new)
+        linear = keras.Sequential([keras.Input((3,)), layers.Dense(5)])
+        with self.assertRaisesRegex(InputError, "^target: .* 2 weights.* 8;"):
+            renew(network(5), linear)
 
 
 if __name__ == "__main__":

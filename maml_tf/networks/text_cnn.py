@@ -41,25 +41,25 @@ def text_cnn(
         InputError: An argument cannot be used, or texts are shorter than a
             convolution is wide.
     """
+    layers.require_integers("kernel_sizes", kernel_sizes)
     layers.require_texts("text_cnn", input_shape, max(kernel_sizes))
     layers.require_integer("filters", filters)
-    layers.require_integers("kernel_sizes", kernel_sizes)
     layers.require_share("dropout", dropout)
     initializers = layers.kernel_initializers(seed)
     inputs, hidden = layers.token_embedding(
         input_shape, vocabulary_size, embedding_width, initializers
     )
     features = []
-    for size in kernel_sizes:
+    for number, size in enumerate(kernel_sizes, start=1):
         convolved = keras.layers.Conv1D(
             filters,
             size,
             activation="relu",
             kernel_initializer=next(initializers),
-            name=f"conv{size}",
+            name=f"conv{number}",
         )(hidden)
         features.append(
-            keras.layers.GlobalMaxPooling1D(name=f"max{size}")(convolved)
+            keras.layers.GlobalMaxPooling1D(name=f"max{number}")(convolved)
         )
     hidden = features[0]
     if len(features) > 1:

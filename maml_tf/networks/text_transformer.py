@@ -62,17 +62,30 @@ def text_transformer(
     is_word = keras.ops.not_equal(inputs, 0)
 
     normed = keras.layers.LayerNormalization(name="norm1")(hidden)
-    attention = keras.layers.MultiHeadAttention(
-        heads, embedding_width // heads, name="attention"
+    # Not MultiHeadAttention, which gives one initializer, and so with a seed
+    # the same weights, to queries, keys and values.
+    depth = embedding_width // heads
+    queries, keys, values = (
+        keras.layers.Reshape((input_shape[0], heads, depth))(
+            keras.layers.Dense(
+                embedding_width,
+                # A bias of the keys would have no effect.
+                use_bias=name != "keys",
+                kernel_initializer=next(initializers),
+                name=name,
+            )(normed)
+        )
+        for name in ("queries", "keys", "values")
     )
-    hidden = hidden + attention(
-        normed, normed, attention_mask=keras.ops.expand_dims(is_word, 1)
+    attended = keras.ops.dot_product_attention(
+        queries, keys, values, mask=is_word[:, None, None]
     )
-    # Keras would give one initializer, and so the same weights, to queries,
-    # keys and values.
-    for variable in attention.trainable_variables:
-        if variable.name == "kernel":
-            variable.assign(next(initializers)(variable.shape))
+    attended = keras.layers.Reshape((input_shape[0], embedding_width))(attended)
+    hidden = hidden + keras.layers.Dense(
+        embedding_width,
+        kernel_initializer=next(initializers),
+        name="attended",
+    )(attended)
 
     normed = keras.layers.LayerNormalization(name="norm2")(hidden)
     for name, width, activation in (

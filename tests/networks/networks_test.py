@@ -11,6 +11,27 @@ from maml_tf import errors, networks
 
 IMAGE = (28, 28, 1)
 EVERY_NETWORK = [(name, name) for name in networks.names()]
+TEXT_NETWORKS = ("text_cnn", "text_transformer")
+TEXT_LENGTH, VOCABULARY_SIZE = 9, 50
+
+
+def create(name, outputs=5, seed=None, **options):
+    """A network on the inputs that it takes."""
+    input_shape = IMAGE
+    if name in TEXT_NETWORKS:
+        input_shape = (TEXT_LENGTH,)
+        options["vocabulary_size"] = VOCABULARY_SIZE
+    return networks.create(name, input_shape, outputs, seed, **options)
+
+
+def inputs(name, number, seed=0):
+    """Images, or texts of 1 to `TEXT_LENGTH` words."""
+    generator = np.random.default_rng(seed)
+    if name not in TEXT_NETWORKS:
+        return generator.normal(size=(number, *IMAGE)).astype(np.float32)
+    ids = generator.integers(1, VOCABULARY_SIZE, (number, TEXT_LENGTH))
+    lengths = generator.integers(1, TEXT_LENGTH + 1, (number, 1))
+    return np.where(np.arange(TEXT_LENGTH) < lengths, ids, 0).astype(np.int32)
 
 
 def count_trainable(model):
@@ -37,9 +58,8 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.named_parameters(EVERY_NETWORK)
     def test_maps_a_batch_to_raw_outputs_with_float32_weights(self, name):
-        model = networks.create(name, IMAGE, outputs=5, seed=0)
-        images = np.random.default_rng(0).normal(size=(7, *IMAGE))
-        outputs = model(images.astype(np.float32), training=True)
+        model = create(name, seed=0)
+        outputs = model(inputs(name, 7), training=True)
         self.assertEqual(outputs.shape, (7, 5))
         self.assertEqual({v.dtype for v in model.variables}, {"float32"})
         # Raw outputs are neither probabilities nor rectified.
@@ -48,15 +68,15 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.named_parameters(EVERY_NETWORK)
     def test_the_head_is_the_last_layer_and_is_called_head(self, name):
-        model = networks.create(name, IMAGE, outputs=3)
+        model = create(name, outputs=3)
         self.assertEqual(model.layers[-1].name, "head")
         self.assertEqual(model.layers[-1].units, 3)
 
     @parameterized.named_parameters(EVERY_NETWORK)
     def test_a_gradient_reaches_every_trainable_variable(self, name):
-        model = networks.create(name, IMAGE, outputs=5, seed=0)
+        model = create(name, seed=0)
+        images = inputs(name, 20)
         generator = np.random.default_rng(0)
-        images = generator.normal(size=(20, *IMAGE)).astype(np.float32)
         weights = generator.normal(size=(20, 5)).astype(np.float32)
         # Batch statistics would cancel a bias before the normalisation.
         for training in (False, True):
@@ -69,21 +89,24 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
             ):
                 self.assertIsNotNone(gradient, variable.path)
                 if not training:
+                    gradient = tf.convert_to_tensor(gradient)
                     self.assertGreater(
                         tf.reduce_max(tf.abs(gradient)), 0, variable.path
                     )
 
     @parameterized.named_parameters(EVERY_NETWORK)
     def test_the_compiled_gradient_is_the_eager_one(self, name):
-        model = networks.create(name, IMAGE, outputs=5, seed=0)
-        images = tf.random.stateless_normal([25, *IMAGE], seed=[0, 1])
+        model = create(name, seed=0)
+        images = inputs(name, 25)
 
         def gradients():
             with tf.GradientTape() as tape:
                 loss = tf.reduce_sum(model(images, training=False) ** 2)
-            return tape.gradient(
+            gradients = tape.gradient(
                 loss, [v.value for v in model.trainable_variables]
             )
+            # An embedding's comes as slices of the table.
+            return [tf.convert_to_tensor(g) for g in gradients]
 
         self.assertAllClose(
             tf.function(gradients)(), gradients(), rtol=1e-3, atol=1e-3
@@ -92,17 +115,14 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.named_parameters(EVERY_NETWORK)
     def test_no_strided_1x1_convolution(self, name):
         # Its filter gradient corrupts memory in TensorFlow 2.21 with oneDNN.
-        model = networks.create(name, IMAGE, outputs=5)
+        model = create(name)
         for layer in layers_of(model, keras.layers.Conv2D):
             if layer.kernel_size == (1, 1):
                 self.assertEqual(layer.strides, (1, 1), layer.name)
 
     @parameterized.named_parameters(EVERY_NETWORK)
     def test_the_seed_fixes_the_initial_weights(self, name):
-        first, again, other = (
-            networks.create(name, IMAGE, outputs=5, seed=seed)
-            for seed in (3, 3, 4)
-        )
+        first, again, other = (create(name, seed=seed) for seed in (3, 3, 4))
         for ours, same in zip(first.variables, again.variables, strict=True):
             np.testing.assert_array_equal(ours.numpy(), same.numpy())
         kernels = [v for v in first.variables if v.name == "kernel"]
@@ -114,7 +134,10 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.named_parameters(EVERY_NETWORK)
     def test_layers_of_one_shape_start_differently(self, name):
-        model = networks.create(name, (8, 8, 1), 64, seed=0, **_equal(name))
+        if name in TEXT_NETWORKS:
+            model = create(name, 64, seed=0, **_equal(name))
+        else:
+            model = networks.create(name, (8, 8, 1), 64, seed=0, **_equal(name))
         kernels = [v.numpy() for v in model.variables if v.name == "kernel"]
         pairs = 0
         for index, ours in enumerate(kernels):
@@ -126,12 +149,12 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.named_parameters(EVERY_NETWORK)
     def test_a_seed_leaves_global_random_state_alone(self, name):
-        def draws():
+        def draws(creates):
             # Keras 3.12 resets its generator here, Keras 3.15 below as well.
             keras.utils.clear_session()
             keras.utils.set_random_seed(1)
-            if create:
-                networks.create(name, IMAGE, outputs=5, seed=0)
+            if creates:
+                create(name, seed=0)
             return (
                 random.random(),
                 np.random.random(),
@@ -139,24 +162,21 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
                 keras.random.uniform([]).numpy(),
             )
 
-        create = False
-        expected = draws()
-        create = True
-        self.assertEqual(draws(), expected)
+        self.assertEqual(draws(True), draws(False))
 
     @parameterized.named_parameters(EVERY_NETWORK)
     def test_without_a_seed_the_weights_follow_keras(self, name):
         kernels = []
         for seed in (0, 0, 1):
             keras.utils.set_random_seed(seed)
-            model = networks.create(name, IMAGE, outputs=5)
+            model = create(name)
             kernels.append(model.get_layer("head").kernel.numpy())
         np.testing.assert_array_equal(kernels[0], kernels[1])
         self.assertNotAllClose(kernels[0], kernels[2])
 
     @parameterized.named_parameters(EVERY_NETWORK)
     def test_a_model_survives_cloning_and_its_config(self, name):
-        model = networks.create(name, IMAGE, outputs=5, seed=0)
+        model = create(name, seed=0)
         clone = keras.Model.from_config(model.get_config())
         for ours, theirs in zip(model.variables, clone.variables, strict=True):
             np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
@@ -164,7 +184,11 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
 
 def _equal(name):
     """Returns options under which a network has equal layers at 8 x 8."""
-    options = {"mlp": {"widths": (64, 64)}, "resnet": {"filters": (64, 64)}}
+    options = {
+        "mlp": {"widths": (64, 64)},
+        "resnet": {"filters": (64, 64)},
+        "text_cnn": {"kernel_sizes": (3, 3)},
+    }
     return options.get(name, {})
 
 
@@ -266,6 +290,96 @@ class FactsTest(tf.test.TestCase, parameterized.TestCase):
     def test_smallest_image(self, name, input_shape, options):
         model = networks.create(name, input_shape, outputs=5, **options)
         self.assertEqual(model(np.zeros((2, *input_shape))).shape, (2, 5))
+
+
+class TextTest(tf.test.TestCase, parameterized.TestCase):
+    """What text networks do with words and with padding."""
+
+    def test_text_cnn_is_embedding_convolutions_maximum_head(self):
+        model = create("text_cnn", seed=0, kernel_sizes=(2, 4), filters=7)
+        ids = inputs("text_cnn", 6)
+        vectors = model.get_layer("embedding").embeddings.numpy()[ids]
+        features = []
+        for number, size in enumerate((2, 4), start=1):
+            kernel, bias = model.get_layer(f"conv{number}").get_weights()
+            windows = np.stack(
+                [
+                    vectors[:, start : start + size]
+                    for start in range(TEXT_LENGTH - size + 1)
+                ],
+                1,
+            )
+            convolved = np.einsum("btse,sef->btf", windows, kernel) + bias
+            features.append(np.maximum(convolved, 0).max(1))
+        kernel, bias = model.get_layer("head").get_weights()
+        expected = np.concatenate(features, 1) @ kernel + bias
+        self.assertAllClose(model(ids), expected, rtol=1e-4, atol=1e-5)
+
+    def test_text_transformer_ignores_how_much_padding_there_is(self):
+        ids = inputs("text_transformer", 8)
+        outputs = [
+            networks.create(
+                "text_transformer",
+                (length,),
+                5,
+                seed=0,
+                vocabulary_size=VOCABULARY_SIZE,
+            )
+            for length in (TEXT_LENGTH, TEXT_LENGTH + 4)
+        ]
+        short, long = outputs
+        weights = short.get_weights()
+        weights = [
+            np.pad(ours, [[0, 4], [0, 0]])
+            if ours.shape != theirs.shape
+            else ours
+            for ours, theirs in zip(weights, long.get_weights(), strict=True)
+        ]
+        long.set_weights(weights)
+        padded = np.pad(ids, [[0, 0], [0, 4]])
+        self.assertAllClose(short(ids), long(padded), rtol=1e-4, atol=1e-5)
+
+    @parameterized.parameters(*TEXT_NETWORKS)
+    def test_a_text_without_words_is_finite_twice_over(self, name):
+        model = create(name, seed=0)
+        ids = np.zeros([2, TEXT_LENGTH], np.int32)
+        values = [v.value for v in model.trainable_variables]
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                loss = tf.reduce_sum(model(ids) ** 2) + 1.0
+            gradients = inner.gradient(loss, values)
+            squares = [tf.convert_to_tensor(g) ** 2 for g in gradients]
+            total = tf.add_n([tf.reduce_sum(square) for square in squares])
+        for gradient in outer.gradient(
+            total, values, unconnected_gradients="zero"
+        ):
+            self.assertAllInRange(tf.convert_to_tensor(gradient), -1e6, 1e6)
+
+    def test_dropout_is_there_where_asked_for(self):
+        for name in TEXT_NETWORKS:
+            model = create(name, seed=0, dropout=0.5)
+            ids = inputs(name, 4)
+            self.assertNotAllClose(
+                model(ids, training=True), model(ids, training=False)
+            )
+
+    @parameterized.parameters(
+        ("text_cnn", {"input_shape": (3,)}, "at least 4 tokens"),
+        ("text_cnn", {"kernel_sizes": 3}, "kernel_sizes must be"),
+        ("text_cnn", {"dropout": 1.0}, "dropout must be .* below 1, not 1.0"),
+        ("text_cnn", {"vocabulary_size": 0}, "vocabulary_size must be"),
+        ("text_transformer", {"input_shape": IMAGE}, r"\(text_length,\)"),
+        ("text_transformer", {"heads": 3}, "embedding_width: 64.*heads=3"),
+    )
+    def test_refusals(self, name, arguments, message):
+        arguments = {
+            "input_shape": (TEXT_LENGTH,),
+            "outputs": 5,
+            "vocabulary_size": VOCABULARY_SIZE,
+            **arguments,
+        }
+        with self.assertRaisesRegex(errors.InputError, message):
+            networks.create(name, **arguments)
 
 
 class InputErrorTest(parameterized.TestCase):
