@@ -123,7 +123,8 @@ def load(
         raise _no_image(found.files, where)
     if unreadable:
         _warn(
-            "cannot be read as images and are left out",
+            f"{len(unreadable)} of the files cannot be read as images and are"
+            " left out",
             sorted(file.relative_to(root) for file in unreadable),
             where,
         )
@@ -165,7 +166,7 @@ def find(root, where):
         ) from error
     if links:
         links = sorted(link.relative_to(root) for link in links)
-        _warn("are links, which are not followed", links, where)
+        _warn(f"links in it ({len(links)}) are not followed", links, where)
     return found
 
 
@@ -317,7 +318,6 @@ def _no_image(files, where):
 def _warn(what, paths, where):
     named = ", ".join(ascii(str(path))[1:-1] for path in paths[:5])
     warnings.warn(
-        f"{where}: {len(paths)} files {what}:"
-        f" {named}{', ...' if len(paths) > 5 else ''}.",
+        f"{where}: {what}: {named}{', ...' if len(paths) > 5 else ''}.",
         stacklevel=3,
     )
