@@ -11,11 +11,21 @@ import tensorflow as tf
 from absl import flags
 from absl.testing import parameterized
 
-from tests.tiny_omniglot import write_tiny_set
+from tests import tiny_cifar, tiny_clinc, tiny_mini_imagenet, tiny_omniglot
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FLAGFILES = sorted(path.name for path in (ROOT / "flags").iterdir())
 EXPECTED = [
+    "cifar_fs_5way_1shot.flags",
+    "cifar_fs_5way_5shot.flags",
+    "clinc150_5way_1shot.flags",
+    "clinc150_5way_5shot.flags",
+    "demand_series_24hour.flags",
+    "fc100_5way_1shot.flags",
+    "fc100_5way_5shot.flags",
+    "glyphs_5way_1shot.flags",
+    "mini_imagenet_5way_1shot.flags",
+    "mini_imagenet_5way_5shot.flags",
     "omniglot_20way_1shot.flags",
     "omniglot_20way_5shot.flags",
     "omniglot_5way_1shot.flags",
@@ -41,9 +51,11 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
         cls.addClassCleanup(sys.path.remove, scripts)
         cls.folder = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, cls.folder)
-        write_tiny_set(
-            os.path.join(cls.folder, "data"), drawings=20, alphabet="Futurama"
-        )
+        data_dir = os.path.join(cls.folder, "data")
+        tiny_omniglot.write_tiny_set(data_dir, drawings=20, alphabet="Futurama")
+        tiny_cifar.write_tiny_set(data_dir)
+        tiny_mini_imagenet.write_tiny_set(data_dir)
+        cls.clinc150 = tiny_clinc.write_tiny_set(cls.folder)
 
     def parse(self, *arguments):
         import experiment
@@ -67,6 +79,12 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
             # Smaller, not different.
             "--tasks=2",
             "--jit_compile=false",
+            # What a user must say.
+            *(
+                [f"--dataset=clinc150:{self.clinc150}"]
+                if name.startswith("clinc150")
+                else []
+            ),
         )
         built = experiment.Experiment(values)
         before = built.model.get_weights()
