@@ -92,6 +92,13 @@ def prepare(data_dir, manual_dir):
             " ImageNet's training images, or of mini-ImageNet's with their .csv"
             " files or in train, val and test."
         )
+    manual_dir = pathlib.Path(os.path.expanduser(manual_dir))
+    # TensorFlow Datasets has a long way of saying so.
+    if not manual_dir.is_dir() or not any(manual_dir.iterdir()):
+        raise InputError(
+            f"manual_dir: {manual_dir} is no folder, or an empty one; give the"
+            " folder of ImageNet's or of mini-ImageNet's images."
+        )
     # Imported here because it takes seconds.
     import tensorflow_datasets as tfds
 
@@ -106,7 +113,7 @@ def prepare(data_dir, manual_dir):
         remove_abandoned(prepared)
         builder = MiniImagenet(data_dir=partial)
         config = tfds.download.DownloadConfig(
-            manual_dir=os.path.expanduser(manual_dir), try_download_gcs=False
+            manual_dir=manual_dir, try_download_gcs=False
         )
         # The builder's own progress bars know how many images there are.
         tfds.disable_progress_bar()

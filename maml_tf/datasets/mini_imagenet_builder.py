@@ -88,8 +88,8 @@ class MiniImagenet(tfds.core.GeneratorBasedBuilder):
                 yield f"{name}/{key}", {"image": image, "label": name}
         if unreadable:
             warnings.warn(
-                f"manual_dir: {len(unreadable)} files cannot be read as images"
-                f" and are left out: {_some(unreadable)}.",
+                f"manual_dir: {len(unreadable)} of the files cannot be read as"
+                f" images and are left out: {_some(unreadable)}.",
                 stacklevel=2,
             )
 
@@ -254,8 +254,8 @@ def _resolve(listed, files_of, folder):
             }
     if missing:
         raise InputError(
-            f"manual_dir: {len(missing)} images that the .csv files list are"
-            f" not in {folder}, the first {missing[0]}."
+            f"manual_dir: {len(missing)} of the images that the .csv files list"
+            f" are not in {folder}, the first {missing[0]}."
         )
     return found
 
