@@ -57,21 +57,21 @@ def _open(face):
             f" {path} is missing; install Matplotlib with pip, or use another"
             " data set."
         )
-    font = ft2font.FT2Font(path)
-    font.set_size(100, 72)
-    return font
+    return ft2font.FT2Font(path)
 
 
 def _outline(font, code):
-    # Unhinted, outlines are as designed, whichever the version of FreeType.
-    flags = getattr(ft2font, "LoadFlags", None)
-    font.load_char(code, flags.NO_HINTING if flags else ft2font.LOAD_NO_HINTING)
+    # In the font's own units: as designed, whichever the version of FreeType.
+    font.load_char(code, _flags("NO_SCALE") | _flags("IGNORE_TRANSFORM"))
+    points, codes = font.get_path()
+    if not len(points):
+        return points, codes
+    # As large as makes for smooth curves.
+    size = np.ptp(points, axis=0).max()
     polygons = [
         _with_short_edges(polygon)
-        for polygon in Path(*font.get_path()).to_polygons()
+        for polygon in Path(points * 100 / size, codes).to_polygons()
     ]
-    if not polygons:
-        return np.zeros([0, 2]), np.zeros([0], Path.code_type)
     points = np.concatenate(polygons)
     codes = np.full(len(points), Path.LINETO, Path.code_type)
     ends = np.cumsum([len(polygon) for polygon in polygons])
@@ -81,7 +81,14 @@ def _outline(font, code):
     return (points - (low + high) / 2) / (high - low).max(), codes
 
 
-def _with_short_edges(polygon, longest=4.0):
+def _flags(name):
+    """A flag of FreeType, by the name that this version of Matplotlib has."""
+    if hasattr(ft2font, "LoadFlags"):  # Since 3.10.
+        return ft2font.LoadFlags[name]
+    return getattr(ft2font, f"LOAD_{name}")
+
+
+def _with_short_edges(polygon, longest=5.0):
     """Divides a closed polygon's edges, so that they can be bent."""
     edges = np.diff(polygon, axis=0)
     parts = np.ceil(np.linalg.norm(edges, axis=1) / longest).astype(int)

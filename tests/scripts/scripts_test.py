@@ -1,6 +1,7 @@
 """Tests of the scripts, run as a user runs them."""
 
 import json
+import os
 import pathlib
 import re
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -164,23 +166,31 @@ class JourneyTest(ScriptTestCase):
 
     def test_demo(self):
         workdir = self.folder / "demo"
-        stdout = self.assertSucceeds(
-            run(
+        # For the drawings of glyphs.
+        cache = {"XDG_CACHE_HOME": str(self.folder)}
+        with mock.patch.dict(os.environ, cache):
+            process = start(
                 "demo",
                 f"--workdir={workdir}",
                 "--iterations=200",
+                "--glyph_iterations=20",
                 "--num_tasks=10",
             )
-        )
+        stdout = self.assertSucceeds(finish(process))
         table = (workdir / "table.txt").read_text()
         self.assertIn(table.strip(), stdout)
         rows = re.findall(r"^ *(5|10|20) +(maml|pretrain|oracle)", table, re.M)
         self.assertLen(set(rows), 9)
         self.assertIn("10 tasks", table)
         self.assertIn("0.67 / 0.38 / 0.35", table)
-        self.assertIn(str(workdir / "sinusoid.png"), stdout)
-        image = tf.io.decode_png((workdir / "sinusoid.png").read_bytes())
-        self.assertGreater(image.numpy().std(), 10)
+        table = (workdir / "glyphs.txt").read_text()
+        self.assertIn(table.strip(), stdout)
+        self.assertRegex(table, r"synthetic.*5-way 1-shot.*\n10 tasks")
+        self.assertLen(re.findall(r"^ *[0-3] +\d+\.\d\d %", table, re.M), 4)
+        for name in ("sinusoid.png", "glyphs.png"):
+            self.assertIn(str(workdir / name), stdout)
+            image = tf.io.decode_png((workdir / name).read_bytes())
+            self.assertGreater(image.numpy().std(), 10)
 
 
 class InterruptionTest(ScriptTestCase):
