@@ -1,4 +1,4 @@
-"""Synthetic electricity demand of 120 households and shops, hour by hour.
+"""Synthetic electricity demand of 240 households and shops, hour by hour.
 
 Made, not measured: an example of series to forecast that needs no download.
 Eight weeks in late autumn, in kW. What all share is the weather and the
@@ -12,7 +12,7 @@ import numpy as np
 from maml_tf.datasets import class_splits, regression_tasks
 from maml_tf.datasets.labelled_examples import LabelledExamples
 
-HOUSEHOLDS = 120
+HOUSEHOLDS = 240
 START = np.datetime64("2023-11-06T00", "s")  # A Monday.
 HOURS = 8 * 7 * 24
 
@@ -101,17 +101,15 @@ def _household(random, times, temperature):
     demand = random.uniform(0.1, 0.4) + shape * np.repeat(days, 24)
     demand += _heating(random, hours % 24, temperature)
     for _ in range(random.poisson(1.0)):  # Someone moves in, a freezer goes.
-        demand[random.randint(HOURS) :] *= np.exp(0.25 * random.normal())
-    lasting, strength = random.uniform(0.0, 0.95), random.uniform(0.05, 0.2)
-    demand *= np.exp(strength * _autoregressive(random, lasting))
-    return np.exp(0.3 * random.normal()) * demand
+        demand[random.randint(HOURS) :] *= np.exp(0.15 * random.normal())
+    return demand * np.exp(random.uniform(0.25, 0.45) * _cycles(random))
 
 
 def _home(random, hour, weekday):
     """People get up, are out or not, and come home; later at weekends."""
     morning, evening = random.uniform(5.5, 8.5), random.uniform(17.0, 21.5)
     widths = random.uniform(0.7, 1.8), random.uniform(1.0, 3.0)
-    heights = random.uniform(0.2, 1.0), random.uniform(0.4, 1.8)
+    heights = random.uniform(0.2, 0.8), random.uniform(0.4, 1.2)
     by_day, by_day_at_weekends = random.uniform(0.0, 0.6, size=2)
     weekend = weekday >= 5
     later = np.where(weekend, random.uniform(0.5, 3.0), 0.0)
@@ -126,7 +124,7 @@ def _home(random, hour, weekday):
 def _shop(random, hour, weekday):
     """Open at fixed hours, with a dip at noon; closed on Sundays."""
     opens, closes = random.randint(5, 11), random.randint(16, 23)
-    height, dip = random.uniform(0.6, 2.5), random.uniform(0.0, 0.5)
+    height, dip = random.uniform(0.6, 1.5), random.uniform(0.0, 0.5)
     on_saturdays = random.uniform() < 0.6
     last = np.where(weekday == 5, random.randint(12, 17), closes)
     days = np.where(weekday == 5, on_saturdays, weekday < 5)
@@ -136,7 +134,7 @@ def _shop(random, hour, weekday):
 
 def _heating(random, hour, temperature):
     """Of some by electricity: always, at night to be stored, or by timer."""
-    per_degree = random.uniform(0.02, 0.08)
+    per_degree = random.uniform(0.01, 0.05)
     first, length = random.randint(24), random.randint(2, 7)
     hours = (
         np.zeros_like(hour),
@@ -153,11 +151,29 @@ def _peak(hour, at, width):
     return np.exp(-0.5 * (distance / width) ** 2)
 
 
-def _autoregressive(random, lasting):
-    """Noise of variance 1 of which `lasting` is left an hour later."""
-    new = np.sqrt(1.0 - lasting**2) * random.normal(size=HOURS)
-    noise = np.empty(HOURS)
-    now = random.normal()
-    for hour in range(HOURS):
-        noise[hour] = now = lasting * now + new[hour]
-    return noise
+def _cycles(random):
+    """Thermostats that switch boiler and heating on and off, nearly in time."""
+    frequency = 2 * np.pi / np.exp(random.uniform(np.log(2.2), np.log(12.0)))
+    lasting = random.uniform(0.97, 0.995)
+    return _autoregressive(
+        random, 2 * lasting * np.cos(frequency), -(lasting**2)
+    )
+
+
+def _autoregressive(random, first, second=0.0):
+    """Noise of variance 1 that follows from what it was one and two hours ago.
+
+    Args:
+        random: Its random stream.
+        first: Weight of the noise an hour ago.
+        second: Weight of that two hours ago.
+    """
+    begun = 200  # Hours before the series, for the start to be forgotten.
+    new = random.normal(size=begun + HOURS)
+    new *= np.sqrt((1 + second) * ((1 - second) ** 2 - first**2) / (1 - second))
+    noise = np.zeros(begun + HOURS)
+    for hour in range(2, begun + HOURS):
+        noise[hour] = (
+            first * noise[hour - 1] + second * noise[hour - 2] + new[hour]
+        )
+    return noise[begun:]
