@@ -5,7 +5,6 @@ import os
 import pathlib
 import sys
 import tempfile
-import unittest
 from unittest import mock
 
 import numpy as np
@@ -16,7 +15,7 @@ from absl.testing import parameterized
 from maml_tf import datasets
 from maml_tf.datasets import image_source
 from maml_tf.errors import InputError
-from tests.pictures import REAL_DATA, noise
+from tests.pictures import noise
 
 NAMES = ["ant", "bee", "cat", "dog", "eel"]
 
@@ -314,27 +313,6 @@ class UnfitTest(TfdsTest):
             InputError, f"tfds:animals has {sentence} .*text.*class label"
         ):
             self.load()
-
-
-@unittest.skipUnless(REAL_DATA, "MAML_TF_DATA_DIR is not set")
-class RealDataTest(tf.test.TestCase):
-    @unittest.skipUnless(
-        REAL_DATA and pathlib.Path(REAL_DATA, "cifar100").is_dir(),
-        "there is no CIFAR-100",
-    )
-    def test_cifar_100_from_files(self):
-        with tempfile.TemporaryDirectory() as cache_dir:
-            dataset = datasets.load(
-                "tfds:cifar100",
-                data_dir=REAL_DATA,
-                cache_dir=cache_dir,
-                in_memory=False,
-                image_size=16,
-            )
-            self.assertEqual(dataset.num_classes("train"), 64)
-            episode = dataset.episodes("test", 20, 5, 15, 0)(0)
-            self.assertEqual(episode.query_x.shape, [300, 16, 16, 3])
-            self.assertBetween(np.mean(episode.query_x), 0.3, 0.7)
 
 
 if __name__ == "__main__":
