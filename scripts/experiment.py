@@ -654,6 +654,11 @@ class Experiment:
     def outer_step(self):
         """The meta-update on training episodes."""
         f = self.flags
+        if f.jit_compile == "true" and not self.dataset.compiles:
+            raise InputError(
+                "jit_compile: true was given, but images are read from files"
+                " (in_memory), which XLA cannot compile; give one or the other."
+            )
         shot = f.shot if f.train_shot is None else f.train_shot
         if self.is_joint:
             examples = f.way * (shot + f.query)
@@ -670,7 +675,9 @@ class Experiment:
             seed=f.seed,
             vectorize=_AUTOMATIC[f.vectorize],
             iterations_per_call=f.iterations_per_call,
-            jit_compile=_AUTOMATIC[f.jit_compile],
+            jit_compile=(
+                _AUTOMATIC[f.jit_compile] if self.dataset.compiles else False
+            ),
         )
 
     def restore(self, workdir):

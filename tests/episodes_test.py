@@ -306,5 +306,49 @@ class SeedsTest(tf.test.TestCase, parameterized.TestCase):
             episodes.stream_seed(0, "dev")
 
 
+class DrawExamplesTest(tf.test.TestCase):
+    def test_every_class_and_example_is_as_likely(self):
+        # Classes of 1, 2 and 5 examples that hold their own row's number.
+        pool = episodes.ClassPool(
+            np.arange(8, dtype=np.float32)[:, None], [0, 1, 3], [1, 2, 5]
+        )
+        x, y = episodes.draw_examples(
+            pool, 60_000, tf.constant([1, 2], tf.int64)
+        )
+        self.assertEqual(y.dtype, tf.int32)
+        class_of = np.array([0, 1, 1, 2, 2, 2, 2, 2])
+        rows = x.numpy()[:, 0].astype(int)
+        self.assertAllEqual(class_of[rows], y)
+        expected = 60_000 / 3 / np.array([1, 2, 2, 5, 5, 5, 5, 5])
+        self.assertAllClose(np.bincount(rows), expected, rtol=0.05)
+
+    def test_rotations_are_classes(self):
+        image = np.array([[1, 0], [0, 0]], np.uint8)[None, :, :, None]
+        pool = episodes.ClassPool(image, [0], [1], rotations=4)
+        x, y = episodes.draw_examples(pool, 40, tf.constant([1, 2], tf.int64))
+        self.assertEqual(set(y.numpy()), {0, 1, 2, 3})
+        for drawn, turns in zip(x.numpy(), y.numpy(), strict=True):
+            self.assertAllEqual(drawn, np.rot90(image[0], turns))
+
+
+class RestrictedTest(tf.test.TestCase):
+    def test_it_is_the_pool_of_those_classes(self):
+        pool = episodes.ClassPool(
+            np.arange(6, dtype=np.float32)[:, None],
+            [0, 2, 4],
+            [2, 2, 2],
+            prepare=lambda raw: raw + 10.0,
+            names=np.array(["a", "b", "c"]),
+        )
+        part = pool.restricted([2, 0])
+        self.assertEqual(part.sizes, [2, 2])
+        self.assertEqual(part.names.tolist(), ["c", "a"])
+        self.assertIs(part.examples, pool.examples)
+        seed = tf.constant([3, 4], tf.int64)
+        drawn = episodes.draw_episode(part, 2, 1, 1, seed)
+        found = np.concatenate([drawn.support_x, drawn.query_x])
+        self.assertAllEqual(np.sort(found[:, 0]), [10, 11, 14, 15])
+
+
 if __name__ == "__main__":
     tf.test.main()

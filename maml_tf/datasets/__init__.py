@@ -58,8 +58,10 @@ class Dataset:
             None where there are no classes.
         num_classes: Function from split to its number of classes, or None.
         vocabulary_size: Of texts, how many token ids there are; or None.
-        preparation: Keras layer that makes of raw inputs, such as strings, what
+        preparation: Keras model that makes of raw inputs, such as strings, what
             the network takes; None where raw inputs can be taken.
+        compiles: Whether XLA can compile the drawing of an episode; not where
+            it reads from files.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Dataset:
     num_classes: Callable | None = None
     vocabulary_size: int | None = None
     preparation: Any = None
+    compiles: bool = True
 
 
 def names():

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf import augmentation, losses
+from maml_tf.class_records import ClassRecords
 from maml_tf.datasets import Dataset
 from maml_tf.episodes import (
     ClassPool,
@@ -33,7 +34,7 @@ class LabelledExamples:
 
     Attributes:
         examples: `[examples, ...]`: an array, or
-            `maml_tf.datasets.class_records.ClassRecords`.
+            `maml_tf.class_records.ClassRecords`.
         first: Row of each class's first example, int64 `[classes]`.
         size: Number of each class's examples, int64 `[classes]`.
         names: Name of each class, `[classes]`.
@@ -159,6 +160,7 @@ def classification(
         episodes=episodes,
         joint=joint,
         num_classes=lambda split: pools[split].num_classes,
+        compiles=not isinstance(examples, ClassRecords),
         **attributes,
     )
 
