@@ -29,7 +29,7 @@ flags.DEFINE_integer(
     "iterations", 70000, "Meta-updates of each training on sine waves."
 )
 flags.DEFINE_integer(
-    "glyph_iterations", 1000, "Meta-updates of the training on glyphs."
+    "glyph_iterations", 1500, "Meta-updates of the training on glyphs."
 )
 flags.DEFINE_integer("num_tasks", 600, "Test tasks of each figure.")
 
