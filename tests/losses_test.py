@@ -21,6 +21,21 @@ class MeanSquaredErrorTest(tf.test.TestCase):
             losses.mean_squared_error(tf.zeros([3]), tf.zeros([3, 1]))
 
 
+class MeanAbsoluteErrorTest(tf.test.TestCase):
+    def test_is_the_mean_over_examples_and_features_in_their_units(self):
+        y = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+        outputs = tf.constant([[0.0, 2.5], [3.0, 1.0]])
+        error = losses.mean_absolute_error
+        self.assertAllClose(error(y, outputs), (1.0 + 0.5 + 3.0) / 4)
+        self.assertAllClose(
+            error(y, outputs, scale=[10.0, 2.0]), (10.0 + 1.0 + 6.0) / 4
+        )
+
+    def test_shapes_that_would_broadcast_are_refused(self):
+        with self.assertRaisesRegex(InputError, r"\(3,\).*\(3, 1\)"):
+            losses.mean_absolute_error(tf.zeros([3]), tf.zeros([3, 1]))
+
+
 class CrossEntropyTest(tf.test.TestCase):
     def test_is_the_mean_negative_log_probability(self):
         logits = np.random.RandomState(0).normal(size=[6, 3])
@@ -75,12 +90,17 @@ class AccuracyTest(tf.test.TestCase):
 
 class EveryLossTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.product(
-        loss=["mean_squared_error", "cross_entropy", "accuracy"],
+        loss=[
+            "mean_squared_error",
+            "mean_absolute_error",
+            "cross_entropy",
+            "accuracy",
+        ],
         dtype=[tf.bfloat16, tf.float16, tf.float32, tf.float64],
     )
     def test_is_a_float32_scalar(self, loss, dtype):
         outputs = tf.constant([[0.1, 0.9], [0.7, 0.2]], dtype)
-        y = outputs if loss == "mean_squared_error" else tf.constant([0, 1])
+        y = outputs if loss.endswith("_error") else tf.constant([0, 1])
         result = getattr(losses, loss)(y, outputs)
         self.assertEqual(result.dtype, tf.float32)
         self.assertEqual(result.shape, [])

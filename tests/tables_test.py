@@ -1,6 +1,7 @@
 """Tests of tables and of the published figures in them."""
 
 import tensorflow as tf
+from absl.testing import parameterized
 
 from maml_tf import published, tables
 
@@ -27,7 +28,7 @@ def result(algorithm="maml", **changed):
     }
 
 
-class TablesTest(tf.test.TestCase):
+class TablesTest(tf.test.TestCase, parameterized.TestCase):
     def test_says_what_it_takes_to_believe_a_figure(self):
         text = tables.adaptation(result())
         for part in (
@@ -57,6 +58,45 @@ class TablesTest(tf.test.TestCase):
         self.assertNotIn("Published", tables.adaptation(result("scratch")))
         self.assertIsNone(published.accuracy("omniglot", "conv4", "maml", 7, 1))
         self.assertIsNone(published.sinusoid_error("maml", 10, 1))
+
+    @parameterized.parameters(
+        (0.51234, 0.0123, ["0.5123", "0.0123"]),
+        (51234.5, 123.4, ["51234", "123"]),
+        (0.00051234, 0.000012, ["0.0005123", "0.0000120"]),
+        (None, None, ["-", "-"]),
+    )
+    def test_absolute_errors_have_four_digits(self, error, ci95, cells):
+        steps = [
+            {"step": 0, "mae": error, "ci95": ci95, "loss": 1.0},
+            {"step": 1, "mae": None, "ci95": None, "loss": None},
+        ]
+        text = tables.adaptation(result(shot=5, steps=steps))
+        rows = [line.split() for line in text.splitlines()]
+        self.assertIn(["step", "mae", "±", "95", "%", "loss"], rows)
+        self.assertIn(["0", *cells, "1.0000"], rows)
+        self.assertIn("conv4, 5-shot, 2 queries\n", text)
+
+    def test_only_sinusoids_are_compared_with_what_is_published_of_them(self):
+        steps = [{"step": 1, "mse": 0.4, "ci95": 0.1, "loss": 0.4}]
+        of = {"shot": 5, "steps": steps}
+        self.assertIn(
+            "Published (Finn et al. 2017)",
+            tables.adaptation(result(dataset="sinusoid", **of)),
+        )
+        self.assertNotIn(
+            "Published", tables.adaptation(result(dataset="table:a.csv", **of))
+        )
+
+    def test_says_what_is_synthetic(self):
+        for name in ("glyphs", "demand_series"):
+            self.assertStartsWith(
+                tables.adaptation(result(dataset=name)), f"{name} (synthetic), "
+            )
+        self.assertNotIn("synthetic", tables.adaptation(result()))
+
+    def test_metric_name(self):
+        for name in ("accuracy", "mse", "mae"):
+            self.assertEqual(tables.metric_name({"loss": 1, name: 2}), name)
 
     def test_sinusoid_rows(self):
         steps = [

@@ -4,7 +4,7 @@ Made, not measured: an example of series to forecast that needs no download.
 Eight weeks in late autumn, in kW. What all share is the weather and the
 calendar. What differs is what there is to adapt to: when and how sharply demand
 peaks, what weekends and holidays change, how much is heated by electricity and
-when, how long a deviation lasts, and when the level shifts.
+when, how fast thermostats cycle, and when the level shifts.
 """
 
 import numpy as np
