@@ -5,6 +5,8 @@
 _MAML = "Finn et al. 2017, table 1"
 _REPTILE = "Nichol et al. 2018, table 2"
 _ANIL = "Raghu et al. 2020, table 1"
+_CIFAR_FS = "{} % (the official code), {} % (Bertinetto et al. 2019)"
+_BOIL = "Oh et al. 2021, table 1"
 _ACCURACIES = {
     ("omniglot", "conv4", "maml", 5, 1): "98.7 ± 0.4 % (" + _MAML + ")",
     ("omniglot", "conv4", "maml", 5, 5): "99.9 ± 0.1 % (" + _MAML + ")",
@@ -26,6 +28,20 @@ _ACCURACIES = {
     ("omniglot", "conv4", "reptile", 20, 5): "97.12 % (" + _REPTILE + ")",
     ("omniglot", "conv4", "anil", 20, 1): "96.2 % (" + _ANIL + ")",
     ("omniglot", "conv4", "anil", 20, 5): "98.0 % (" + _ANIL + ")",
+    ("mini_imagenet", "conv4", "maml", 5, 1): "48.70 ± 1.84 % (" + _MAML + ")",
+    ("mini_imagenet", "conv4", "maml", 5, 5): "63.11 ± 0.92 % (" + _MAML + ")",
+    ("mini_imagenet", "conv4", "fomaml", 5, 1): (
+        "48.07 ± 1.75 % (" + _MAML + ")"
+    ),
+    ("mini_imagenet", "conv4", "fomaml", 5, 5): (
+        "63.15 ± 0.91 % (" + _MAML + ")"
+    ),
+    ("mini_imagenet", "conv4", "anil", 5, 1): "46.7 % (" + _ANIL + ")",
+    ("mini_imagenet", "conv4", "anil", 5, 5): "61.5 % (" + _ANIL + ")",
+    ("mini_imagenet", "conv4", "boil", 5, 1): "49.61 % (" + _BOIL + ")",
+    ("mini_imagenet", "conv4", "boil", 5, 5): "66.45 % (" + _BOIL + ")",
+    ("cifar_fs", "conv4", "maml", 5, 1): _CIFAR_FS.format("56.8 ± 1.9", "58.9"),
+    ("cifar_fs", "conv4", "maml", 5, 5): _CIFAR_FS.format("70.8 ± 0.9", "71.5"),
 }
 
 # Mean squared error on sinusoids by (algorithm, shot), then by inner step.

@@ -122,7 +122,7 @@ def define_flags(flag_values):
         "auto",
         ["auto", "true", "false"],
         "Read all images into memory, or let each episode read its own from"
-        " TFRecord files; auto: into memory where half of the free one will"
+        " TFRecord files; auto: into memory where a third of what is free will"
         " do. Episodes are the same.",
     )
     define(

@@ -15,8 +15,9 @@ from maml_tf.datasets import array_cache
 from maml_tf.datasets.labelled_examples import LabelledExamples
 from maml_tf.errors import InputError
 
-# Of the memory that is free, how much decoded images may take.
-_SHARE = 0.5
+# Of the memory that is free, how much decoded images may take: they are there
+# twice while they are handed over to TensorFlow.
+_SHARE = 1 / 3
 
 
 class ImageSource(NamedTuple):
@@ -48,7 +49,7 @@ def load(key, open_source, in_memory=None, cache_dir=None):
         in_memory: Whether all images are read into memory; else they stay in
             TFRecord files, of which each episode reads its own. Episodes are
             the same. None: as the cache has them already, else where they take
-            at most half of the free memory.
+            at most a third of the free memory.
         cache_dir: As in `array_cache.folder`.
 
     Returns:

@@ -72,12 +72,12 @@ class LoadTest(SourceTest):
             self.assertAllEqual(examples, np.concatenate(IMAGES[:3]))
         self.assertEqual(self.opened, 1)  # The second is from the cache.
 
-    def test_auto_is_half_of_the_free_memory(self):
+    def test_auto_is_a_third_of_the_free_memory(self):
         bytes_of_all = sum(THERE) * 4 * 4 * 3
-        self.load(free=2 * bytes_of_all)
+        self.load(free=3 * bytes_of_all)
         self.assertEqual(self.kept(), ["some.npz"])
         self.cache_dir.joinpath("some.npz").unlink()
-        self.load(free=2 * bytes_of_all - 1)
+        self.load(free=3 * bytes_of_all - 1)
         self.assertEqual(self.kept(), ["some-records"])
 
     def test_auto_opens_the_source_once(self):
