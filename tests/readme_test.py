@@ -2,13 +2,30 @@
 
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
 
 from absl.testing import absltest
 
+from tests.pictures import noise, write_png
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def write_own_data(folder):
+    """What the README's commands expect, of 35 classes."""
+    classes = [f"class{number}" for number in range(35)]
+    for index, name in enumerate(classes):
+        for number in range(6):
+            path = folder / "pictures" / name / f"{number}.png"
+            write_png(path, noise(10 * index + number, 20, 24))
+    mails = [f"mail {i} of {name},{name}" for name in classes for i in range(6)]
+    (folder / "mails.csv").write_text("\n".join(["text,label", *mails]))
+    rows = [f"{n},{i},{2 * i},{i + 0.5}" for n in classes for i in range(20)]
+    header = "task,temperature,load,y"
+    (folder / "machines.csv").write_text("\n".join([header, *rows]))
 
 
 class ReadmeTest(absltest.TestCase):
@@ -31,6 +48,43 @@ class ReadmeTest(absltest.TestCase):
         self.assertGreater(float(errors[0]), 2.0)
         self.assertLess(float(errors[1]), 1.2)
         self.assertLess(float(errors[5]), float(errors[1]))
+
+    def test_commands_for_ones_own_data_run(self):
+        text = (ROOT / "README.md").read_text(encoding="utf-8")
+        section = re.search(r"## Your own data.*?\n## ", text, re.S).group()
+        commands = re.findall(
+            r"^python scripts/train.py ((?:.*\\\n)*.*)", section, re.M
+        )
+        self.assertLen(commands, 3)
+        with tempfile.TemporaryDirectory() as folder:
+            write_own_data(pathlib.Path(folder))
+            for command in commands:
+                with self.subTest(command):
+                    result = subprocess.run(
+                        [
+                            sys.executable,
+                            str(ROOT / "scripts" / "train.py"),
+                            *shlex.split(
+                                command.replace("\\\n", " ").replace(
+                                    "=flags/", f"={ROOT}/flags/"
+                                )
+                            ),
+                            # Smaller, not different.
+                            "--iterations=2",
+                            "--iterations_per_call=1",
+                            "--tasks=2",
+                            "--validation_tasks=2",
+                            "--jit_compile=false",
+                            "--cache_dir=cache",
+                        ],
+                        cwd=folder,
+                        capture_output=True,
+                        text=True,
+                        timeout=300,
+                        check=False,
+                    )
+                    self.assertEqual(result.returncode, 0, result.stderr)
+                    self.assertIn("Trained 2 iterations", result.stdout)
 
     def test_files_it_names_exist(self):
         for name in ("README.md", "CONTRIBUTING.md"):
