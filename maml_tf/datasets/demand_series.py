@@ -89,7 +89,7 @@ def _temperature(random):
 
 def _household(random, times, temperature):
     """One series of demand, in kW."""
-    shape_of = _home if random.uniform() < 0.7 else _shop
+    shape_of = _home if random.uniform() < 0.8 else _shop
     hours = np.arange(HOURS)
     date = times.astype("datetime64[D]")
     holiday = np.isin(date, np.array(_HOLIDAYS, "datetime64[D]"))
@@ -102,7 +102,7 @@ def _household(random, times, temperature):
     demand += _heating(random, hours % 24, temperature)
     for _ in range(random.poisson(1.0)):  # Someone moves in, a freezer goes.
         demand[random.randint(HOURS) :] *= np.exp(0.15 * random.normal())
-    return demand * np.exp(random.uniform(0.25, 0.45) * _cycles(random))
+    return demand * np.exp(random.uniform(0.35, 0.5) * _cycles(random))
 
 
 def _home(random, hour, weekday):
@@ -153,7 +153,7 @@ def _peak(hour, at, width):
 
 def _cycles(random):
     """Thermostats that switch boiler and heating on and off, nearly in time."""
-    frequency = 2 * np.pi / np.exp(random.uniform(np.log(2.2), np.log(12.0)))
+    frequency = random.uniform(2 * np.pi / 12.0, 2 * np.pi / 2.2)
     lasting = random.uniform(0.97, 0.995)
     return _autoregressive(
         random, 2 * lasting * np.cos(frequency), -(lasting**2)
