@@ -20,7 +20,7 @@ EXPECTED = [
     "cifar_fs_5way_5shot.flags",
     "clinc150_5way_1shot.flags",
     "clinc150_5way_5shot.flags",
-    "demand_series_24hour.flags",
+    "demand_series_20shot.flags",
     "fc100_5way_1shot.flags",
     "fc100_5way_5shot.flags",
     "glyphs_5way_1shot.flags",
