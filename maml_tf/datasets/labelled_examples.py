@@ -56,8 +56,18 @@ def sort_by_class(examples, labels, names):
 
     Returns:
         `LabelledExamples`.
+
+    Raises:
+        InputError: If there are not as many labels as examples, or one of them
+            is not an index in `names`.
     """
     labels = np.asarray(labels)
+    if labels.shape != (len(examples),):
+        raise InputError(
+            f"labels has the shape {labels.shape}, but there are"
+            f" {len(examples)} examples; each needs one label."
+        )
+    check_labels(labels, len(names), "labels")
     order = np.argsort(labels, kind="stable")
     present, first, size = np.unique(
         labels[order], return_index=True, return_counts=True
@@ -65,6 +75,23 @@ def sort_by_class(examples, labels, names):
     return LabelledExamples(
         np.asarray(examples)[order], first, size, np.asarray(names)[present]
     )
+
+
+def check_labels(labels, number_of_classes, where):
+    """Raises `InputError` for the first label that is out of range.
+
+    Args:
+        labels: Integers, `[examples]`.
+        number_of_classes: How many classes there are names for.
+        where: What the labels are of, for the message.
+    """
+    wrong = np.flatnonzero((labels < 0) | (labels >= number_of_classes))
+    if wrong.size:
+        raise InputError(
+            f"{where}: the label {labels[wrong[0]]} was found, at example"
+            f" {wrong[0]}; there are {number_of_classes} classes, so that it"
+            f" must be from 0 to {number_of_classes - 1}."
+        )
 
 
 def classification(

@@ -18,6 +18,7 @@ import tqdm
 
 from maml_tf.datasets import image_source
 from maml_tf.datasets.image_source import ImageSource
+from maml_tf.datasets.labelled_examples import check_labels
 from maml_tf.errors import InputError
 
 # To be raised when what is decoded changes: cache files carry it.
@@ -187,7 +188,9 @@ def _open(folder, transform, parts, title):
         )
         for part in parts
     ]
-    sizes = np.bincount(np.concatenate(labels), minlength=len(names))
+    all_labels = np.concatenate(labels)
+    check_labels(all_labels, len(names), f"dataset: {title}")
+    sizes = np.bincount(all_labels, minlength=len(names))
     part_of = np.full(len(names), len(parts), np.int64)
     for index, of_part in enumerate(labels):
         part_of[of_part] = np.minimum(part_of[of_part], index)

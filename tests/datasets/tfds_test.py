@@ -152,6 +152,22 @@ class ImagesTest(TfdsTest):
         write_set(self.data_dir, extra=[("hidden", [(-1, 0), (-1, 1)])])
         self.assertEqual([len(x) for x in self.labelled().values()], [6] * 5)
 
+    def test_a_label_out_of_range(self):
+        write_set(self.data_dir)
+        # As if someone had shortened the list of names.
+        folder = pathlib.Path(self.data_dir, "animals", "1.0.0")
+        (folder / "label.labels.txt").write_text("ant\nbee\ncat\n")
+        features = folder / "features.json"
+        text = features.read_text()
+        self.assertIn('"numClasses": "5"', text)
+        features.write_text(
+            text.replace('"numClasses": "5"', '"numClasses": "3"')
+        )
+        with self.assertRaisesRegex(
+            InputError, "dataset: .*animals.* the label [34] .*from 0 to 2"
+        ):
+            self.labelled()
+
     @parameterized.parameters(
         ((8, 8, 4), (8, 8, 3)),
         ((8, 6, 3), (84, 84, 3)),
