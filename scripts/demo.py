@@ -17,6 +17,7 @@ import sys
 import time
 
 import experiment
+import experiment_flags
 from absl import flags
 
 from maml_tf import plots, tables
@@ -109,7 +110,7 @@ def _glyphs(workdir):
         return status
     print("\nTesting on letters of scripts never seen")
     result = experiment.evaluate(
-        training, experiment.recorded(training), num_tasks=FLAGS.num_tasks
+        training, experiment_flags.recorded(training), num_tasks=FLAGS.num_tasks
     )
     _show(tables.adaptation(result), workdir / "glyphs.txt")
     built = experiment.trained(training)
@@ -150,7 +151,7 @@ def _show(table, path):
 
 
 def _sinusoid_result(workdir, shot):
-    flag_values = experiment.recorded(workdir)
+    flag_values = experiment_flags.recorded(workdir)
     flag_values.shot = shot
     # As many queries for every K: the error is judged on the same points.
     flag_values.query = 100

@@ -11,6 +11,7 @@ import json
 import pathlib
 
 import experiment
+import experiment_flags
 from absl import flags
 
 from maml_tf import tables
@@ -61,7 +62,7 @@ flags.DEFINE_string(
 def main(argv):
     """Evaluates as the flags say; returns the exit status."""
     del argv
-    recorded = experiment.recorded(FLAGS.workdir)
+    recorded = experiment_flags.recorded(FLAGS.workdir)
     for name in ("shot", "query", "seed", "batch_norm", "data_dir"):
         if FLAGS[name].value is not None:
             recorded[name].value = FLAGS[name].value

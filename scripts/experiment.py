@@ -1,14 +1,12 @@
-"""The flags of an experiment, and what they build.
+"""What an experiment's flags describe: its data set, model and algorithm.
 
-`train.py`, `evaluate.py`, `plot.py` and `demo.py` share this file. A training
-records its flags in `WORKDIR/experiment.flags`, from which the others read
-what the model is.
+`train.py`, `evaluate.py`, `plot.py` and `demo.py` share this file.
 """
 
 import pathlib
-import sys
 
 import quiet_tensorflow  # isort: skip, before TensorFlow
+import experiment_flags
 import keras
 import sentences
 from absl import flags, logging
@@ -21,7 +19,6 @@ from maml_tf import (
     OuterStep,
     adapted_weights,
     algorithms,
-    augmentation,
     datasets,
     head,
     meta_test,
@@ -30,7 +27,6 @@ from maml_tf import (
 from maml_tf.files import replacing
 from maml_tf.metrics_log import finite
 
-FILE_NAME = "experiment.flags"
 # What makes a network's inputs of raw ones, such as a vocabulary.
 PREPARATION = "preparation.keras"
 
@@ -49,417 +45,7 @@ flags.DEFINE_integer(
     lower_bound=0,
 )
 
-_OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "rmsprop": keras.optimizers.RMSprop,
-    "sgd": keras.optimizers.SGD,
-}
-
 _AUTOMATIC = {"auto": None, "true": True, "false": False}
-
-# Flags that say where and how a training runs, not what it computes: they may
-# differ when it is resumed.
-_FREE_ON_RESUME = (
-    "iterations",
-    "data_dir",
-    "cache_dir",
-    "download",
-    "in_memory",
-    "manual_dir",
-    "log_interval",
-    "validation_interval",
-    "validation_tasks",
-    "checkpoint_interval",
-    "progress",
-)
-
-
-def define_flags(flag_values):
-    """Defines the flags of an experiment on `flag_values`."""
-
-    def define(kind, *args, **options):
-        getattr(flags, f"DEFINE_{kind}")(
-            *args, flag_values=flag_values, **options
-        )
-
-    # The task.
-    define(
-        "string",
-        "dataset",
-        "sinusoid",
-        "Data set: " + ", ".join(datasets.names()) + ". In capitals is what you"
-        " put in its place, as in --dataset=folder:pictures.",
-    )
-    define(
-        "string",
-        "data_dir",
-        None,
-        "Folder of data sets prepared by TensorFlow Datasets; by default"
-        " ~/tensorflow_datasets.",
-    )
-    define(
-        "string",
-        "cache_dir",
-        None,
-        "Folder for decoded images; by default ~/.cache/maml_tf.",
-    )
-    define(
-        "bool",
-        "download",
-        False,
-        "Let TensorFlow Datasets download a data set that is missing.",
-    )
-    define(
-        "string",
-        "manual_dir",
-        None,
-        "mini_imagenet: the folder of images to prepare it from.",
-    )
-    define(
-        "enum",
-        "in_memory",
-        "auto",
-        ["auto", "true", "false"],
-        "Read all images into memory, or let each episode read its own from"
-        " TFRecord files; auto: into memory where a third of what is free will"
-        " do. Episodes are the same.",
-    )
-    define(
-        "string",
-        "class_split",
-        None,
-        "Classes for train / valid / test. random: by --split_seed, 64 / 16 /"
-        " 20 %; a FILE.json: {'train': [names], 'valid': [...], 'test': [...]}."
-        " Omniglot: random, 1100 / 100 / 423 (60 / 20 / 20 % with --alphabets);"
-        " lake, 864 / 100 / 659; vinyals, 1028 / 172 / 423. Default: random.",
-    )
-    define(
-        "integer", "split_seed", None, "Seed of the class split. Default: 0."
-    )
-    define(
-        "integer",
-        "image_size",
-        None,
-        "Height and width, in pixels, that images of folder: and tfds: are"
-        " resized to. Default: their own if they all have it, else 84.",
-        lower_bound=1,
-    )
-    define(
-        "integer",
-        "rotations",
-        None,
-        "4: every 90-degree rotation of an image class is a class of its own;"
-        " 1: no rotations. Default: 4 for Omniglot, else 1.",
-    )
-    define(
-        "list",
-        "augment",
-        None,
-        "Random changes of training images, in this order, of "
-        + ", ".join(augmentation.AUGMENTATIONS)
-        + ". Default: none.",
-    )
-    define(
-        "enum",
-        "augmented",
-        None,
-        list(augmentation.AUGMENTED),
-        "Which sets of a training episode are augmented. Default: both.",
-    )
-    define(
-        "integer",
-        "vocabulary_size",
-        None,
-        "Texts: most token ids, two of them for padding and unknown words."
-        " Default: 10000.",
-    )
-    define(
-        "integer",
-        "text_length",
-        None,
-        "Texts: words kept of each. Default: 32.",
-    )
-    define(
-        "integer",
-        "window",
-        None,
-        "Time series: values that are known, the input. Default: 24.",
-        lower_bound=1,
-    )
-    define(
-        "integer",
-        "horizon",
-        None,
-        "Time series: values after them to predict. Default: 1.",
-        lower_bound=1,
-    )
-    define(
-        "list",
-        "alphabets",
-        None,
-        "Restricts Omniglot to these alphabets, such as Futurama.",
-    )
-    define("integer", "way", 5, "Classes in a task; sinusoid ignores it.")
-    define("integer", "shot", 1, "Support examples per class.")
-    define("integer", "query", 1, "Query examples per class.")
-    define(
-        "integer",
-        "train_shot",
-        None,
-        "Support examples per class in meta-training, where they differ from"
-        " --shot (Reptile).",
-    )
-
-    # The network.
-    define("enum", "network", "mlp", networks.names(), "Network.")
-    define(
-        "list",
-        "widths",
-        None,
-        "mlp: units of each hidden layer. Default 40,40.",
-    )
-    define(
-        "list",
-        "filters",
-        None,
-        "conv4: filters of every layer, default 64; resnet: of each block;"
-        " text_cnn: of each convolution, default 64.",
-    )
-    define(
-        "list",
-        "kernel_sizes",
-        None,
-        "text_cnn: words that each convolution sees. Default: 2,3,4.",
-    )
-    define(
-        "integer",
-        "embedding_width",
-        None,
-        "text_cnn, text_transformer: width of a word's vector. Default: 64.",
-    )
-    define(
-        "integer",
-        "heads",
-        None,
-        "text_transformer: attention heads. Default: 4.",
-    )
-    define(
-        "float",
-        "dropout",
-        None,
-        "text_cnn, text_transformer: share of features dropped before the head."
-        " Default: 0.",
-    )
-    define(
-        "enum",
-        "downsampling",
-        None,
-        ["stride", "max_pool"],
-        "conv4: how a layer halves its input. Default: stride.",
-    )
-    define(
-        "enum",
-        "readout",
-        None,
-        ["mean", "flatten"],
-        "conv4: how features reach the head. Default: mean.",
-    )
-
-    define(
-        "bool",
-        "last_skip",
-        None,
-        "resnet: whether the last block has its skip connection. Default: yes.",
-    )
-
-    # The algorithm.
-    define("enum", "algorithm", "maml", algorithms.names(), "Algorithm.")
-    define("integer", "inner_steps", 1, "Gradient steps in meta-training.")
-    define(
-        "integer",
-        "test_inner_steps",
-        None,
-        "Gradient steps in validation and, by default, in evaluation. Default:"
-        " --inner_steps.",
-    )
-    define("float", "inner_learning_rate", 0.01, "Inner learning rate.")
-    define(
-        "enum",
-        "adapts",
-        None,
-        sorted(adapted_weights.SELECTIONS),
-        "Which weights the inner loop adapts. Default: all.",
-    )
-    define(
-        "bool",
-        "second_order",
-        None,
-        "false: inner gradients count as constants (maml, anil, boil). Default:"
-        " true.",
-    )
-    define(
-        "bool",
-        "rematerialize",
-        None,
-        "Keep the weights of inner steps alone and compute each step again for"
-        " its Hessian-vector product: memory that hardly grows with"
-        " --inner_steps, for up to a third more time; the same gradient (maml,"
-        " fomaml, anil, boil). Default: false.",
-    )
-    define(
-        "integer",
-        "inner_batch_size",
-        None,
-        "Support examples in an inner step of meta-training (reptile). Default:"
-        " all.",
-    )
-    define(
-        "float", "inner_clip_norm", None, "Largest norm of an inner gradient."
-    )
-    define(
-        "float",
-        "inner_clip_value",
-        None,
-        "Largest magnitude of an inner gradient's elements.",
-    )
-    define(
-        "enum",
-        "batch_norm",
-        "transductive",
-        ["transductive", "inductive", "moving"],
-        "Whose statistics batch normalisation uses: the batch's own (also the"
-        " query set's, as in the MAML paper), the support set's, or the model's"
-        " moving averages.",
-    )
-
-    # Meta-training.
-    define("integer", "iterations", 60000, "Meta-updates in all.")
-    define("integer", "tasks", 32, "Tasks in a meta-batch.")
-    define("enum", "optimizer", "adam", sorted(_OPTIMIZERS), "Outer optimizer.")
-    define("float", "learning_rate", 1e-3, "Outer learning rate.")
-    define(
-        "enum",
-        "learning_rate_schedule",
-        "constant",
-        ["constant", "linear"],
-        "linear: from --learning_rate to 0 at --iterations.",
-    )
-    define(
-        "float", "clip_norm", None, "Largest global norm of a meta-gradient."
-    )
-    define(
-        "float",
-        "clip_value",
-        None,
-        "Largest magnitude of a meta-gradient's elements.",
-    )
-    define(
-        "integer",
-        "gradient_accumulation_steps",
-        None,
-        "Meta-batches whose gradients are averaged into one update.",
-    )
-    define(
-        "enum",
-        "vectorize",
-        "auto",
-        ["auto", "true", "false"],
-        "Run all tasks as one batched computation rather than in a loop; auto:"
-        " for small dense networks, and on a GPU.",
-    )
-    define(
-        "integer",
-        "iterations_per_call",
-        1,
-        "Meta-updates in one compiled call; more pay for small networks.",
-    )
-    define(
-        "enum",
-        "jit_compile",
-        "auto",
-        ["auto", "true", "false"],
-        "Compile with XLA; auto: where the tasks are one batched computation.",
-    )
-    define(
-        "bool",
-        "mixed_bfloat16",
-        False,
-        "Let the network's layers compute in bfloat16; weights, inner updates"
-        " and losses stay float32. For GPUs that have it; slow on CPU.",
-    )
-    define("integer", "seed", 0, "Of weights, episodes and dropout.")
-    define("integer", "log_interval", 100, "Iterations between log records.")
-    define(
-        "integer", "validation_interval", 500, "Iterations between validations."
-    )
-    define("integer", "validation_tasks", 300, "Tasks of a validation.")
-    define(
-        "integer", "checkpoint_interval", 500, "Iterations between checkpoints."
-    )
-    define("bool", "progress", True, "Show progress bars, on a terminal.")
-
-
-def record(flag_values, workdir):
-    """Writes the experiment's flags to `workdir`, atomically.
-
-    Args:
-        flag_values: the parsed flags.
-        workdir: where `experiment.flags` goes. It is left out of the record,
-            so that `--flagfile=DIR/experiment.flags --workdir=OTHER` repeats
-            the experiment elsewhere.
-    """
-    lines = ["# The flags of this training; give them back with --flagfile.\n"]
-    for name in _names():
-        serialized = flag_values[name].serialize()
-        if serialized:
-            lines.append(serialized + "\n")
-    with replacing(pathlib.Path(workdir) / FILE_NAME) as partial:
-        partial.write_text("".join(lines))
-
-
-def recorded(workdir):
-    """The flags that a training recorded in `workdir`.
-
-    Raises:
-        InputError: there is no such folder, or no training in it.
-    """
-    path = pathlib.Path(workdir) / FILE_NAME
-    if not path.is_file():
-        raise InputError(
-            f"workdir: {str(workdir)!r} has no {FILE_NAME}; give the --workdir"
-            " of a training by scripts/train.py."
-        )
-    values = flags.FlagValues()
-    define_flags(values)
-    try:
-        values([sys.argv[0], f"--flagfile={path}"])
-    except flags.Error as error:
-        raise InputError(f"workdir: {path} cannot be read: {error}") from error
-    return values
-
-
-def check_unchanged(flag_values, workdir):
-    """Refuses to resume a training with other flags than it began with.
-
-    Raises:
-        InputError: naming the flag.
-    """
-    if not (pathlib.Path(workdir) / FILE_NAME).exists():
-        return
-    before = recorded(workdir)
-    for name in _names():
-        free = name in _FREE_ON_RESUME and not (
-            # The schedule's end is part of what is computed.
-            name == "iterations"
-            and flag_values.learning_rate_schedule != "constant"
-        )
-        if not free and before[name].value != flag_values[name].value:
-            raise InputError(
-                f"{name}: {flag_values[name].value} was given, but the training"
-                f" in {str(workdir)!r} began with {before[name].value}; give"
-                " that, or another --workdir."
-            )
 
 
 def record_preparation(dataset, workdir):
@@ -644,7 +230,13 @@ class Experiment:
             learning_rate = keras.optimizers.schedules.PolynomialDecay(
                 f.learning_rate, max(f.iterations, 1), 0.0
             )
-        return _OPTIMIZERS[f.optimizer](
+        optimizer = {
+            "adam": keras.optimizers.Adam,
+            "adamw": keras.optimizers.AdamW,
+            "rmsprop": keras.optimizers.RMSprop,
+            "sgd": keras.optimizers.SGD,
+        }[f.optimizer]
+        return optimizer(
             learning_rate,
             global_clipnorm=f.clip_norm,
             clipvalue=f.clip_value,
@@ -712,7 +304,7 @@ class Experiment:
 
 def trained(workdir):
     """The `Experiment` of a training, with the weights that it ended with."""
-    built = Experiment(recorded(workdir))
+    built = Experiment(experiment_flags.recorded(workdir))
     built.restore(workdir)
     return built
 
@@ -791,13 +383,6 @@ def run(main):
         return main(argv)
 
     sentences.run(on_devices, InputError, DivergenceError)
-
-
-def _names():
-    values = flags.FlagValues()
-    define_flags(values)
-    own = values.flags_by_module_dict()
-    return sorted(flag.name for defined in own.values() for flag in defined)
 
 
 def _given(**options):

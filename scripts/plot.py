@@ -11,6 +11,7 @@ import json
 import pathlib
 
 import experiment
+import experiment_flags
 from absl import flags
 
 from maml_tf import InputError, metrics_log, plots, tables
@@ -37,7 +38,7 @@ def main(argv):
     """Draws as the flags say; returns the exit status."""
     del argv
     workdirs = [w for w in (FLAGS.workdir, FLAGS.baseline) if w]
-    recorded = [experiment.recorded(workdir) for workdir in workdirs]
+    recorded = [experiment_flags.recorded(workdir) for workdir in workdirs]
     if recorded[0].dataset == "sinusoid":
         path = pathlib.Path(FLAGS.output)
         plots.save(plots.sinusoid_fits(_trained(workdirs, recorded)), path)

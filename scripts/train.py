@@ -11,12 +11,13 @@ DIR/checkpoints the latest and the best weights.
 import signal
 
 import experiment
+import experiment_flags
 from absl import flags
 
 import maml_tf
 
 FLAGS = flags.FLAGS
-experiment.define_flags(FLAGS)
+experiment_flags.define(FLAGS)
 flags.adopt_module_key_flags(experiment)
 flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
 
@@ -24,12 +25,12 @@ flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
 def main(argv):
     """Trains as the flags say; returns the exit status."""
     del argv
-    experiment.check_unchanged(FLAGS, FLAGS.workdir)
+    experiment_flags.check_unchanged(FLAGS, FLAGS.workdir)
     built = experiment.Experiment(FLAGS)
     outer_step = built.outer_step()
     validation = built.validation()
     experiment.check_preparation(built.dataset, FLAGS.workdir)
-    experiment.record(FLAGS, FLAGS.workdir)
+    experiment_flags.record(FLAGS, FLAGS.workdir)
     experiment.record_preparation(built.dataset, FLAGS.workdir)
     iterations = FLAGS.iterations
     if not built.algorithm.meta_trains:

@@ -58,12 +58,12 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
         cls.clinc150 = tiny_clinc.write_tiny_set(cls.folder)
 
     def parse(self, *arguments):
-        import experiment
+        import experiment_flags
 
         values = flags.FlagValues()
-        experiment.define_flags(values)
+        experiment_flags.define(values)
         values(["test", *arguments])
-        return experiment, values
+        return experiment_flags, values
 
     def test_all_are_there(self):
         self.assertContainsSubset(EXPECTED, FLAGFILES)
@@ -72,7 +72,9 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     def test_runs_two_iterations(self, name):
         path = ROOT / "flags" / name
         self.assertStartsWith(path.read_text(), "# ")
-        experiment, values = self.parse(
+        import experiment
+
+        _, values = self.parse(
             f"--flagfile={path}",
             f"--data_dir={self.folder}/data",
             f"--cache_dir={self.folder}/cache",
@@ -106,7 +108,7 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertGreater(np.count_nonzero(moved), len(moved) // 2)
 
     def test_record_and_read_back(self):
-        experiment, values = self.parse(
+        experiment_flags, values = self.parse(
             "--dataset=omniglot",
             "--alphabets=Futurama,Greek",
             "--filters=8",
@@ -115,8 +117,8 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
             "--noprogress",
         )
         workdir = os.path.join(self.folder, "recorded")
-        experiment.record(values, workdir)
-        recorded = experiment.recorded(workdir)
+        experiment_flags.record(values, workdir)
+        recorded = experiment_flags.recorded(workdir)
         self.assertEqual(recorded.flag_values_dict(), values.flag_values_dict())
         self.assertEqual(recorded.alphabets, ["Futurama", "Greek"])
         self.assertIs(recorded.progress, False)
