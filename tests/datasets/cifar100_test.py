@@ -4,6 +4,8 @@ Those on the real data need the environment variable `MAML_TF_DATA_DIR`.
 """
 
 import os
+import pathlib
+import shutil
 import tempfile
 import time
 import unittest
@@ -18,6 +20,7 @@ from maml_tf.errors import InputError
 from tests.tiny_cifar import NAMES, tiny_image, write_tiny_set
 
 REAL_DATA = os.environ.get("MAML_TF_DATA_DIR")
+IS_THERE = REAL_DATA and pathlib.Path(REAL_DATA, "cifar100").is_dir()
 SIZES = {"cifar_fs": (64, 16, 20), "fc100": (60, 20, 20)}
 
 
@@ -47,7 +50,8 @@ class TinySetTest(tf.test.TestCase, parameterized.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+        folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, folder)
         cls.data_dir = os.path.join(folder, "data")
         cls.cache_dir = os.path.join(folder, "cache")
         write_tiny_set(cls.data_dir)
@@ -138,7 +142,7 @@ class TinySetTest(tf.test.TestCase, parameterized.TestCase):
             datasets.load("fc100", data_dir=os.path.join(self.data_dir, "no"))
 
 
-@unittest.skipUnless(REAL_DATA, "MAML_TF_DATA_DIR is not set")
+@unittest.skipUnless(IS_THERE, "MAML_TF_DATA_DIR has no CIFAR-100")
 class RealDataTest(tf.test.TestCase):
     def test_all_is_there_and_read_again_in_three_seconds(self):
         with tempfile.TemporaryDirectory() as cache_dir:
