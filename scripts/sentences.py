@@ -4,6 +4,7 @@ Without TensorFlow, which `benchmark.py` must not load beside what it times.
 """
 
 import sys
+import warnings
 
 from absl import app
 
@@ -34,4 +35,11 @@ def run(main, *errors):
             )
             return 1
 
+    warnings.formatwarning = _note
     app.run(with_sentences)
+
+
+def _note(message, *details, **more):
+    """A warning as a user wants it: without the line of code it came from."""
+    del details, more
+    return f"note: {message}\n"

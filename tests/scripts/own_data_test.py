@@ -100,6 +100,7 @@ class FolderTest(ScriptTestCase):
                     self.folder / "pictures" / f"class{c}" / f"{i}.png",
                     noise(100 * c + i),
                 )
+        (self.folder / "pictures" / "class0" / "x.jpg").write_text("no picture")
         workdir = self.folder / "run"
         train = (
             "train",
@@ -113,8 +114,15 @@ class FolderTest(ScriptTestCase):
             "--in_memory=false",
             "--augment=crop,flip,jitter",
         )
-        self.assertRefuses(run(*train, "--jit_compile=true"), "jit_compile")
-        self.assertSucceeds(run(*train))
+        refused = run(*train, "--jit_compile=true")
+        self.assertRefuses(refused, "jit_compile")
+        # Said when it is found, and not again.
+        note = r"(?m)^note: .*1 of the files cannot be read.*x\.jpg"
+        self.assertRegex(refused[2], note)
+        trained = run(*train)
+        self.assertSucceeds(trained)
+        self.assertNotIn("x.jpg", trained[2])
+        self.assertNotIn("UserWarning", refused[2] + trained[2])
         self.assertSucceeds(
             run("evaluate", f"--workdir={workdir}", "--num_tasks=3")
         )
