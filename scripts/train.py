@@ -19,6 +19,7 @@ import maml_tf
 FLAGS = flags.FLAGS
 experiment_flags.define(FLAGS)
 flags.adopt_module_key_flags(experiment)
+flags.adopt_module_key_flags(experiment_flags)
 flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
 
 
