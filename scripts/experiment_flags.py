@@ -163,9 +163,11 @@ def define(flag_values):
         None,
         "Restricts Omniglot to these alphabets, such as Futurama.",
     )
-    add("integer", "way", 5, "Classes in a task; sinusoid ignores it.")
-    add("integer", "shot", 1, "Support examples per class.")
-    add("integer", "query", 1, "Query examples per class.")
+    add("integer", "way", 5, "Classes in a task; regression ignores it.")
+    add(
+        "integer", "shot", 1, "Support examples per class (regression: in all)."
+    )
+    add("integer", "query", 1, "Query examples per class (regression: in all).")
     add(
         "integer",
         "train_shot",
