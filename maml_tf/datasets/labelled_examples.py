@@ -148,7 +148,6 @@ def classification(
 
     def episodes(split, way, shot, query, seed):
         stream = stream_seed(seed, split)
-        check_at_least_one(way=way, shot=shot, query=query)
         pool = _large_enough(pools[split], split, shot + query)
         check_episode(pool, way, shot, query)
 

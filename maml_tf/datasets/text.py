@@ -13,11 +13,7 @@ import keras
 import numpy as np
 
 from maml_tf.datasets import class_splits
-from maml_tf.datasets.labelled_examples import (
-    check_classes,
-    classification,
-    sort_by_class,
-)
+from maml_tf.datasets.labelled_examples import classification, sort_by_class
 from maml_tf.datasets.text_files import read_text
 from maml_tf.errors import InputError, check_at_least_one
 
@@ -100,11 +96,9 @@ def texts_of_classes(
     ids = preparation.predict(
         np.array(texts, object), batch_size=4096, verbose=0
     )
-    labelled = sort_by_class(ids.astype(np.int32), numbers, names)
-    check_classes(labelled, name)
     return classification(
         name,
-        labelled,
+        sort_by_class(ids.astype(np.int32), numbers, names),
         classes,
         prepare=lambda ids: ids,
         vocabulary_size=len(preparation.layers[-1].get_vocabulary()),
