@@ -13,18 +13,21 @@ from maml_tf import (
     losses,
     networks,
 )
+from maml_tf.adapted_model import AdaptedModel
 from maml_tf.checkpoints import Checkpoints
 from maml_tf.episodes import ClassPool, Episode, draw_episode
 from maml_tf.errors import DivergenceError, InputError
 from maml_tf.evaluation import Curve, MetaTest, meta_test
 from maml_tf.functional import FunctionalModel
 from maml_tf.inner_loop import Adaptation, InnerLoop
+from maml_tf.learner import Learner, load
 from maml_tf.outer_step import OuterStep
 from maml_tf.training import Training, meta_train
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaptedModel",
     "Adaptation",
     "Checkpoints",
     "ClassPool",
@@ -34,6 +37,7 @@ __all__ = [
     "FunctionalModel",
     "InnerLoop",
     "InputError",
+    "Learner",
     "MetaTest",
     "OuterStep",
     "Training",
@@ -42,6 +46,7 @@ __all__ = [
     "datasets",
     "draw_episode",
     "inner_optimizers",
+    "load",
     "losses",
     "meta_test",
     "meta_train",

@@ -27,7 +27,7 @@ class Checkpoints:
 
     Args:
         model: the Keras model.
-        optimizer: its optimizer, built.
+        optimizer: its optimizer, built; None to read weights alone.
         directory: where to write `latest/` and `best/`.
         keep: how many of the latest stay.
     """
@@ -38,11 +38,12 @@ class Checkpoints:
         self._best_score = tf.Variable(float("-inf"), trainable=False)
         # Lists of variables, not the objects: what a Keras object tracks
         # changes between versions, the weights' order does not.
+        parts = {"weights": _values(model.variables)}
+        if optimizer is not None:
+            parts["optimizer"] = _values(optimizer.variables)
+        self._is_whole = optimizer is not None
         checkpoint = tf.train.Checkpoint(
-            weights=_values(model.variables),
-            optimizer=_values(optimizer.variables),
-            iteration=self._iteration,
-            best_score=self._best_score,
+            **parts, iteration=self._iteration, best_score=self._best_score
         )
         self._latest = tf.train.CheckpointManager(
             checkpoint, str(directory / "latest"), max_to_keep=keep
@@ -113,7 +114,12 @@ class Checkpoints:
         )
         for path in paths:
             try:
-                manager.checkpoint.restore(str(path)).assert_consumed()
+                status = manager.checkpoint.restore(str(path))
+                if self._is_whole:
+                    status.assert_consumed()
+                else:
+                    status.assert_existing_objects_matched()
+                    status.expect_partial()
             except _UNREADABLE as error:
                 logging.warning(
                     "The checkpoint %s cannot be read (%s); trying the one"
@@ -130,6 +136,33 @@ class Checkpoints:
                 " anew, or restore it from a copy."
             )
         return False
+
+
+def restore_weights(model, directory):
+    """Restores a training's weights: the best, where it was validated.
+
+    Else, or where the best checkpoint cannot be read, the latest.
+
+    Args:
+        model: the Keras model.
+        directory: as in `Checkpoints`.
+
+    Returns:
+        `(iteration, which)`, `which` being `"best"` or `"latest"`; None where
+        there is no checkpoint.
+
+    Raises:
+        InputError: there are checkpoints, and none can be read.
+    """
+    checkpoints = Checkpoints(model, None, directory)
+    try:
+        if checkpoints.restore_best():
+            return checkpoints.iteration, "best"
+    except InputError as error:
+        logging.warning("%s Taking the latest.", error)
+    if checkpoints.restore_latest():
+        return checkpoints.iteration, "latest"
+    return None
 
 
 def _values(variables):

@@ -1,9 +1,66 @@
 """Giving a trained network another head."""
 
+import keras
 import numpy as np
 
 from maml_tf import adapted_weights
 from maml_tf.errors import InputError
+from maml_tf.functional import leaf_layers
+
+
+def with_outputs(model, outputs):
+    """Makes the same network with another number of outputs, untrained.
+
+    Args:
+        model: a functional or sequential `keras.Model` that ends in a `Dense`
+            head.
+        outputs: of the new head.
+
+    Returns:
+        A `keras.Model` of initial weights; `copy_weights` or `renew` gives it
+        those of `model`.
+
+    Raises:
+        InputError: the model is of another kind.
+    """
+    in_head = adapted_weights.head(model)
+    (head,) = {
+        id(layer): layer
+        for layer in leaf_layers(model)
+        if any(in_head(variable) for variable in layer.trainable_variables)
+    }.values()
+    if (
+        # A class of the user's may call its layers as it likes.
+        not type(model).__module__.startswith("keras.")
+        or type(head) is not keras.layers.Dense
+        or model.output_shape[-1] != head.units
+    ):
+        raise InputError(
+            f"model: {model.name!r} cannot be given {outputs} outputs: only"
+            " functional and sequential models that end in a Dense layer can;"
+            f" give it tasks of {model.output_shape[-1]} outputs."
+        )
+
+    def copy(layer):
+        config = layer.get_config()
+        if layer is head:
+            config["units"] = outputs
+        return type(layer).from_config(config)
+
+    return keras.models.clone_model(model, clone_function=copy, recursive=True)
+
+
+def copied(model):
+    """Makes the same network once more, of initial weights.
+
+    Args:
+        model: a functional or sequential `keras.Model`, whose layers may be of
+            classes of the user's own.
+    """
+    own = {type(layer).__name__: type(layer) for layer in leaf_layers(model)}
+    return keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(model), custom_objects=own
+    )
 
 
 def copy_weights(source, target):

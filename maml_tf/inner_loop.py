@@ -150,9 +150,7 @@ class InnerLoop:
             Outputs `[examples, ...]`.
         """
         if self.batch_norm == "inductive":
-            _, state = self.functional_model(
-                phi, state, support_x, training=training, batch_statistics=True
-            )
+            state = self.support_statistics(phi, state, support_x, training)
         outputs, _ = self.functional_model(
             phi,
             state,
@@ -161,6 +159,24 @@ class InnerLoop:
             batch_statistics=self.batch_norm == "transductive",
         )
         return outputs
+
+    def support_statistics(self, phi, state, support_x, training=False):
+        """The state, with the support set's statistics for batch norm.
+
+        Args:
+            phi: the weights, one element of `Adaptation.phi`.
+            state: `Adaptation.state`.
+            support_x: the support set's inputs.
+            training: whether dropout is on.
+
+        Returns:
+            The non-trainable weights, in the order of
+            `model.non_trainable_variables`.
+        """
+        _, state = self.functional_model(
+            phi, state, support_x, training=training, batch_statistics=True
+        )
+        return state
 
     def step(self, phi, slots, state, x, y):
         """One inner step: φ ← φ − α ∇_φ L(φ), or as the inner optimizer has it.

@@ -3,6 +3,7 @@
 `train.py`, `evaluate.py`, `plot.py` and `demo.py` share this file.
 """
 
+import json
 import pathlib
 
 import quiet_tensorflow  # isort: skip, before TensorFlow
@@ -12,23 +13,18 @@ import sentences
 from absl import flags, logging
 
 from maml_tf import (
-    Checkpoints,
     DivergenceError,
     InputError,
+    Learner,
     MetaTest,
     OuterStep,
-    adapted_weights,
-    algorithms,
     datasets,
-    head,
     meta_test,
     networks,
 )
-from maml_tf.files import replacing
+from maml_tf.checkpoints import restore_weights
+from maml_tf.learner import PREPARATION
 from maml_tf.metrics_log import finite
-
-# What makes a network's inputs of raw ones, such as a vocabulary.
-PREPARATION = "preparation.keras"
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer(
@@ -48,13 +44,6 @@ flags.DEFINE_integer(
 _AUTOMATIC = {"auto": None, "true": True, "false": False}
 
 
-def record_preparation(dataset, workdir):
-    """Writes the data set's preparation of raw inputs to `workdir`, if any."""
-    if dataset.preparation is not None:
-        with replacing(pathlib.Path(workdir) / PREPARATION) as partial:
-            dataset.preparation.save(partial)
-
-
 def check_preparation(dataset, workdir):
     """Refuses data that are not those which the training in `workdir` had.
 
@@ -65,13 +54,24 @@ def check_preparation(dataset, workdir):
     if dataset.preparation is None or not path.exists():
         return
     before = keras.saving.load_model(path, compile=False)
-    # As text, in which a tuple that was read back as a list is the same.
-    if before.to_json() != dataset.preparation.to_json():
+    if _configuration(before) != _configuration(dataset.preparation):
         raise InputError(
             f"dataset: {dataset.name} has changed since the training in"
             f" {str(workdir)!r} began: it gives another {PREPARATION}; give the"
             " same data, or another --workdir."
         )
+
+
+def _configuration(preparation):
+    """All that a preparation computes, as text; names may be any."""
+    # As text, because a tuple is read back as a list.
+    return json.dumps(
+        [
+            [type(operation).__name__, operation.get_config() | {"name": None}]
+            for operation in preparation.operations
+        ],
+        default=str,
+    )
 
 
 class Experiment:
@@ -84,6 +84,7 @@ class Experiment:
         flags: the flags.
         dataset: a `maml_tf.datasets.Dataset`.
         model: the Keras model, its weights by `--seed`.
+        learner: a `maml_tf.Learner` of the model.
         algorithm: one of `maml_tf.algorithms`.
     """
 
@@ -122,7 +123,8 @@ class Experiment:
             if self.is_joint
             else self.dataset.outputs(f.way)
         )
-        self.algorithm = self._algorithm(self.model)
+        self.learner = self._learner()
+        self.algorithm = self.learner.algorithm
 
     def _network(self, outputs):
         f = self.flags
@@ -148,19 +150,34 @@ class Experiment:
             ),
         )
 
-    def _algorithm(self, model):
-        f = self.flags
-        selection = f.adapts and adapted_weights.SELECTIONS[f.adapts](model)
-        return algorithms.create(
+    def _learner(self):
+        f, dataset = self.flags, self.dataset
+        classifies = dataset.metric_name == "accuracy"
+        return Learner(
+            self.model,
             f.algorithm,
-            model,
-            self.dataset.loss,
-            self.dataset.metric,
+            task="classification" if classifies else "regression",
+            loss=dataset.loss,
+            metric=dataset.metric,
+            adapts=f.adapts,
+            steps=self.test_inner_steps,
+            preparation=dataset.preparation,
+            target_mean=dataset.target_mean,
+            target_deviation=dataset.target_deviation,
+            # Of other classes, an ordinary classifier knows no head.
+            new_outputs="zero" if self.is_joint else "mean",
+            about={
+                "dataset": f.dataset,
+                "network": f.network,
+                "way": f.way if classifies else None,
+                "shot": f.shot,
+                "iterations": f.iterations,
+                "seed": f.seed,
+            },
             inner_steps=f.inner_steps,
             inner_learning_rate=f.inner_learning_rate,
             batch_norm=f.batch_norm,
             **_given(
-                adapts=selection,
                 second_order=f.second_order,
                 rematerialize=f.rematerialize,
                 inner_batch_size=f.inner_batch_size,
@@ -182,19 +199,7 @@ class Experiment:
             InputError: BOIL, asked for more ways: it does not adapt the head,
                 so that new outputs could not be told apart.
         """
-        outputs = self.dataset.outputs
-        if not self.is_joint and outputs(way) == outputs(self.flags.way):
-            return self.algorithm
-        if self.flags.algorithm == "boil" and way > self.flags.way:
-            raise InputError(
-                f"way: {way} was given, but boil was trained with"
-                f" {self.flags.way} and does not adapt its head; at most"
-                f" {self.flags.way} will do."
-            )
-        model = self._network(outputs(way))
-        give_head = head.renew if self.is_joint else head.copy_weights
-        give_head(self.model, model)
-        return self._algorithm(model)
+        return self.learner.with_outputs(self.dataset.outputs(way))
 
     def validation(self):
         """A function of no arguments: the `Curve` of the model as it is."""
@@ -209,10 +214,10 @@ class Experiment:
         )
 
         def with_new_head():
-            head.renew(self.model, algorithm.model)
+            self.learner.renew_head(algorithm)
             return meta_test()
 
-        return with_new_head if self.is_joint else meta_test
+        return with_new_head
 
     @property
     def test_inner_steps(self):
@@ -285,18 +290,11 @@ class Experiment:
             InputError: there is no checkpoint, or none can be read.
         """
         check_preparation(self.dataset, workdir)
-        optimizer = self.optimizer()
-        optimizer.build(self.model.trainable_variables)
-        checkpoints = Checkpoints(
-            self.model, optimizer, pathlib.Path(workdir) / "checkpoints"
+        restored = restore_weights(
+            self.model, pathlib.Path(workdir) / "checkpoints"
         )
-        try:
-            if checkpoints.restore_best():
-                return checkpoints.iteration, "best"
-        except InputError as error:
-            logging.warning("%s Taking the latest.", error)
-        if checkpoints.restore_latest():
-            return checkpoints.iteration, "latest"
+        if restored:
+            return restored
         raise InputError(
             f"workdir: {str(workdir)!r} has no checkpoint; train there first."
         )

@@ -32,7 +32,7 @@ def main(argv):
     validation = built.validation()
     experiment.check_preparation(built.dataset, FLAGS.workdir)
     experiment_flags.record(FLAGS, FLAGS.workdir)
-    experiment.record_preparation(built.dataset, FLAGS.workdir)
+    built.learner.save(FLAGS.workdir)
     iterations = FLAGS.iterations
     if not built.algorithm.meta_trains:
         print(f"{FLAGS.algorithm}: nothing to meta-train; weights are saved.")

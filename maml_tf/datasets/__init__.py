@@ -58,8 +58,12 @@ class Dataset:
             None where there are no classes.
         num_classes: Function from split to its number of classes, or None.
         vocabulary_size: Of texts, how many token ids there are; or None.
-        preparation: Keras model that makes of raw inputs, such as strings, what
-            the network takes; None where raw inputs can be taken.
+        preparation: Keras model that makes of raw inputs, such as uint8 images
+            or strings, what the network takes; None where they are the same.
+        target_mean: Of standardised targets, what was subtracted, a number or
+            `[targets]`.
+        target_deviation: Of standardised targets, what they were then divided
+            by, a number or `[targets]`.
         compiles: Whether XLA can compile the drawing of an episode; not where
             it reads from files.
     """
@@ -75,6 +79,8 @@ class Dataset:
     num_classes: Callable | None = None
     vocabulary_size: int | None = None
     preparation: Any = None
+    target_mean: Any = 0.0
+    target_deviation: Any = 1.0
     compiles: bool = True
 
 

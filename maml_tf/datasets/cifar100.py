@@ -4,6 +4,7 @@
 """
 
 from maml_tf.datasets import class_splits, tfds_images
+from maml_tf.datasets.image_preparation import image_preparation
 from maml_tf.datasets.labelled_examples import classification, scale
 
 VERSION = "3.0.2"
@@ -59,6 +60,7 @@ def load_split(
         labelled,
         classes,
         prepare=scale,
+        preparation=image_preparation(labelled.examples.shape[1:]),
         rotations=rotations,
         augment=augment,
         augmented=augmented,

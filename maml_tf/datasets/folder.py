@@ -16,6 +16,7 @@ from maml_tf.datasets import (
     image_sizes,
     image_source,
 )
+from maml_tf.datasets.image_preparation import image_preparation
 from maml_tf.datasets.image_source import ImageSource
 from maml_tf.datasets.labelled_examples import (
     check_classes,
@@ -134,6 +135,7 @@ def load(
         labelled,
         divide(labelled.names.tolist()),
         prepare=scale,
+        preparation=image_preparation(labelled.examples.shape[1:]),
         rotations=rotations,
         augment=augment,
         augmented=augmented,

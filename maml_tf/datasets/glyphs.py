@@ -16,6 +16,7 @@ import tqdm
 
 from maml_tf.datasets import array_cache
 from maml_tf.datasets.font_outlines import Canvas, FontOutlines
+from maml_tf.datasets.image_preparation import image_preparation
 from maml_tf.datasets.labelled_examples import (
     LabelledExamples,
     classification,
@@ -108,6 +109,10 @@ def load(cache_dir=None, rotations=1, augment=(), augmented="both"):
         drawings,
         split_letters(drawings.names),
         prepare=scale,
+        # As of Omniglot's, to which they are alike.
+        preparation=image_preparation(
+            drawings.examples.shape[1:], fit="pad", ink=True
+        ),
         rotations=rotations,
         augment=augment,
         augmented=augmented,

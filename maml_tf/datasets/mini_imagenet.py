@@ -11,6 +11,7 @@ import shutil
 import numpy as np
 
 from maml_tf.datasets import tfds_images
+from maml_tf.datasets.image_preparation import image_preparation
 from maml_tf.datasets.labelled_examples import classification, scale
 from maml_tf.episodes import SPLITS
 from maml_tf.errors import InputError
@@ -69,6 +70,9 @@ def load(
             for index, split in enumerate(SPLITS)
         },
         prepare=scale,
+        preparation=image_preparation(
+            labelled.examples.shape[1:], "stretch", "lanczos3"
+        ),
         rotations=rotations,
         augment=augment,
         augmented=augmented,

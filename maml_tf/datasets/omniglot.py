@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf.datasets import tfds_images
+from maml_tf.datasets.image_preparation import image_preparation
 from maml_tf.datasets.labelled_examples import classification, scale
 from maml_tf.episodes import SPLITS
 from maml_tf.errors import InputError
@@ -84,6 +85,9 @@ def load(
             drawings.names, background, class_split, split_seed, alphabets
         ),
         prepare=scale,
+        preparation=image_preparation(
+            drawings.examples.shape[1:], fit="pad", ink=True
+        ),
         rotations=rotations,
         augment=augment,
         augmented=augmented,

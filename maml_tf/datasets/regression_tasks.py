@@ -57,6 +57,7 @@ def from_rows(name, labelled, tasks, features, targets):
         tasks,
         read=lambda rows, shot: tf.gather(table, rows),
         inputs=inputs,
+        mean=mean[inputs:],
         deviation=deviation[inputs:],
         preparation=_preparation(inputs, mean[:inputs], deviation[:inputs]),
         counted="rows",
@@ -112,6 +113,7 @@ def from_series(name, labelled, tasks, window=None, horizon=None):
         tasks,
         read=read,
         inputs=window,
+        mean=np.repeat(mean, horizon),
         deviation=np.repeat(deviation, horizon),
         preparation=_preparation(window, mean[0], deviation[0], axis=None),
         counted="values",
@@ -127,6 +129,7 @@ def _regression(
     *,
     read,
     inputs,
+    mean,
     deviation,
     preparation,
     counted,
@@ -142,7 +145,8 @@ def _regression(
         read: Function `(rows, shot) -> [shot + query, inputs + targets]` from
             the drawn places in `labelled.examples`, int64 `[shot + query]`.
         inputs: Number of inputs.
-        deviation: Of each target, in the user's units.
+        mean: Of each target, in the user's units.
+        deviation: Likewise.
         preparation: As in `Dataset`.
         counted: What a task's size counts, for messages.
         more: How many of them an episode needs beyond `shot + query`.
@@ -188,6 +192,8 @@ def _regression(
         outputs=lambda way: len(deviation),
         episodes=episodes,
         preparation=preparation,
+        target_mean=mean,
+        target_deviation=deviation,
     )
 
 

@@ -3,6 +3,7 @@
 import re
 
 from maml_tf.datasets import class_splits, image_sizes, tfds_images
+from maml_tf.datasets.image_preparation import image_preparation
 from maml_tf.datasets.labelled_examples import (
     check_classes,
     classification,
@@ -85,6 +86,7 @@ def load(
             labelled.names, class_split or "random", split_seed
         ),
         prepare=scale,
+        preparation=image_preparation(labelled.examples.shape[1:]),
         rotations=rotations,
         augment=augment,
         augmented=augmented,

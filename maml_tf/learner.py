@@ -1,0 +1,531 @@
+"""A model that has learned to learn: adapt it to classes of your own.
+
+learner = maml_tf.load("omniglot_5way_1shot")
+adapted = learner.adapt(drawings, ["cat", "dog", "dog", "cat"])
+adapted.predict(others)
+"""
+
+import json
+import pathlib
+import tempfile
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from maml_tf import algorithms, head, losses, raw_inputs
+from maml_tf.adapted_model import AdaptedModel, judge, targets
+from maml_tf.adapted_weights import SELECTIONS
+from maml_tf.algorithms import NearestCentroid
+from maml_tf.checkpoints import restore_weights
+from maml_tf.errors import DivergenceError, InputError
+from maml_tf.evaluation import meta_test
+from maml_tf.files import replacing
+from maml_tf.generated_episodes import GeneratedEpisodes
+from maml_tf.outer_step import OuterStep
+from maml_tf.registry import find
+from maml_tf.training import meta_train
+
+DESCRIPTION, NETWORK, PREPARATION = (
+    "learner.json",
+    "network.keras",
+    "preparation.keras",
+)
+# Learners that come with the package, a folder each.
+SHIPPED = pathlib.Path(__file__).with_name("learners")
+
+# To be raised when an older version could not read what is written.
+_FORMAT = 1
+
+# By kind of task: loss and metric.
+_TASKS = {
+    "classification": (losses.cross_entropy, losses.accuracy),
+    "regression": (losses.mean_squared_error, losses.mean_squared_error),
+}
+
+
+class Learner:
+    """A model, the algorithm that adapts it, and what its raw inputs are.
+
+    Args:
+        model: any built `keras.Model` with raw outputs (logits, values).
+        algorithm: one of `maml_tf.algorithms.names()`.
+        task: `"classification"` or `"regression"`.
+        loss: function `(y, outputs) -> scalar`; by default cross-entropy or the
+            mean squared error.
+        metric: likewise; by default accuracy or the mean squared error.
+        adapts: which weights adapt: one of `adapted_weights.SELECTIONS`, a
+            predicate over variables, or None, as the algorithm has it.
+        steps: inner steps of `adapt`; by default the algorithm's in training.
+        preparation: Keras model from raw inputs to the network's; None where
+            they are the same.
+        target_mean: of regression: outputs are standardised values, this was
+            subtracted; a number or `[targets]`.
+        target_deviation: of regression: this they were then divided by.
+        new_outputs: how a head for other classes begins. `"mean"`: the trained
+            outputs, further ones at their mean, see `head.copy_weights`;
+            `"zero"`: see `head.renew`.
+        about: what else to keep of the training, for `learner.json`.
+        **options: the algorithm's own, such as `inner_learning_rate`; see
+            `maml_tf.algorithms.create`.
+
+    Attributes:
+        model: the Keras model; training changes its weights.
+        algorithm: the algorithm, one of `maml_tf.algorithms`.
+        outputs: of the network as it was trained, such as the number of ways.
+        about: dict.
+
+    Raises:
+        InputError: an argument that cannot be used.
+    """
+
+    def __init__(
+        self,
+        model,
+        algorithm="maml",
+        *,
+        task="classification",
+        loss=None,
+        metric=None,
+        adapts=None,
+        steps=None,
+        preparation=None,
+        target_mean=0.0,
+        target_deviation=1.0,
+        new_outputs="mean",
+        about=None,
+        **options,
+    ):
+        self._losses = find("task", task, _TASKS)
+        self._losses = (loss or self._losses[0], metric or self._losses[1])
+        self._give_head = find(
+            "new_outputs",
+            new_outputs,
+            {"mean": head.copy_weights, "zero": head.renew},
+        )
+        self._description = {
+            "algorithm": algorithm,
+            "task": task,
+            "adapts": adapts,
+            "steps": steps,
+            "target_mean": np.asarray(target_mean).tolist(),
+            "target_deviation": np.asarray(target_deviation).tolist(),
+            "new_outputs": new_outputs,
+            "options": options,
+        }
+        try:
+            self.outputs = model.output_shape[-1]
+        except (AttributeError, TypeError) as error:
+            raise InputError(
+                f"model: {model.name!r} does not say what its inputs and its"
+                " output are; give a functional or sequential model, such as"
+                " keras.Model(inputs, your_model(inputs))."
+            ) from error
+        self.about = dict(about or {})
+        self.model = model
+        self.preparation = preparation
+        self.algorithm = self._algorithm(model)
+
+    @property
+    def task(self):
+        """`"classification"` or `"regression"`."""
+        return self._description["task"]
+
+    @property
+    def steps(self):
+        """Inner steps that `adapt` takes by default."""
+        steps = self._description["steps"]
+        return self.algorithm.inner_steps if steps is None else steps
+
+    @property
+    def raw_input(self):
+        """The Keras input that raw examples must fit."""
+        return raw_inputs.model_input(self.preparation or self.model)
+
+    def _algorithm(self, model, **options):
+        adapts = self._description["adapts"]
+        if isinstance(adapts, str):
+            adapts = find("adapts", adapts, SELECTIONS)(model)
+        if adapts is not None:
+            options["adapts"] = adapts
+        return algorithms.create(
+            self._description["algorithm"],
+            model,
+            *self._losses,
+            **{**self._description["options"], **options},
+        )
+
+    def with_outputs(self, outputs, **options):
+        """The algorithm for tasks of another number of classes.
+
+        The same, of the model's own weights, where the outputs are as many and
+        it has learned them; else one whose network has another head.
+
+        Args:
+            outputs: of the network, such as the number of ways.
+            **options: of the algorithm, in place of the learner's.
+
+        Returns:
+            One of `maml_tf.algorithms`.
+
+        Raises:
+            InputError: the network cannot be given another head; or the
+                algorithm is BOIL, asked for more: it does not adapt the head,
+                so that new outputs could not be told apart.
+        """
+        renews = self._description["new_outputs"] == "zero"
+        if not renews and outputs == self.outputs:
+            if not options:
+                return self.algorithm
+            return self._algorithm(self.model, **options)
+        if self._description["algorithm"] == "boil" and outputs > self.outputs:
+            raise InputError(
+                f"way: {outputs} was given, but boil was trained with"
+                f" {self.outputs} and does not adapt its head; at most"
+                f" {self.outputs} will do."
+            )
+        model = head.with_outputs(self.model, outputs)
+        self._give_head(self.model, model)
+        return self._algorithm(model, **options)
+
+    def renew_head(self, algorithm):
+        """Gives what `with_outputs` returned the weights of the model as now.
+
+        Args:
+            algorithm: what it returned.
+        """
+        if algorithm.model is not self.model:
+            self._give_head(self.model, algorithm.model)
+
+    def meta_train(
+        self,
+        episodes,
+        iterations,
+        *,
+        tasks=4,
+        optimizer=None,
+        workdir=None,
+        seed=0,
+        **options,
+    ):
+        """Meta-trains the model.
+
+        Args:
+            episodes: a generator of `(support_x, support_y, query_x, query_y)`,
+                or a TensorFlow function `number -> Episode`; inputs as the
+                network takes them, labels from 0.
+            iterations: meta-updates.
+            tasks: episodes in each.
+            optimizer: any Keras optimizer; by default Adam at 1e-3.
+            workdir: folder that keeps checkpoints and logs, from which the same
+                call goes on; None keeps nothing.
+            seed: of dropout and minibatches within tasks.
+            **options: of `maml_tf.meta_train`.
+
+        Returns:
+            A `maml_tf.Training`.
+
+        Raises:
+            InputError: an argument that cannot be used.
+            DivergenceError: the loss became NaN or infinite.
+        """
+        if not callable(episodes):
+            episodes = GeneratedEpisodes(episodes)
+        step = OuterStep(
+            self.algorithm,
+            episodes,
+            optimizer or keras.optimizers.Adam(1e-3),
+            tasks=tasks,
+            seed=seed,
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                return meta_train(
+                    step, iterations, workdir or folder, **options
+                )
+            except tf.errors.OpError:
+                if getattr(episodes, "error", None):
+                    raise episodes.error from None
+                raise
+
+    def meta_test(self, episodes, **options):
+        """Adapts to many tasks; see `maml_tf.meta_test`.
+
+        Args:
+            episodes: as in `maml_tf.meta_test`.
+            **options: likewise; `steps` is by default the learner's.
+
+        Returns:
+            A `maml_tf.Curve`.
+        """
+        return meta_test(
+            self.algorithm, episodes, **{"steps": self.steps, **options}
+        )
+
+    def adapt(self, support_x, support_y, steps=None, *, validation_data=None):
+        """Learns a new task from a few examples of it.
+
+        Classes may be more or fewer than in training; `new_outputs` says how
+        the head is made for them. Batch normalisation uses the support set's
+        statistics, for predictions too (`"inductive"`), or the moving averages
+        where the learner does.
+
+        Args:
+            support_x: raw examples: uint8 images of any size, strings, or
+                numbers; see `maml_tf.raw_inputs.batches`.
+            support_y: their labels, strings or whatever can be sorted; or their
+                values in their own units, `[examples, targets]`.
+            steps: inner gradient steps; by default `self.steps`.
+            validation_data: `(x, y)` to record the course on, not to learn
+                from.
+
+        Returns:
+            An `AdaptedModel`.
+
+        Raises:
+            InputError: an argument that cannot be used.
+            DivergenceError: the loss on the support set became NaN or infinite.
+        """
+        if isinstance(self.algorithm, NearestCentroid):
+            raise InputError(
+                "algorithm: nearest_centroid has no weights that adapt; give"
+                " another learner."
+            )
+        x = self.prepare(support_x, "support_x")
+        examples = tf.nest.flatten(x)[0].shape[0]
+        labels, y = self._labels(support_y, examples)
+        algorithm = self.with_outputs(
+            self.outputs if labels is None else len(labels),
+            **self._statistics(),
+        )
+        loop = algorithm.inner_loop
+        adaptation = loop.adapt(
+            algorithm.theta(),
+            x,
+            tf.constant(y if labels is not None else self._standardised(y)),
+            self.steps if steps is None else steps,
+            seed=tf.constant([0, 0], tf.int64),
+        )
+        if not np.isfinite(adaptation.support_losses).all():
+            raise DivergenceError(
+                "The loss on the support set became NaN or infinite; fewer"
+                " steps, or a learner with a smaller inner learning rate, may"
+                " help."
+            )
+        adapted = AdaptedModel(self._keras_model(algorithm.model), labels)
+        judged = {"": (support_x, support_y, "support_y")}
+        if validation_data is not None:
+            judged["val_"] = (*validation_data, "validation_data")
+        judged = {
+            prefix: (
+                self.prepare(raw_x, argument),
+                targets(raw_y, len(raw_y), labels, argument),
+            )
+            for prefix, (raw_x, raw_y, argument) in judged.items()
+        }
+        history = adapted.history
+        network = adapted.keras_model.get_layer(algorithm.model.name)
+        *_, to_units = adapted.keras_model.layers
+        for phi in adaptation.phi:
+            state = adaptation.state
+            if loop.batch_norm == "inductive":
+                state = loop.support_statistics(phi, state, x)
+            _assign(network, phi, state)
+            for prefix, (inputs, true) in judged.items():
+                outputs = to_units(network(inputs, training=False)).numpy()
+                for name, value in judge(outputs, true).items():
+                    history.setdefault(prefix + name, []).append(value)
+        return adapted
+
+    def prepare(self, x, argument="x"):
+        """The network's inputs, made of raw ones.
+
+        Args:
+            x: as `maml_tf.raw_inputs.batches` takes them.
+            argument: what messages call `x`.
+
+        Returns:
+            A tensor `[examples, ...]`.
+
+        Raises:
+            InputError: `x` cannot be used.
+        """
+        parts = raw_inputs.batches(self.preparation or self.model, x, argument)
+        if self.preparation is not None:
+            parts = [self.preparation(part) for part in parts]
+        return tf.nest.map_structure(lambda *t: tf.concat(t, 0), *parts)
+
+    def _statistics(self):
+        """Which statistics an adapted model uses, as the algorithm's option."""
+        moving = self.algorithm.inner_loop.batch_norm == "moving"
+        return {"batch_norm": "moving" if moving else "inductive"}
+
+    def _labels(self, support_y, examples):
+        """`(names of the classes or None, their numbers or values)`."""
+        if self.task == "regression":
+            values = targets(support_y, examples, argument="support_y")
+            if values.shape[1] != self.outputs:
+                raise InputError(
+                    f"support_y: it has {values.shape[1]} targets an example;"
+                    f" the model has {self.outputs}."
+                )
+            return None, values
+        labels = np.unique(np.asarray(support_y)).tolist()
+        numbers = targets(support_y, examples, labels, "support_y")
+        if len(labels) < 2:
+            raise InputError(
+                f"support_y: it names one class alone, {labels[0]!r}; give"
+                " examples of two or more."
+            )
+        return labels, numbers.astype(np.int32)
+
+    def _standardised(self, values):
+        mean, deviation = (
+            np.asarray(self._description[name], np.float32)
+            for name in ("target_mean", "target_deviation")
+        )
+        return (values - mean) / deviation
+
+    def _keras_model(self, network):
+        """An ordinary model from raw inputs, its network a copy, untrained."""
+        network = head.copied(network)
+        inputs = keras.tree.map_structure(
+            lambda t: keras.Input(
+                batch_shape=t.shape, dtype=t.dtype, name=t.name
+            ),
+            self.raw_input,
+        )
+        outputs = network(
+            self.preparation(inputs) if self.preparation else inputs
+        )
+        model = keras.Model(
+            inputs, self.to_units()(outputs), name="adapted_model"
+        )
+        classifies = self.task == "classification"
+        model.compile(
+            # Without slots: the file holds the weights once.
+            keras.optimizers.SGD(1e-2),
+            loss="sparse_categorical_crossentropy" if classifies else "mse",
+            metrics=["accuracy" if classifies else "mae"],
+        )
+        return model
+
+    def to_units(self):
+        """The layer from the network's outputs to what a user wants.
+
+        Probabilities of classes, or values in their own units.
+        """
+        if self.task == "classification":
+            return keras.layers.Softmax(name="probabilities", dtype="float32")
+        return keras.layers.Rescaling(
+            self._description["target_deviation"],
+            self._description["target_mean"],
+            name="units",
+            dtype="float32",
+        )
+
+    def save(self, folder):
+        """Writes the learner: its network, its preparation and how it adapts.
+
+        Nothing in these files is run when they are loaded.
+
+        Args:
+            folder: made if missing; its own files there are replaced, each
+                whole.
+
+        Raises:
+            InputError: loss, metric or what adapts is a function, which no file
+                can hold.
+        """
+        for name in ("adapts", "inner_optimizer"):
+            value = {**self._description, **self._description["options"]}.get(
+                name
+            )
+            if not (value is None or isinstance(value, str)):
+                raise InputError(
+                    f"{name}: a learner with a function or object of your own"
+                    " cannot be saved; save its model."
+                )
+        folder = pathlib.Path(folder)
+        with replacing(folder / NETWORK) as partial:
+            self.model.save(partial)
+        if self.preparation is not None:
+            with replacing(folder / PREPARATION) as partial:
+                self.preparation.save(partial)
+        description = {
+            "format": _FORMAT,
+            **self._description,
+            "about": self.about,
+        }
+        with replacing(folder / DESCRIPTION) as partial:
+            partial.write_text(json.dumps(description, indent=2) + "\n")
+
+
+def shipped():
+    """The names of the learners that come with the package, sorted."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{DESCRIPTION}"))
+
+
+def load(name):
+    """Loads a learner: one that comes with the package, or a training.
+
+    Args:
+        name: one of `maml_tf.learner.shipped()`, the folder of a training by
+            `scripts/train.py` (of which the best weights are taken), or one
+            that `Learner.save` wrote.
+
+    Returns:
+        A `Learner`.
+
+    Raises:
+        InputError: there is none, or its files cannot be read.
+    """
+    folder = pathlib.Path(name)
+    if not (folder / DESCRIPTION).is_file() and str(name) in shipped():
+        folder = SHIPPED / name
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        raise InputError(
+            f"workdir: {str(name)!r} has no {DESCRIPTION}; give the folder of a"
+            " training by scripts/train.py, or one of"
+            f" {', '.join(shipped()) or 'none'}."
+        )
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        version = description.pop("format")
+        if version > _FORMAT:
+            raise InputError(
+                f"workdir: {path} is of format {version}, and this version"
+                f" reads {_FORMAT}; install a newer maml_tf."
+            )
+        options = description.pop("options")
+        network = keras.saving.load_model(folder / NETWORK, compile=False)
+        preparation = None
+        if (folder / PREPARATION).is_file():
+            preparation = keras.saving.load_model(
+                folder / PREPARATION, compile=False
+            )
+        learner = Learner(
+            network, preparation=preparation, **description, **options
+        )
+    except InputError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(
+            f"workdir: {str(folder)!r} cannot be read as a learner ({reason})."
+        ) from error
+    if (folder / "checkpoints").is_dir():
+        restored = restore_weights(network, folder / "checkpoints")
+        if restored is not None:
+            learner.about["iteration"], learner.about["checkpoint"] = restored
+    return learner
+
+
+def _assign(network, phi, state):
+    for variables, values in (
+        (network.trainable_variables, phi),
+        (network.non_trainable_variables, state),
+    ):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
