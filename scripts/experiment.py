@@ -64,11 +64,13 @@ def check_preparation(dataset, workdir):
 
 def _configuration(preparation):
     """All that a preparation computes, as text; names may be any."""
+    # A sequential model has layers alone.
+    operations = getattr(preparation, "operations", preparation.layers)
     # As text, because a tuple is read back as a list.
     return json.dumps(
         [
             [type(operation).__name__, operation.get_config() | {"name": None}]
-            for operation in preparation.operations
+            for operation in operations
         ],
         default=str,
     )
