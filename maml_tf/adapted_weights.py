@@ -9,7 +9,7 @@ import keras
 from maml_tf.errors import InputError
 from maml_tf.functional import leaf_layers
 
-_NORMALIZATIONS = (
+NORMALIZATIONS = (
     keras.layers.BatchNormalization,
     keras.layers.LayerNormalization,
     keras.layers.GroupNormalization,
@@ -53,7 +53,7 @@ def all_but_normalization(model):
     variables = _identities(
         layer
         for layer in leaf_layers(model)
-        if isinstance(layer, _NORMALIZATIONS)
+        if isinstance(layer, NORMALIZATIONS)
     )
     return lambda variable: id(variable) not in variables
 
