@@ -127,6 +127,11 @@ class Learner:
         self.algorithm = self._algorithm(model)
 
     @property
+    def name(self):
+        """The algorithm's name, one of `maml_tf.algorithms.names()`."""
+        return self._description["algorithm"]
+
+    @property
     def task(self):
         """`"classification"` or `"regression"`."""
         return self._description["task"]
@@ -466,6 +471,14 @@ def shipped():
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{DESCRIPTION}"))
 
 
+def find_folder(name):
+    """The folder of a learner: that of the name, or one that is shipped."""
+    folder = pathlib.Path(name)
+    if not folder.exists() and str(name) in shipped():
+        return SHIPPED / name
+    return folder
+
+
 def load(name):
     """Loads a learner: one that comes with the package, or a training.
 
@@ -480,9 +493,7 @@ def load(name):
     Raises:
         InputError: there is none, or its files cannot be read.
     """
-    folder = pathlib.Path(name)
-    if not (folder / DESCRIPTION).is_file() and str(name) in shipped():
-        folder = SHIPPED / name
+    folder = find_folder(name)
     path = folder / DESCRIPTION
     if not path.is_file():
         raise InputError(

@@ -16,10 +16,22 @@ from absl import flags
 
 from maml_tf import tables
 from maml_tf.files import replacing
+from maml_tf.learner import SHIPPED, find_folder
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(experiment)
-flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
+flags.DEFINE_string(
+    "workdir",
+    None,
+    "Folder of the training, or the name of a model that comes with maml_tf.",
+    required=True,
+)
+flags.DEFINE_string(
+    "dataset",
+    None,
+    "Where the same data are now, as in --dataset=folder:pictures; default: as"
+    " in the training.",
+)
 flags.DEFINE_enum(
     "split", "test", ["train", "valid", "test"], "Whose classes are drawn."
 )
@@ -55,19 +67,23 @@ flags.DEFINE_string(
 )
 flags.DEFINE_bool("progress", True, "Show a progress bar, on a terminal.")
 flags.DEFINE_string(
-    "output", None, "Where to write; default: DIR/evaluation_<split>.json."
+    "output",
+    None,
+    "Where to write; default: DIR/evaluation_<split>.json, of a model that comes"
+    " with maml_tf results/evaluation_<split>.json.",
 )
 
 
 def main(argv):
     """Evaluates as the flags say; returns the exit status."""
     del argv
-    recorded = experiment_flags.recorded(FLAGS.workdir)
-    for name in ("shot", "query", "seed", "batch_norm", "data_dir"):
+    workdir = find_folder(FLAGS.workdir)
+    recorded = experiment_flags.recorded(workdir)
+    for name in ("dataset", "shot", "query", "seed", "batch_norm", "data_dir"):
         if FLAGS[name].value is not None:
             recorded[name].value = FLAGS[name].value
     result = experiment.evaluate(
-        FLAGS.workdir,
+        workdir,
         recorded,
         split=FLAGS.split,
         num_tasks=FLAGS.num_tasks,
@@ -75,9 +91,10 @@ def main(argv):
         way=FLAGS.way,
         progress=FLAGS.progress,
     )
+    # What comes with the package is not written to.
+    folder = workdir if workdir.parent != SHIPPED else pathlib.Path("results")
     output = pathlib.Path(
-        FLAGS.output
-        or pathlib.Path(FLAGS.workdir) / f"evaluation_{FLAGS.split}.json"
+        FLAGS.output or folder / f"evaluation_{FLAGS.split}.json"
     )
     with replacing(output) as partial:
         partial.write_text(json.dumps(result, indent=2) + "\n")

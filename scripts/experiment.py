@@ -19,11 +19,12 @@ from maml_tf import (
     MetaTest,
     OuterStep,
     datasets,
+    load,
     meta_test,
     networks,
 )
 from maml_tf.checkpoints import restore_weights
-from maml_tf.learner import PREPARATION
+from maml_tf.learner import DESCRIPTION, PREPARATION
 from maml_tf.metrics_log import finite
 
 FLAGS = flags.FLAGS
@@ -169,7 +170,8 @@ class Experiment:
             # Of other classes, an ordinary classifier knows no head.
             new_outputs="zero" if self.is_joint else "mean",
             about={
-                "dataset": f.dataset,
+                # Without the folders of the machine that trains it.
+                "dataset": _short(f.dataset),
                 "network": f.network,
                 "way": f.way if classifies else None,
                 "shot": f.shot,
@@ -291,12 +293,18 @@ class Experiment:
         Raises:
             InputError: there is no checkpoint, or none can be read.
         """
+        workdir = pathlib.Path(workdir)
         check_preparation(self.dataset, workdir)
-        restored = restore_weights(
-            self.model, pathlib.Path(workdir) / "checkpoints"
-        )
-        if restored:
-            return restored
+        checkpoints = workdir / "checkpoints"
+        if checkpoints.is_dir():
+            restored = restore_weights(self.model, checkpoints)
+            if restored:
+                return restored
+        elif (workdir / DESCRIPTION).is_file():
+            # A learner that was shared has its weights alone.
+            shared = load(workdir)
+            self.model.set_weights(shared.model.get_weights())
+            return shared.about["iteration"], shared.about["checkpoint"]
         raise InputError(
             f"workdir: {str(workdir)!r} has no checkpoint; train there first."
         )
@@ -383,6 +391,12 @@ def run(main):
         return main(argv)
 
     sentences.run(on_devices, InputError, DivergenceError)
+
+
+def _short(dataset):
+    """The data set's name, of a file or folder its last part alone."""
+    kind, colon, argument = dataset.partition(":")
+    return f"{kind}{colon}{pathlib.PurePath(argument).name}"
 
 
 def _given(**options):

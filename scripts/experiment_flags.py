@@ -23,15 +23,13 @@ from maml_tf.files import replacing
 FILE_NAME = "experiment.flags"
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 
+# Flags that say where the data are.
+PLACES = ("data_dir", "cache_dir", "download", "in_memory", "manual_dir")
 # Flags that say where and how a training runs, not what it computes: they may
 # differ when it is resumed.
 _FREE_ON_RESUME = (
+    *PLACES,
     "iterations",
-    "data_dir",
-    "cache_dir",
-    "download",
-    "in_memory",
-    "manual_dir",
     "log_interval",
     "validation_interval",
     "validation_tasks",
@@ -361,7 +359,7 @@ def define(flag_values):
     add("bool", "progress", True, "Show progress bars, on a terminal.")
 
 
-def record(flag_values, workdir):
+def record(flag_values, workdir, leave_out=()):
     """Writes the experiment's flags to `workdir`, atomically.
 
     Args:
@@ -369,11 +367,12 @@ def record(flag_values, workdir):
         workdir: where `experiment.flags` goes. It is left out of the record,
             so that `--flagfile=DIR/experiment.flags --workdir=OTHER` repeats
             the experiment elsewhere.
+        leave_out: names of flags that are not recorded either.
     """
     lines = ["# The flags of this training; give them back with --flagfile.\n"]
     for name in _names():
         serialized = flag_values[name].serialize()
-        if serialized:
+        if serialized and name not in leave_out:
             lines.append(serialized + "\n")
     with replacing(pathlib.Path(workdir) / FILE_NAME) as partial:
         partial.write_text("".join(lines))
