@@ -61,7 +61,8 @@ def load(path, class_split="random", split_seed=0, window=None, horizon=None):
         InputError: If the file cannot be read or used, or an argument cannot.
     """
     path = pathlib.Path(path).expanduser()
-    table = _Table(path)
+    table = Table(path)
+    table.check_tasks()
     name = f"table:{path}"
     if set(table.columns) == set(SERIES):
         labelled = table.series()
@@ -94,18 +95,28 @@ def _divide(path, names, class_split, split_seed):
     return class_splits.divide(names, class_split, split_seed)
 
 
-class _Table:
+class Table:
     """A file's cells, and where each one is.
 
+    Args:
+        path: The file, a `pathlib.Path`.
+        argument: What messages call it.
+
     Attributes:
+        features: Names of the columns that are neither task nor targets.
+        targets: Names of the columns of targets.
         columns: Names of the columns.
         cells: Dict of column to its cells, strings.
         lines: Line of each row in the file.
+
+    Raises:
+        InputError: If the file cannot be read, has no rows, or its columns
+            have no names of their own.
     """
 
-    def __init__(self, path):
-        self.path = path
-        text = read_text(path)
+    def __init__(self, path, argument="dataset"):
+        self.where = f"{argument}: {path}"
+        text = read_text(path, argument)
         reader = csv.reader(
             io.StringIO(text, newline=""), delimiter=_delimiter(path, text)
         )
@@ -117,19 +128,22 @@ class _Table:
             ]
         except csv.Error as error:
             raise InputError(
-                f"dataset: {path}, line {reader.line_num}: {error}."
+                f"{self.where}, line {reader.line_num}: {error}."
             ) from error
         if len(lines) < 2:
             raise InputError(
-                f"dataset: {path} {'has no rows' if lines else 'is empty'}; it"
+                f"{self.where} {'has no rows' if lines else 'is empty'}; it"
                 " must have a line of column names and a line an example."
             )
         (_, self.columns), *lines = lines
-        self._check_columns()
+        self._check_names()
+        others = [name for name in self.columns if name != "task"]
+        self.targets = [name for name in others if _TARGET.fullmatch(name)]
+        self.features = [name for name in others if name not in self.targets]
         for line, cells in lines:
             if len(cells) != len(self.columns):
                 raise InputError(
-                    f"dataset: {path}, line {line}: it has {len(cells)}"
+                    f"{self.where}, line {line}: it has {len(cells)}"
                     f" cell{'s' * (len(cells) != 1)}, but there are"
                     f" {len(self.columns)} columns."
                 )
@@ -137,29 +151,28 @@ class _Table:
         cells = zip(*(cells for _, cells in lines))
         self.cells = dict(zip(self.columns, map(list, cells)))
 
-    def _check_columns(self):
+    def _check_names(self):
         columns = self.columns
         if "" in columns:
             raise InputError(
-                f"dataset: {self.path}: column {columns.index('') + 1} has no"
+                f"{self.where}: column {columns.index('') + 1} has no"
                 " name; name it, or leave it out."
             )
         twice = [name for name in columns if columns.count(name) > 1]
         if twice:
             raise InputError(
-                f"dataset: {self.path} has {twice.count(twice[0])} columns"
+                f"{self.where} has {twice.count(twice[0])} columns"
                 f" named {twice[0]}; names must differ."
             )
+
+    def check_tasks(self):
+        """Refuses columns that are neither of the two forms."""
+        columns = self.columns
         if set(columns) == set(SERIES):
             return
-        targets = [name for name in columns if _TARGET.fullmatch(name)]
-        if (
-            "task" not in columns
-            or not targets
-            or len(columns) == 1 + len(targets)
-        ):
+        if "task" not in columns or not self.targets or not self.features:
             raise InputError(
-                f"dataset: {self.path} has the columns {', '.join(columns)};"
+                f"{self.where} has the columns {', '.join(columns)};"
                 " there must be task, features by any name, and targets named"
                 " y, y1, ..., target or target_..., or else exactly"
                 f" {', '.join(SERIES)}."
@@ -167,20 +180,17 @@ class _Table:
 
     def rows(self):
         """The table as `(features, targets, LabelledExamples)`."""
-        others = [name for name in self.columns if name != "task"]
-        targets = [name for name in others if _TARGET.fullmatch(name)]
-        features = [name for name in others if name not in targets]
-        numbers = [self._numbers(name) for name in (*features, *targets)]
-        names, labels = self._tasks()
+        numbers = self.numbers([*self.features, *self.targets])
+        names, labels = self.tasks()
         return (
-            features,
-            targets,
-            sort_by_class(np.stack(numbers, axis=1), labels, names),
+            self.features,
+            self.targets,
+            sort_by_class(numbers, labels, names),
         )
 
     def series(self):
         """The table as `LabelledExamples`, each task's in order of time."""
-        names, labels = self._tasks()
+        names, labels = self.tasks()
         values, times = self._numbers("value"), self._times()
         order = np.lexsort([times, labels])
         steps = np.diff(times[order])
@@ -189,20 +199,32 @@ class _Table:
         if same.size:
             first, second = np.sort(order[same[0] : same[0] + 2])
             raise InputError(
-                f"dataset: {self.path}, line {self.lines[second]}: the time"
+                f"{self.where}, line {self.lines[second]}: the time"
                 f" {self.cells['time'][second]!r} of task"
                 f" {self.cells['task'][second]} is there already, in line"
                 f" {self.lines[first]}; each may be there once."
             )
-        _warn_of_uneven(self.path, steps[within], labels[order][1:][within])
+        _warn_of_uneven(self.where, steps[within], labels[order][1:][within])
         return sort_by_class(values[order], labels[order], names)
 
-    def _tasks(self):
-        """Names of the tasks, sorted, and each row's index among them."""
+    def tasks(self):
+        """Names of the tasks, sorted, and each row's index among them.
+
+        Raises:
+            InputError: If a row names no task.
+        """
         for line, name in zip(self.lines, self.cells["task"]):
             if not name:
                 raise self._bad(line, "task", name, "it must name a task")
         return np.unique(self.cells["task"], return_inverse=True)
+
+    def numbers(self, columns):
+        """The numbers of some columns, float64 `[rows, columns]`.
+
+        Raises:
+            InputError: If a cell holds none.
+        """
+        return np.stack([self._numbers(name) for name in columns], axis=1)
 
     def _numbers(self, column):
         """A column's numbers, float64."""
@@ -242,7 +264,7 @@ class _Table:
 
     def _bad(self, line, column, cell, needed):
         return InputError(
-            f"dataset: {self.path}, line {line}, column {column}:"
+            f"{self.where}, line {line}, column {column}:"
             f" {cell[:40]!r} was found; {needed}."
         )
 
@@ -282,7 +304,7 @@ def _time(cell):
     return "a time without a time zone", moment.timestamp()
 
 
-def _warn_of_uneven(path, steps, labels):
+def _warn_of_uneven(where, steps, labels):
     """Says so where values that follow one another are not equally far."""
     if not steps.size:
         return
@@ -293,8 +315,8 @@ def _warn_of_uneven(path, steps, labels):
     uneven = np.count_nonzero(longest > _UNEVEN * shortest)
     if uneven:
         warnings.warn(
-            f"{path}: the times of {uneven} of its tasks are not evenly spaced;"
-            " windows are of values that follow one another, whatever the time"
-            " between them.",
+            f"{where}: the times of {uneven} of its tasks are not evenly"
+            " spaced; windows are of values that follow one another, whatever"
+            " the time between them.",
             stacklevel=4,
         )

@@ -134,14 +134,17 @@ def fit_preparation(texts, vocabulary_size, text_length):
     )
 
 
-def read(path):
+def read(path, argument="dataset", must_have=COLUMNS):
     """Reads texts and labels.
 
     Args:
         path: As in `load`.
+        argument: What messages call it.
+        must_have: Those of `COLUMNS` that must be there; others may be missing
+            or empty.
 
     Returns:
-        `(texts, labels)`, two lists of strings.
+        `(texts, labels)`, two lists of strings; of None where one is missing.
 
     Raises:
         InputError: If the file is missing, is not UTF-8, has another form, or
@@ -151,47 +154,52 @@ def read(path):
     readers = {".csv": _table, ".tsv": _table, ".jsonl": _json_lines}
     if path.suffix not in readers:
         raise InputError(
-            f"dataset: text:{path} was given; the file's ending must be one of"
+            f"{argument}: {path} was given; the file's ending must be one of"
             f" {', '.join(readers)}."
         )
-    content = read_text(path)
+    where = f"{argument}: {path}"
+    rows = readers[path.suffix](
+        where, path.suffix, read_text(path, argument), must_have
+    )
     texts, labels = [], []
-    for line, text, label in readers[path.suffix](path, content):
+    for line, text, label in rows:
         if not isinstance(text, str) or not text.strip():
-            raise InputError(f"dataset: {path}, line {line}: text is empty.")
+            raise InputError(f"{where}, line {line}: text is empty.")
         label = "" if label is None else str(label).strip()
-        if not label:
-            raise InputError(f"dataset: {path}, line {line}: label is empty.")
+        if not label and "label" in must_have:
+            raise InputError(f"{where}, line {line}: label is empty.")
         texts.append(text)
-        labels.append(label)
+        labels.append(label or None)
     if not texts:
         raise InputError(
-            f"dataset: {path} has no texts; give a row for each, with the"
-            " columns text and label."
+            f"{where} has no texts; give a row for each, with the"
+            f" columns {' and '.join(must_have)}."
         )
     return texts, labels
 
 
-def _table(path, content):
+def _table(where, suffix, content, must_have):
     """Yields `(line, text, label)` of a table with a header."""
     reader = csv.DictReader(
         content.splitlines(keepends=True),
-        delimiter="\t" if path.suffix == ".tsv" else ",",
+        delimiter="\t" if suffix == ".tsv" else ",",
     )
     columns = reader.fieldnames or []
-    for column in COLUMNS:
+    for column in must_have:
         if column not in columns:
             raise InputError(
-                f"dataset: {path} has no column {column!r}; its first line"
-                f" names {', '.join(columns) or 'none'}, and text and label are"
-                " needed."
+                f"{where} has no column {column!r}; its first line names"
+                f" {', '.join(columns) or 'none'}, and"
+                f" {' and '.join(must_have)}"
+                f" {'is' if len(must_have) == 1 else 'are'} needed."
             )
     for row in reader:
-        yield reader.line_num, row["text"], row["label"]
+        yield reader.line_num, row["text"], row.get("label")
 
 
-def _json_lines(path, content):
+def _json_lines(where, suffix, content, must_have):
     """Yields `(line, text, label)` of JSON objects, one a line."""
+    del suffix
     for line, row in enumerate(content.splitlines(), start=1):
         if not row.strip():
             continue
@@ -199,10 +207,10 @@ def _json_lines(path, content):
             record = json.loads(row)
         except ValueError as error:
             raise InputError(
-                f"dataset: {path}, line {line} is not JSON: {error}."
+                f"{where}, line {line} is not JSON: {error}."
             ) from error
-        if not isinstance(record, dict) or not set(COLUMNS) <= set(record):
+        if not isinstance(record, dict) or not set(must_have) <= set(record):
             raise InputError(
-                f"dataset: {path}, line {line} has no keys text and label."
+                f"{where}, line {line} has no keys {' and '.join(must_have)}."
             )
-        yield line, record["text"], record["label"]
+        yield line, record["text"], record.get("label")
