@@ -69,8 +69,8 @@ flags.DEFINE_bool("progress", True, "Show a progress bar, on a terminal.")
 flags.DEFINE_string(
     "output",
     None,
-    "Where to write; default: DIR/evaluation_<split>.json, of a model that comes"
-    " with maml_tf results/evaluation_<split>.json.",
+    "Where to write; default: DIR/evaluation_<split>.json, or, of a model that"
+    " comes with maml_tf, results/evaluation_<split>.json.",
 )
 
 
