@@ -16,7 +16,10 @@ setuptools.setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=setuptools.find_packages(include=["maml_tf", "maml_tf.*"]),
-    package_data={"maml_tf.datasets": ["splits/*.json"]},
+    package_data={
+        "maml_tf": ["learners/*/*"],
+        "maml_tf.datasets": ["splits/*.json"],
+    },
     python_requires=">=3.10,<3.14",
     install_requires=[
         "absl-py>=2.0",

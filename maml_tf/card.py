@@ -43,7 +43,8 @@ def card(name, learner, results, *, description, not_for, data_licence, commit):
     lines = [f"# {name}", "", description, "", "| | |", "| --- | --- |"]
     lines += [f"| {key} | {value} |" for key, value in trained.items()]
     lines += ["", "## How good it is", ""]
-    lines += [f"- {_figure(result)}" for result in results]
+    normalises = has_batch_norm(learner.model)
+    lines += [f"- {_figure(result, normalises)}" for result in results]
     lines += ["", "## What it must not be used for", "", not_for, ""]
     return "\n".join(lines)
 
@@ -70,7 +71,7 @@ def _algorithm(learner):
     )
 
 
-def _figure(result):
+def _figure(result, normalises):
     """One sentence: the figure with all that it takes to believe it."""
     last = result["steps"][-1]
     metric = tables.metric_name(last)
@@ -81,13 +82,15 @@ def _figure(result):
     )
     digits = 2 if is_accuracy else 3
     unit = " %" if is_accuracy else ""
+    plural = "query" if result["query"] == 1 else "queries"
     each = " a class" if is_accuracy else ""
+    mode = f"batch norm {result['batch_norm']}"
     way = f"{result['way']}-way " if result["way"] else ""
     return (
         f"{metric} {value:.{digits}f} ± {ci95:.{digits}f}{unit} after"
         f" {last['step']} steps, {before:.{digits}f}{unit} before: mean and"
         f" 95 % interval over {result['num_tasks']} {way}{result['shot']}-shot"
         f" tasks of the {result['split']} split, {result['query']}"
-        f" queries{each}, seed {result['seed']}, batch norm"
-        f" {result['batch_norm']}"
+        f" {plural}{each}, seed {result['seed']},"
+        f" {mode if normalises else 'no batch norm'}"
     )
