@@ -197,13 +197,8 @@ def draw_episode(pool, way, shot, query, seed):
     Returns:
         An `Episode` with int32 labels in `0 ... way - 1`.
     """
-    # The largest of independent numbers are a subset without repetition, in
-    # random order: the i-th drawn class gets the label i.
     largest_size = max(pool.sizes)
-    # int64, because a GPU slices int32 tensors and adds them on the host.
-    bits = tf.cast(
-        random_bits([pool.num_classes + way * largest_size], seed), tf.int64
-    )
+    bits = _episode_bits(pool, way, seed)
     classes = _largest(bits[: pool.num_classes], way)
     base = classes % len(pool.sizes)
 
@@ -240,6 +235,22 @@ def draw_episode(pool, way, shot, query, seed):
     )
 
 
+def episode_classes(pool, way, seed):
+    """Says which classes `draw_episode` draws.
+
+    Args:
+        pool: A `ClassPool`.
+        way: As given to `draw_episode`.
+        seed: As given to `draw_episode`.
+
+    Returns:
+        The index of the class that has the label 0 … `way − 1`, int64 `[way]`;
+        of rotated classes, those turned once come after all that are upright,
+        and so on.
+    """
+    return _largest(_episode_bits(pool, way, seed)[: pool.num_classes], way)
+
+
 def draw_examples(pool, number_of_examples, seed):
     """Draws examples of all classes at once, for joint training.
 
@@ -262,6 +273,17 @@ def draw_examples(pool, number_of_examples, seed):
     rows = tf.gather(pool.first, base) + bits[1] % tf.gather(pool.size, base)
     x = pool.read(rows, classes // len(pool.sizes))
     return x, tf.cast(classes, tf.int32)
+
+
+def _episode_bits(pool, way, seed):
+    """Random numbers for an episode's classes and for each class's examples.
+
+    The largest of independent numbers are a subset without repetition, in
+    random order: the i-th drawn class gets the label i.
+    """
+    number = pool.num_classes + way * max(pool.sizes)
+    # int64, because a GPU slices int32 tensors and adds them on the host.
+    return tf.cast(random_bits([number], seed), tf.int64)
 
 
 def _largest(values, number):

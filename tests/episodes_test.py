@@ -167,6 +167,14 @@ class DrawEpisodeTest(tf.test.TestCase, parameterized.TestCase):
                 self.assertAllEqual(one, many[number])
                 self.assertAllEqual(one, mapped[number])
 
+    def test_says_which_classes_were_drawn(self):
+        for number in range(20):
+            drawn = episodes.draw_episode(POOL, 4, 1, 1, seed_of(number))
+            self.assertAllEqual(
+                episodes.episode_classes(POOL, 4, seed_of(number)),
+                drawn.support_x[:, 0],
+            )
+
     def test_classes_and_labels_are_uniform(self):
         episode = draw_many(POOL, way=2, shot=1, query=1, number=5600)
         pairs = episode.support_x[:, :, 0].astype(int)

@@ -57,6 +57,8 @@ class Dataset:
             query set is empty: what a classifier over all classes learns from.
             None where there are no classes.
         num_classes: Function from split to its number of classes, or None.
+        pool: Function from split to its `maml_tf.ClassPool`, which knows the
+            classes' names and examples, or None.
         vocabulary_size: Of texts, how many token ids there are; or None.
         preparation: Keras model that makes of raw inputs, such as uint8 images
             or strings, what the network takes; None where they are the same.
@@ -77,6 +79,7 @@ class Dataset:
     episodes: Callable
     joint: Callable | None = None
     num_classes: Callable | None = None
+    pool: Callable | None = None
     vocabulary_size: int | None = None
     preparation: Any = None
     target_mean: Any = 0.0

@@ -186,6 +186,7 @@ def classification(
         episodes=episodes,
         joint=joint,
         num_classes=lambda split: pools[split].num_classes,
+        pool=pools.__getitem__,
         compiles=not isinstance(examples, ClassRecords),
         **attributes,
     )
