@@ -120,17 +120,23 @@ def _block(axes, images, labels, predicted):
         left = column[label] * _CELL_WIDTH + 0.1
         top = label * _CELL_HEIGHT + 0.1
         column[label] += 1
-        axes.imshow(
-            image[..., 0] if image.shape[-1] == 1 else image,
-            extent=(left, left + 1, top + 1, top),
-            cmap="gray",
-            interpolation="nearest",
-            vmin=0.0,
-            vmax=1.0,
-        )
+        draw_image(axes, image, left, top)
         if predicted is not None:
             right = predicted[number] == label
-            _mark(axes, left, top, right, 1 + predicted[number])
+            color = plots.BLUE if right else plots.RED
+            draw_frame(axes, left, top, color)
+            draw_caption(
+                axes,
+                left,
+                top,
+                RIGHT if right else f"{WRONG} {1 + predicted[number]}",
+                color,
+            )
+    bare(axes)
+
+
+def bare(axes):
+    """Leaves axes without ticks and frame, their units equally long."""
     axes.set_aspect("equal")
     axes.set_xticks([])
     axes.set_yticks([])
@@ -138,18 +144,64 @@ def _block(axes, images, labels, predicted):
     axes.spines[:].set_visible(False)
 
 
-def _mark(axes, left, top, right, taken_for):
-    """Frames an image and says whether it is classified rightly."""
-    color = plots.BLUE if right else plots.RED
-    axes.add_patch(
-        Rectangle((left, top), 1, 1, fill=False, edgecolor=color, linewidth=2)
+def draw_image(axes, image, left, top, interpolation="nearest"):
+    """Draws an image into the middle of a square of width 1, y downwards.
+
+    Args:
+        axes: Matplotlib axes.
+        image: `[height, width, 1 or 3]` in [0, 1].
+        left: of the square.
+        top: likewise.
+        interpolation: as Matplotlib has it.
+    """
+    height, width = np.array(image.shape[:2]) / max(image.shape[:2])
+    left, top = left + (1 - width) / 2, top + (1 - height) / 2
+    axes.imshow(
+        image[..., 0] if image.shape[-1] == 1 else image,
+        extent=(left, left + width, top + height, top),
+        cmap="gray",
+        interpolation=interpolation,
+        vmin=0.0,
+        vmax=1.0,
     )
+
+
+def draw_frame(axes, left, top, color, linewidth=2):
+    """Frames a square of width 1.
+
+    Args:
+        axes: Matplotlib axes.
+        left: of the square.
+        top: likewise.
+        color: as Matplotlib has it.
+        linewidth: in points.
+    """
+    axes.add_patch(
+        Rectangle(
+            (left, top), 1, 1, fill=False, edgecolor=color, linewidth=linewidth
+        )
+    )
+
+
+def draw_caption(axes, left, top, said, color, line=0, **style):
+    """Writes below a square of width 1.
+
+    Args:
+        axes: Matplotlib axes.
+        left: of the square.
+        top: likewise.
+        said: the text, in which nothing is mathematics.
+        color: as Matplotlib has it.
+        line: from 0, where there are several.
+        **style: of Matplotlib's text; bold by default.
+    """
     axes.text(
         left + 0.5,
-        top + 1.06,
-        RIGHT if right else f"{WRONG} {taken_for}",
+        top + 1.06 + 0.18 * line,
+        said,
         color=color,
         horizontalalignment="center",
         verticalalignment="top",
-        fontweight="bold",
+        parse_math=False,
+        **{"fontweight": "bold", **style},
     )
