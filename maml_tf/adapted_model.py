@@ -60,10 +60,11 @@ class AdaptedModel:
                 if _LABELS in archive.namelist():
                     labels = json.loads(archive.read(_LABELS))
             return cls(keras.saving.load_model(path), labels)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except Exception as error:  # Of Keras, of zip archives, of JSON.
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise InputError(
                 f"path: {str(path)!r} cannot be read as an adapted model"
-                f" ({error})."
+                f" ({reason})."
             ) from error
 
     def save(self, path):
@@ -156,33 +157,81 @@ def targets(y, examples, labels=None, argument="y"):
         InputError: they are fewer or more, or of an unknown class, or no
             numbers.
     """
-    if len(y) != examples:
-        raise InputError(
-            f"{argument}: {len(y)} were given for {examples} examples; give one"
-            " for each."
-        )
     if labels is not None:
+        plain = class_names(y, argument)
+        _check_number(len(plain), examples, argument)
         index = {label: number for number, label in enumerate(labels)}
-        plain = np.asarray(y).tolist()
         for label in plain:
             if label not in index:
                 raise InputError(
                     f"{argument}: {label!r} is none of the model's classes,"
-                    f" {', '.join(map(str, labels))}."
+                    f" {', '.join(map(repr, labels))}."
                 )
         return np.array([index[label] for label in plain])
     try:
-        values = np.asarray(y, np.float32).reshape(examples, -1)
+        values = np.asarray(y, np.float32)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{argument}: it cannot be read as numbers ({error})."
         ) from error
+    _check_number(len(np.atleast_1d(values)), examples, argument)
+    values = values.reshape(examples, -1)
     if not np.isfinite(values).all():
         raise InputError(
             f"{argument}: it has numbers that are NaN or infinite; leave those"
             " examples out."
         )
     return values
+
+
+def class_names(y, argument="y"):
+    """The names of examples' classes as Python has them.
+
+    Args:
+        y: labels `[examples]`, an array or a list: all strings, all whole
+            numbers, all other numbers or all truth values.
+        argument: what messages call `y`.
+
+    Returns:
+        A list of str, int, float or bool.
+
+    Raises:
+        InputError: they are something else.
+    """
+    # A list that has strings and numbers would become one of strings.
+    array = np.asarray(y, object) if isinstance(y, list | tuple) else y
+    array = np.asarray(array)
+    if array.ndim != 1:
+        raise InputError(
+            f"{argument}: it has the shape {array.shape}; give a list with the"
+            " name of each example's class."
+        )
+    plain = [
+        label.item() if isinstance(label, np.generic) else label
+        for label in array.tolist()
+    ]
+    # TensorFlow's strings are bytes.
+    plain = [
+        label.decode() if isinstance(label, bytes) else label for label in plain
+    ]
+    kinds = {type(label) for label in plain}
+    known = len(kinds) == 1 and kinds <= {str, int, float, bool}
+    # What differs from itself is NaN.
+    if plain and not known or any(label != label for label in plain):
+        raise InputError(
+            f"{argument}: labels must be all strings or all whole numbers;"
+            f" {', '.join(sorted(kind.__name__ for kind in kinds))} were given,"
+            " or NaN."
+        )
+    return plain
+
+
+def _check_number(given, examples, argument):
+    if given != examples:
+        raise InputError(
+            f"{argument}: {given} were given for {examples} examples; give one"
+            " for each."
+        )
 
 
 def judge(outputs, y):

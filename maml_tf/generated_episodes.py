@@ -19,16 +19,25 @@ class GeneratedEpisodes:
     Args:
         iterable: of `(support_x, support_y, query_x, query_y)`, arrays whose
             shapes stay the same. Best endless.
+        check: function of an `Episode` of arrays that raises `InputError` where
+            it will not do.
 
     Attributes:
-        error: the `InputError` that ended it, or None.
+        error: what ended it, an `InputError` or the generator's own, or None.
 
     Raises:
         InputError: it gives nothing, or something else.
     """
 
-    def __init__(self, iterable):
-        self._iterator = iter(iterable)
+    def __init__(self, iterable, check=lambda episode: None):
+        try:
+            self._iterator = iter(iterable)
+        except TypeError as error:
+            raise InputError(
+                f"episodes: {iterable!r} was given; give a generator, or a"
+                " function number -> Episode."
+            ) from error
+        self._check = check
         self._lock = threading.Lock()
         self._given = 0
         self.error = None
@@ -60,7 +69,7 @@ class GeneratedEpisodes:
                     return self._checked(self._next())
                 first, self._first = self._first, None
                 return first
-            except InputError as error:
+            except Exception as error:  # The user's generator may raise any.
                 self.error = error
                 raise
 
@@ -84,6 +93,7 @@ class GeneratedEpisodes:
                 f"episodes: {len(arrays)} arrays were given as an episode; give"
                 " support_x, support_y, query_x and query_y."
             )
+        self._check(Episode(*arrays))
         return arrays
 
     def _checked(self, arrays):
@@ -103,5 +113,7 @@ class GeneratedEpisodes:
 def _array(part):
     """As TensorFlow has it: 32 bits, where Python and NumPy count in 64."""
     array = np.asarray(part)
+    if array.dtype == object:
+        raise TypeError(f"{type(part).__name__} is no array of numbers")
     narrower = {"float64": np.float32, "int64": np.int32}
     return array.astype(narrower.get(array.dtype.name, array.dtype))

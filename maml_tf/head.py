@@ -1,5 +1,7 @@
 """Giving a trained network another head."""
 
+import contextlib
+
 import keras
 import numpy as np
 
@@ -47,20 +49,52 @@ def with_outputs(model, outputs):
             config["units"] = outputs
         return type(layer).from_config(config)
 
-    return keras.models.clone_model(model, clone_function=copy, recursive=True)
+    with _sentence(model):
+        made = keras.models.clone_model(
+            model, clone_function=copy, recursive=True
+        )
+    if made.output_shape[-1] != outputs:
+        raise InputError(
+            f"model: {model.name!r} cannot be given {outputs} outputs: its last"
+            f" Dense layer is inside a model of a class of your own; give it"
+            f" tasks of {head.units} outputs."
+        )
+    return made
 
 
-def copied(model):
+def copied(model, name):
     """Makes the same network once more, of initial weights.
 
     Args:
         model: a functional or sequential `keras.Model`, whose layers may be of
             classes of the user's own.
+        name: of the new one.
+
+    Raises:
+        InputError: a layer does not say how to make it anew.
     """
-    own = {type(layer).__name__: type(layer) for layer in leaf_layers(model)}
-    return keras.saving.deserialize_keras_object(
-        keras.saving.serialize_keras_object(model), custom_objects=own
-    )
+    own = {
+        type(layer).__name__: type(layer)
+        for layer in model._flatten_layers()
+        if not type(layer).__module__.startswith("keras.")
+    }
+    with _sentence(model):
+        made = keras.saving.serialize_keras_object(model)
+        made["config"]["name"] = name
+        return keras.saving.deserialize_keras_object(made, custom_objects=own)
+
+
+@contextlib.contextmanager
+def _sentence(model):
+    """Turns what Keras raises of layers that it cannot copy into one."""
+    try:
+        yield
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise InputError(
+            f"model: {model.name!r} cannot be copied: a layer of your own must"
+            " have get_config, and take what it gives, and no function may be a"
+            " lambda."
+        ) from error
 
 
 def copy_weights(source, target):

@@ -5,6 +5,8 @@ adapted = learner.adapt(drawings, ["cat", "dog", "dog", "cat"])
 adapted.predict(others)
 """
 
+import contextlib
+import inspect
 import json
 import pathlib
 import tempfile
@@ -13,8 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from maml_tf import algorithms, head, losses, raw_inputs
-from maml_tf.adapted_model import AdaptedModel, judge, targets
+from maml_tf import adapted_weights, algorithms, head, losses, raw_inputs
+from maml_tf.adapted_model import AdaptedModel, class_names, judge, targets
 from maml_tf.adapted_weights import SELECTIONS
 from maml_tf.algorithms import NearestCentroid
 from maml_tf.checkpoints import restore_weights
@@ -113,14 +115,11 @@ class Learner:
             "new_outputs": new_outputs,
             "options": options,
         }
-        try:
-            self.outputs = model.output_shape[-1]
-        except (AttributeError, TypeError) as error:
-            raise InputError(
-                f"model: {model.name!r} does not say what its inputs and its"
-                " output are; give a functional or sequential model, such as"
-                " keras.Model(inputs, your_model(inputs))."
-            ) from error
+        self.outputs = _number_of_outputs(model)
+        if task == "classification":
+            _check_logits(model)
+        else:
+            _check_units(self.outputs, target_mean, target_deviation)
         self.about = dict(about or {})
         self.model = model
         self.preparation = preparation
@@ -174,24 +173,35 @@ class Learner:
             One of `maml_tf.algorithms`.
 
         Raises:
-            InputError: the network cannot be given another head; or the
-                algorithm is BOIL, asked for more: it does not adapt the head,
-                so that new outputs could not be told apart.
+            InputError: the network cannot be given another head; or more
+                outputs are asked for where the head does not adapt (BOIL), so
+                that new ones could not be told apart.
         """
         renews = self._description["new_outputs"] == "zero"
         if not renews and outputs == self.outputs:
             if not options:
                 return self.algorithm
             return self._algorithm(self.model, **options)
-        if self._description["algorithm"] == "boil" and outputs > self.outputs:
+        adapted = self.algorithm.inner_loop.adapted
+        in_head = adapted_weights.head(self.model)
+        if outputs > self.outputs and not any(
+            adapts and in_head(variable)
+            for variable, adapts in zip(self.model.trainable_variables, adapted)
+        ):
             raise InputError(
-                f"way: {outputs} was given, but boil was trained with"
+                f"way: {outputs} was given, but {self.name} was trained with"
                 f" {self.outputs} and does not adapt its head; at most"
                 f" {self.outputs} will do."
             )
         model = head.with_outputs(self.model, outputs)
         self._give_head(self.model, model)
-        return self._algorithm(model, **options)
+        algorithm = self._algorithm(model, **options)
+        if algorithm.inner_loop.adapted != adapted:
+            raise InputError(
+                "adapts: this function chooses other weights where the model"
+                f" has {outputs} outputs; let it go by variable.path."
+            )
+        return algorithm
 
     def renew_head(self, algorithm):
         """Gives what `with_outputs` returned the weights of the model as now.
@@ -218,10 +228,12 @@ class Learner:
         Args:
             episodes: a generator of `(support_x, support_y, query_x, query_y)`,
                 or a TensorFlow function `number -> Episode`; inputs as the
-                network takes them, labels from 0.
+                network takes them, labels from 0. A training that goes on takes
+                a generator's episodes from its start.
             iterations: meta-updates.
             tasks: episodes in each.
-            optimizer: any Keras optimizer; by default Adam at 1e-3.
+            optimizer: any Keras optimizer, or its name; by default Adam at
+                1e-3.
             workdir: folder that keeps checkpoints and logs, from which the same
                 call goes on; None keeps nothing.
             seed: of dropout and minibatches within tasks.
@@ -234,38 +246,68 @@ class Learner:
             InputError: an argument that cannot be used.
             DivergenceError: the loss became NaN or infinite.
         """
-        if not callable(episodes):
-            episodes = GeneratedEpisodes(episodes)
+        episodes = self._drawn(episodes)
         step = OuterStep(
             self.algorithm,
             episodes,
-            optimizer or keras.optimizers.Adam(1e-3),
+            keras.optimizers.get(optimizer or keras.optimizers.Adam(1e-3)),
             tasks=tasks,
             seed=seed,
         )
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                return meta_train(
-                    step, iterations, workdir or folder, **options
-                )
-            except tf.errors.OpError:
-                if getattr(episodes, "error", None):
-                    raise episodes.error from None
-                raise
+        with tempfile.TemporaryDirectory() as folder, _own_error(episodes):
+            return meta_train(step, iterations, workdir or folder, **options)
 
     def meta_test(self, episodes, **options):
         """Adapts to many tasks; see `maml_tf.meta_test`.
 
         Args:
-            episodes: as in `maml_tf.meta_test`.
-            **options: likewise; `steps` is by default the learner's.
+            episodes: as in `meta_train`.
+            **options: of `maml_tf.meta_test`; `steps` is by default the
+                learner's.
 
         Returns:
             A `maml_tf.Curve`.
+
+        Raises:
+            InputError: an argument that cannot be used.
         """
-        return meta_test(
-            self.algorithm, episodes, **{"steps": self.steps, **options}
-        )
+        episodes = self._drawn(episodes)
+        with _own_error(episodes):
+            return meta_test(
+                self.algorithm, episodes, **{"steps": self.steps, **options}
+            )
+
+    def _drawn(self, episodes):
+        """Episodes as a function `number -> Episode`."""
+        if inspect.isgeneratorfunction(episodes):
+            episodes = episodes()
+        if callable(episodes):
+            return episodes
+        return GeneratedEpisodes(episodes, self._check_episode)
+
+    def _check_episode(self, episode):
+        """Refuses an episode of arrays that the model cannot learn from."""
+        for part, x, y in (
+            ("support", episode.support_x, episode.support_y),
+            ("query", episode.query_x, episode.query_y),
+        ):
+            raw_inputs.check(self.model, x, f"episodes: {part}_x")
+            if y.ndim == 0 or len(y) != len(x):
+                raise InputError(
+                    f"episodes: {part}_y has the shape {y.shape} for"
+                    f" {len(x)} examples; give a target for each."
+                )
+            if self._losses[0] is losses.cross_entropy and not (
+                y.ndim == 1
+                and y.dtype.kind in "iu"
+                and y.min(initial=0) >= 0
+                and y.max(initial=0) < self.outputs
+            ):
+                raise InputError(
+                    f"episodes: {part}_y must be whole numbers from 0 to"
+                    f" {self.outputs - 1}, [examples]; {y.dtype} of the shape"
+                    f" {y.shape} was given, or others."
+                )
 
     def adapt(self, support_x, support_y, steps=None, *, validation_data=None):
         """Learns a new task from a few examples of it.
@@ -278,8 +320,8 @@ class Learner:
         Args:
             support_x: raw examples: uint8 images of any size, strings, or
                 numbers; see `maml_tf.raw_inputs.batches`.
-            support_y: their labels, strings or whatever can be sorted; or their
-                values in their own units, `[examples, targets]`.
+            support_y: their labels `[examples]`, all strings or all numbers;
+                or their values in their own units, `[examples, targets]`.
             steps: inner gradient steps; by default `self.steps`.
             validation_data: `(x, y)` to record the course on, not to learn
                 from.
@@ -289,16 +331,20 @@ class Learner:
 
         Raises:
             InputError: an argument that cannot be used.
-            DivergenceError: the loss on the support set became NaN or infinite.
+            DivergenceError: predictions became NaN or infinite.
         """
         if isinstance(self.algorithm, NearestCentroid):
             raise InputError(
                 "algorithm: nearest_centroid has no weights that adapt; give"
                 " another learner."
             )
+        steps = self.steps if steps is None else steps
+        if not isinstance(steps, int | np.integer):
+            raise InputError(
+                f"steps: {steps!r} was given; give a whole number."
+            )
         x = self.prepare(support_x, "support_x")
-        examples = tf.nest.flatten(x)[0].shape[0]
-        labels, y = self._labels(support_y, examples)
+        labels, y = self._labels(support_y, _length(x))
         algorithm = self.with_outputs(
             self.outputs if labels is None else len(labels),
             **self._statistics(),
@@ -308,29 +354,14 @@ class Learner:
             algorithm.theta(),
             x,
             tf.constant(y if labels is not None else self._standardised(y)),
-            self.steps if steps is None else steps,
+            steps,
             seed=tf.constant([0, 0], tf.int64),
         )
-        if not np.isfinite(adaptation.support_losses).all():
-            raise DivergenceError(
-                "The loss on the support set became NaN or infinite; fewer"
-                " steps, or a learner with a smaller inner learning rate, may"
-                " help."
-            )
         adapted = AdaptedModel(self._keras_model(algorithm.model), labels)
-        judged = {"": (support_x, support_y, "support_y")}
+        judged = {"": (x, y)}
         if validation_data is not None:
-            judged["val_"] = (*validation_data, "validation_data")
-        judged = {
-            prefix: (
-                self.prepare(raw_x, argument),
-                targets(raw_y, len(raw_y), labels, argument),
-            )
-            for prefix, (raw_x, raw_y, argument) in judged.items()
-        }
-        history = adapted.history
-        network = adapted.keras_model.get_layer(algorithm.model.name)
-        *_, to_units = adapted.keras_model.layers
+            judged["val_"] = self._validation(validation_data, labels)
+        *_, network, to_units = adapted.keras_model.layers
         for phi in adaptation.phi:
             state = adaptation.state
             if loop.batch_norm == "inductive":
@@ -338,9 +369,25 @@ class Learner:
             _assign(network, phi, state)
             for prefix, (inputs, true) in judged.items():
                 outputs = to_units(network(inputs, training=False)).numpy()
+                if not np.isfinite(outputs).all():
+                    raise DivergenceError(
+                        "Predictions became NaN or infinite; fewer steps, or a"
+                        " learner with a smaller inner learning rate, may help."
+                    )
                 for name, value in judge(outputs, true).items():
-                    history.setdefault(prefix + name, []).append(value)
+                    adapted.history.setdefault(prefix + name, []).append(value)
         return adapted
+
+    def _validation(self, validation_data, labels):
+        """`(inputs, targets)` of raw validation data."""
+        if not isinstance(validation_data, tuple) or len(validation_data) != 2:
+            raise InputError(
+                "validation_data: give a pair of raw examples and labels,"
+                " (x, y)."
+            )
+        x, y = validation_data
+        x = self.prepare(x, "validation_data")
+        return x, targets(y, _length(x), labels, "validation_data")
 
     def prepare(self, x, argument="x"):
         """The network's inputs, made of raw ones.
@@ -375,7 +422,7 @@ class Learner:
                     f" the model has {self.outputs}."
                 )
             return None, values
-        labels = np.unique(np.asarray(support_y)).tolist()
+        labels = sorted(set(class_names(support_y, "support_y")))
         numbers = targets(support_y, examples, labels, "support_y")
         if len(labels) < 2:
             raise InputError(
@@ -393,7 +440,7 @@ class Learner:
 
     def _keras_model(self, network):
         """An ordinary model from raw inputs, its network a copy, untrained."""
-        network = head.copied(network)
+        network = head.copied(network, "network")
         inputs = keras.tree.map_structure(
             lambda t: keras.Input(
                 batch_shape=t.shape, dtype=t.dtype, name=t.name
@@ -439,31 +486,32 @@ class Learner:
                 whole.
 
         Raises:
-            InputError: loss, metric or what adapts is a function, which no file
-                can hold.
+            InputError: the loss, what adapts or another option is a function or
+                object, which no file can hold. (A metric may be: what is loaded
+                has the task's own.)
         """
-        for name in ("adapts", "inner_optimizer"):
-            value = {**self._description, **self._description["options"]}.get(
-                name
-            )
-            if not (value is None or isinstance(value, str)):
-                raise InputError(
-                    f"{name}: a learner with a function or object of your own"
-                    " cannot be saved; save its model."
-                )
+        description = {
+            "format": _FORMAT,
+            **self._description,
+            "about": self.about,
+        }
+        for name, value in (
+            *description["options"].items(),
+            *description.items(),
+        ):
+            if not _fits_json(value):
+                raise _cannot_be_saved(name)
+        if self._losses[0] is not _TASKS[self.task][0]:
+            raise _cannot_be_saved("loss")
         folder = pathlib.Path(folder)
         with replacing(folder / NETWORK) as partial:
             self.model.save(partial)
         if self.preparation is not None:
             with replacing(folder / PREPARATION) as partial:
                 self.preparation.save(partial)
-        description = {
-            "format": _FORMAT,
-            **self._description,
-            "about": self.about,
-        }
         with replacing(folder / DESCRIPTION) as partial:
-            partial.write_text(json.dumps(description, indent=2) + "\n")
+            text = json.dumps(description, indent=2, default=_plain)
+            partial.write_text(text + "\n")
 
 
 def shipped():
@@ -531,6 +579,96 @@ def load(name):
         if restored is not None:
             learner.about["iteration"], learner.about["checkpoint"] = restored
     return learner
+
+
+def _number_of_outputs(model):
+    """How many outputs a model has; refuses what cannot be adapted."""
+    if not isinstance(model, keras.Model):
+        raise InputError(
+            f"model: {type(model).__name__} was given; give a keras.Model."
+        )
+    try:
+        shape = model.output_shape
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"model: {model.name!r} does not say what its inputs and its output"
+            " are; give a functional model, such as keras.Model(inputs,"
+            " your_model(inputs)), or a sequential one that begins with"
+            " keras.Input."
+        ) from error
+    if not isinstance(shape, tuple) or (
+        len(shape) != 2 or not isinstance(shape[1], int)
+    ):
+        raise InputError(
+            f"model: {model.name!r} has outputs of the shape {shape}; give one"
+            " whose one output is [examples, outputs]."
+        )
+    return shape[1]
+
+
+def _check_logits(model):
+    last = model.layers[-1]
+    if isinstance(last, keras.layers.Softmax) or (
+        getattr(last, "activation", None)
+        in (keras.activations.softmax, keras.activations.sigmoid)
+    ):
+        raise InputError(
+            f"model: {model.name!r} ends in probabilities; leave the softmax or"
+            " sigmoid out, losses take logits and `predict` applies it."
+        )
+
+
+def _check_units(outputs, mean, deviation):
+    for name, values in (("mean", mean), ("deviation", deviation)):
+        values = np.asarray(values)
+        if (
+            values.shape not in ((), (outputs,))
+            or not np.isfinite(values).all()
+            or (name == "deviation" and (values <= 0).any())
+        ):
+            raise InputError(
+                f"target_{name}: {values.tolist()} was given; give a number"
+                f"{' above 0' * (name == 'deviation')}, or one for each of the"
+                f" {outputs} outputs."
+            )
+
+
+def _length(x):
+    return tf.nest.flatten(x)[0].shape[0]
+
+
+def _plain(value):
+    """What JSON holds of NumPy's numbers."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"{value!r} is no number, string, list or dict.")
+
+
+def _fits_json(value):
+    try:
+        json.dumps(value, default=_plain)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _cannot_be_saved(name):
+    return InputError(
+        f"{name}: a learner with a function or object of your own cannot be"
+        " saved; save its model."
+    )
+
+
+@contextlib.contextmanager
+def _own_error(episodes):
+    """Raises what a generator raised, not what TensorFlow makes of it."""
+    try:
+        yield
+    except tf.errors.OpError:
+        error = getattr(episodes, "error", None)
+        if error is not None:
+            raise error from None
+        raise
 
 
 def _assign(network, phi, state):

@@ -151,10 +151,12 @@ class OuterStep:
 
     def _sum_vectorized(self, theta, first):
         numbers = first + tf.range(self.tasks, dtype=tf.int64)
-        # Drawn in a loop: random operations cannot be vectorised. What is drawn
-        # here tells the shapes alone and is pruned.
+        # Drawn in a loop: random operations cannot be vectorised. This trace
+        # tells the shapes alone; a user's generator must not be asked.
+        traced = tf.function(self._draw, autograph=False)
         signature = tf.nest.map_structure(
-            tf.type_spec_from_value, self._draw(first)
+            tf.type_spec_from_value,
+            traced.get_concrete_function(first).structured_outputs,
         )
         drawn = tf.map_fn(self._draw, numbers, fn_output_signature=signature)
         with by_patches():

@@ -15,7 +15,10 @@ def model_input(model):
     """The Keras input of a model, or a structure of several."""
     if isinstance(model, keras.Sequential):
         return model.inputs[0]  # Which alone is there before its first call.
-    return model.input
+    wanted = model.input
+    if isinstance(wanted, list | tuple) and len(wanted) == 1:
+        return wanted[0]
+    return wanted
 
 
 def batches(model, x, argument="x"):
@@ -39,28 +42,87 @@ def batches(model, x, argument="x"):
     """
     wanted = model_input(model)
     if not isinstance(wanted, keras.KerasTensor):
-        # Several inputs, which the user must bring as the model takes them.
-        return [tf.nest.map_structure(tf.convert_to_tensor, x)]
-    if len(x) == 0:
+        return [_several(wanted, x, argument)]
+    try:
+        number = len(x)
+    except TypeError:
+        raise InputError(
+            f"{argument}: {type(x).__name__} was given; give an array or a list"
+            " of examples."
+        ) from None
+    if number == 0:
         raise InputError(f"{argument}: it is empty; give one example or more.")
     if wanted.dtype == "uint8" and len(wanted.shape) == 4:
         return _images(wanted, x, argument)
+    array = _array(wanted, x, argument)
+    return [
+        tf.convert_to_tensor(array[first : first + _BATCH], wanted.dtype)
+        for first in range(0, number, _BATCH)
+    ]
+
+
+def check(model, array, argument):
+    """Raises `InputError` for an array that is no batch of a model's inputs.
+
+    Args:
+        model: a Keras model.
+        array: inputs as the model takes them.
+        argument: what messages call the array.
+    """
+    wanted = model_input(model)
+    if not isinstance(wanted, keras.KerasTensor):
+        raise InputError(
+            f"{argument}: an array was given, but the model has several inputs."
+        )
+    _check_shape(wanted, array.shape, argument)
+    if array.dtype.kind in "OSU" and wanted.dtype != "string":
+        raise InputError(f"{argument}: it must hold numbers.")
+
+
+def _several(wanted, x, argument):
+    """Inputs in the structure in which a model takes several."""
+    try:
+        arrays = keras.tree.map_structure_up_to(
+            wanted, lambda one, part: _array(one, part, argument), wanted, x
+        )
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        names = keras.tree.map_structure(lambda one: one.name, wanted)
+        raise InputError(
+            f"{argument}: the model has several inputs; give one array for each"
+            f" of {names}."
+        ) from error
+    numbers = [len(array) for array in keras.tree.flatten(arrays)]
+    if len(set(numbers)) > 1:
+        raise InputError(
+            f"{argument}: its inputs have {numbers} examples; each must have as"
+            " many."
+        )
+    return keras.tree.map_structure(
+        lambda one, array: tf.convert_to_tensor(array, one.dtype),
+        wanted,
+        arrays,
+    )
+
+
+def _array(wanted, x, argument):
+    """An array of what one input takes, of any number of examples."""
     if wanted.dtype == "string":
-        if not all(isinstance(text, str) for text in np.ravel(x)):
-            raise InputError(f"{argument}: it must hold strings, the texts.")
         array = np.asarray(x, object)
+        if not all(isinstance(text, str | bytes) for text in array.flat):
+            raise InputError(f"{argument}: it must hold strings, the texts.")
     else:
         array = _numbers(wanted, x, argument)
     _check_shape(wanted, array.shape, argument)
-    return [
-        tf.convert_to_tensor(array[first : first + _BATCH], wanted.dtype)
-        for first in range(0, len(array), _BATCH)
-    ]
+    return array
 
 
 def _numbers(wanted, x, argument):
     try:
-        array = np.asarray(x, wanted.dtype)
+        given = np.asarray(x)
+        with np.errstate(invalid="ignore"):
+            array = given.astype(wanted.dtype)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{argument}: it cannot be read as an array of numbers ({error})."
@@ -71,6 +133,11 @@ def _numbers(wanted, x, argument):
         raise InputError(
             f"{argument}: it has numbers that are NaN or infinite; leave those"
             " examples out."
+        )
+    if array.dtype.kind in "iu" and not np.array_equal(array.flat, given.flat):
+        raise InputError(
+            f"{argument}: it must hold whole numbers, as {wanted.dtype} has"
+            " them."
         )
     return array
 
@@ -90,7 +157,26 @@ def _check_shape(wanted, shape, argument):
 def _images(wanted, images, argument):
     together = []
     for number, image in enumerate(images):
-        image = np.asarray(image)
+        # Of PIL's kinds of images, the others have another sense.
+        mode = getattr(image, "mode", "RGB")
+        if mode not in ("L", "LA", "RGB", "RGBA"):
+            raise InputError(
+                f"{argument}: image {number} is of the mode {mode!r}; give"
+                " image.convert('RGBA')."
+            )
+        try:
+            image = np.asarray(image)
+        except ValueError as error:
+            raise InputError(
+                f"{argument}: image {number} cannot be read as an array"
+                f" ({error})."
+            ) from error
+        if image.ndim == 2 and image.shape[1] <= 4:
+            raise InputError(
+                f"{argument}: image {number} has the shape {image.shape}; one"
+                " image goes into a list, and a grey one that is so narrow"
+                " needs its axis of channels."
+            )
         if image.ndim == 2:
             image = image[..., np.newaxis]
         if image.dtype != np.uint8 or image.ndim != 3:
