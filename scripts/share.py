@@ -6,7 +6,8 @@ r"""Makes of a training what one hands on: a small folder with a card.
 
 The folder holds the weights, in files that run no code when they are loaded,
 what prepares raw inputs, the flags, and card.md: data, flags, seed, accuracy
-with its interval, and what the model is not for. `maml_tf.load(FOLDER)` and
+with its interval, and what the model is not for. Evaluating it as it is gives
+the card's figures. `maml_tf.load(FOLDER)` and
 --workdir=FOLDER of evaluate.py, adapt.py and export.py take it.
 """
 
@@ -40,6 +41,13 @@ flags.DEFINE_integer("num_tasks", 600, "Tasks of each figure on the card.")
 flags.DEFINE_integer(
     "query", None, "Query examples per class; default: as in the training."
 )
+flags.DEFINE_integer(
+    "inner_steps",
+    None,
+    "Gradient steps, also those that the model then takes by default; default:"
+    " --test_inner_steps of the training.",
+    lower_bound=0,
+)
 flags.DEFINE_string(
     "dataset",
     None,
@@ -60,6 +68,8 @@ def main(argv):
     for name in ("dataset", "data_dir", "query"):
         if FLAGS[name].value is not None:
             recorded[name].value = FLAGS[name].value
+    if FLAGS.inner_steps is not None:
+        recorded.test_inner_steps = FLAGS.inner_steps
     built = experiment.Experiment(recorded)
     iteration, checkpoint = built.restore(FLAGS.workdir)
     modes = [recorded.batch_norm]
