@@ -5,6 +5,8 @@ import math
 import pathlib
 
 import tensorflow as tf
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import summary as custom_scalar
 
 from maml_tf.files import replacing
 
@@ -30,6 +32,7 @@ class MetricsLog:
         self._summaries = tf.summary.create_file_writer(
             str(workdir / "tensorboard")
         )
+        self._has_layout = False
 
     def write(self, iteration, phase, values):
         """Adds one record.
@@ -50,6 +53,31 @@ class MetricsLog:
                         )
                 else:
                     tf.summary.scalar(f"{phase}/{name}", value)
+
+    def write_adaptation(self, iteration, name, values, ci95):
+        """Shows the adaptation curve in TensorBoard, under "Custom Scalars".
+
+        A chart over iterations, with a line and its 95 % band for each inner
+        step: scalars `adaptation/step_<k>`, and the band's `/low` and `/high`.
+
+        Args:
+            iteration: meta-updates done.
+            name: what the values are, such as `"accuracy"`.
+            values: means, `[steps + 1]`.
+            ci95: half widths of their intervals, `[steps + 1]`.
+        """
+        with self._summaries.as_default(step=iteration):
+            if not self._has_layout:
+                layout = _adaptation_layout(name, len(values))
+                tf.summary.experimental.write_raw_pb(
+                    custom_scalar.pb(layout).SerializeToString()
+                )
+                self._has_layout = True
+            for step, (value, half) in enumerate(zip(values, ci95)):
+                tag = _adaptation_tag(step)
+                tf.summary.scalar(tag, value)
+                tf.summary.scalar(f"{tag}/low", value - half)
+                tf.summary.scalar(f"{tag}/high", value + half)
 
     def close(self):
         """Writes out what is buffered."""
@@ -84,6 +112,25 @@ def finite(value):
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _adaptation_tag(step):
+    return f"adaptation/step_{step}"
+
+
+def _adaptation_layout(name, number):
+    """A chart of one line and band for each of some inner steps."""
+    margin = layout_pb2.MarginChartContent
+    series = [
+        margin.Series(value=tag, lower=f"{tag}/low", upper=f"{tag}/high")
+        for tag in map(_adaptation_tag, range(number))
+    ]
+    chart = layout_pb2.Chart(
+        title=f"{name} by inner step (± 95 %)", margin=margin(series=series)
+    )
+    return layout_pb2.Layout(
+        category=[layout_pb2.Category(title="Adaptation", chart=[chart])]
+    )
 
 
 def _line(record):

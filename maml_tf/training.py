@@ -137,6 +137,9 @@ def meta_train(
             if validation and validated:
                 curve = validation()
                 log.write(iteration, "validation", _by_step(curve, metric_name))
+                log.write_adaptation(
+                    iteration, metric_name, curve.metric, curve.ci95
+                )
                 score = float(curve.metric[-1])
                 shown[f"validation {metric_name}"] = score
                 checkpoints.save_if_best(

@@ -5,6 +5,8 @@ import pathlib
 import tempfile
 
 import tensorflow as tf
+from tensorboard.compat.proto import event_pb2
+from tensorboard.plugins.custom_scalar import layout_pb2
 
 from maml_tf import metrics_log
 
@@ -56,6 +58,47 @@ class MetricsLogTest(tf.test.TestCase):
         self.assertIn(
             '"loss": null, "ci95": [null, 1.0]', self.path.read_text()
         )
+
+    def test_tensorboard_gets_the_adaptation_curve_with_its_band(self):
+        log = metrics_log.MetricsLog(self.workdir)
+        with contextlib.closing(log):
+            for iteration in (5, 10):
+                log.write_adaptation(
+                    iteration, "accuracy", [0.25, 0.75], [0.125, 0.0625]
+                )
+        (path,) = (self.workdir / "tensorboard").iterdir()
+        found, layouts = {}, []
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = event_pb2.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                content = tf.make_ndarray(value.tensor).item()
+                if value.metadata.plugin_data.plugin_name == "custom_scalars":
+                    layouts.append(layout_pb2.Layout.FromString(content))
+                else:
+                    found[event.step, value.tag] = content
+        step_0, step_1 = "adaptation/step_0", "adaptation/step_1"
+        self.assertEqual(
+            {tag: value for (step, tag), value in found.items() if step == 10},
+            {
+                step_0: 0.25,
+                f"{step_0}/low": 0.125,
+                f"{step_0}/high": 0.375,
+                step_1: 0.75,
+                f"{step_1}/low": 0.6875,
+                f"{step_1}/high": 0.8125,
+            },
+        )
+        self.assertLen(found, 12)
+        (layout,) = layouts
+        (chart,) = layout.category[0].chart
+        self.assertIn("accuracy", chart.title)
+        tags = [
+            tag
+            for series in chart.margin.series
+            for tag in (series.value, series.lower, series.upper)
+        ]
+        # Each tag that is drawn is written, and the other way round.
+        self.assertCountEqual(tags, {tag for _, tag in found})
 
 
 if __name__ == "__main__":
