@@ -11,8 +11,10 @@ import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from maml_tf.confusion import counts
 from maml_tf.datasets import sinusoid
 from maml_tf.errors import InputError
+from maml_tf.evaluation import interval
 from maml_tf.files import replacing
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
@@ -23,7 +25,14 @@ BLUE, ORANGE, GREEN, RED, GREY = (
     "#D55E00",
     "#666666",
 )
-COLORS = (BLUE, RED, GREEN, ORANGE, GREY)
+PURPLE = "#CC79A7"
+COLORS = (BLUE, RED, GREEN, ORANGE, PURPLE, GREY)
+# Told apart without colours too.
+_MARKERS = "osD^vP"
+# Even to the eye from dark to light, for colour-blind readers too.
+_SHADES = "cividis"
+# Smaller shares have their shade alone.
+_WRITTEN = 0.05
 
 
 def training_curve(axes, records, metric_name):
@@ -53,22 +62,14 @@ def training_curve(axes, records, metric_name):
     valid = [r for r in records if r["phase"] == "validation"]
     if valid:
         iterations = [r["iteration"] for r in valid]
-        before, after = (
-            np.array([r[metric_name][step] for r in valid], float)
-            for step in (0, -1)
-        )
-        ci95 = np.array([r["ci95"][-1] for r in valid], float)
+        before = np.array([r[metric_name][0] for r in valid], float)
         steps = len(valid[0][metric_name]) - 1
-        axes.plot(
-            iterations,
-            after,
-            color=BLUE,
-            marker="o",
-            markersize=3,
-            label=f"validation, after {_steps(steps)} (± 95 %)",
-        )
-        axes.fill_between(
-            iterations, after - ci95, after + ci95, color=BLUE, alpha=0.2
+        _validation(
+            axes,
+            valid,
+            metric_name,
+            BLUE,
+            f"validation, after {_steps(steps)} (± 95 %)",
         )
         axes.plot(
             iterations,
@@ -77,9 +78,55 @@ def training_curve(axes, records, metric_name):
             linestyle="--",
             label="validation, not adapted",
         )
+    _training_axes(axes, metric_name, "Meta-training")
+
+
+def validation_curves(axes, runs, metric_name):
+    """Draws the metric of several trainings' validations by iteration.
+
+    Args:
+        axes: Matplotlib axes.
+        runs: dict of label to records, as `maml_tf.metrics_log.read` returns
+            them.
+        metric_name: one of `maml_tf.tables.METRICS`.
+    """
+    for number, (label, records) in enumerate(runs.items()):
+        valid = [r for r in records if r["phase"] == "validation"]
+        if valid:
+            steps = len(valid[0][metric_name]) - 1
+            tasks = valid[-1]["num_tasks"]
+            _validation(
+                axes,
+                valid,
+                metric_name,
+                _color(number),
+                f"{label}, after {_steps(steps)}, {tasks} tasks",
+                marker=_marker(number),
+            )
+    _training_axes(axes, metric_name, "Meta-training: validation (± 95 %)")
+
+
+def _validation(axes, valid, metric_name, color, label, marker="o"):
+    iterations = [r["iteration"] for r in valid]
+    values = np.array([r[metric_name][-1] for r in valid], float)
+    ci95 = np.array([r["ci95"][-1] for r in valid], float)
+    axes.plot(
+        iterations,
+        values,
+        color=color,
+        marker=marker,
+        markersize=4,
+        label=label,
+    )
+    axes.fill_between(
+        iterations, values - ci95, values + ci95, color=color, alpha=0.2
+    )
+
+
+def _training_axes(axes, metric_name, title):
     axes.set_xlabel("iteration")
     axes.set_ylabel(_label(metric_name))
-    axes.set_title("Meta-training")
+    axes.set_title(title)
     axes.legend(fontsize="small")
     axes.grid(alpha=0.3)
 
@@ -93,10 +140,13 @@ def adaptation_curve(axes, curves, metric_name, title="Adaptation"):
         metric_name: one of `maml_tf.tables.METRICS`.
         title: of the axes; say here over how many tasks.
     """
-    for color, (label, (values, ci95)) in zip(COLORS, curves.items()):
+    for number, (label, (values, ci95)) in enumerate(curves.items()):
+        color = _color(number)
         steps = np.arange(len(values))
         values, ci95 = np.asarray(values, float), np.asarray(ci95, float)
-        axes.plot(steps, values, color=color, marker="o", label=label)
+        axes.plot(
+            steps, values, color=color, marker=_marker(number), label=label
+        )
         axes.fill_between(
             steps, values - ci95, values + ci95, color=color, alpha=0.2
         )
@@ -106,6 +156,150 @@ def adaptation_curve(axes, curves, metric_name, title="Adaptation"):
     axes.set_title(title)
     axes.legend(fontsize="small")
     axes.grid(alpha=0.3)
+
+
+def confusion_matrix(axes, true, predicted, labels, title="Confusion matrix"):
+    """Draws which classes are taken for which.
+
+    A row is a true class and a column a predicted one; a cell has the number of
+    examples, and its shade is their share of the row.
+
+    Args:
+        axes: Matplotlib axes.
+        true: the true classes' names, `[examples]`.
+        predicted: the predicted ones', `[examples]`.
+        labels: names of all classes, in the order of rows and columns.
+        title: of the axes.
+
+    Raises:
+        InputError: there are not as many of both, or a name is not in `labels`.
+    """
+    matrix = counts(true, predicted, labels)
+    shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    texts = [[str(number or "") for number in row] for row in matrix]
+    _matrix(axes, shares, texts, labels, title, "share of the row")
+
+
+def confusion_shares(axes, confusion, title="Confusion matrix"):
+    """Draws which classes are taken for which over many episodes, in percent.
+
+    Args:
+        axes: Matplotlib axes.
+        confusion: a `maml_tf.confusion.Confusion`.
+        title: of the axes; say here over how many tasks.
+    """
+    shares = confusion.shares
+    texts = [
+        [f"{100 * share:.0f}" if share >= _WRITTEN else "" for share in row]
+        for row in shares
+    ]
+    _matrix(
+        axes,
+        np.nan_to_num(shares),
+        texts,
+        confusion.names,
+        title,
+        "queries of the row's class taken for the column's,\n"
+        f"of tasks with both (numbers: %, from {_WRITTEN:.0%} on)",
+    )
+
+
+def _matrix(axes, shares, texts, labels, title, meaning):
+    """Draws shares of 0 to 1 as shades, with texts on them."""
+    image = axes.imshow(shares, cmap=_SHADES, vmin=0.0, vmax=1.0)
+    size = 10 if len(labels) <= 12 else 8
+    for row, (values, words) in enumerate(zip(shares, texts)):
+        for column, (value, word) in enumerate(zip(values, words)):
+            axes.text(
+                column,
+                row,
+                word,
+                ha="center",
+                va="center",
+                fontsize=size,
+                color="black" if value > 0.55 else "white",
+            )
+    places = np.arange(len(labels))
+    axes.set_xticks(
+        places, labels, rotation=45, ha="right", rotation_mode="anchor"
+    )
+    axes.set_yticks(places, labels)
+    axes.set_xlabel("taken for")
+    axes.set_ylabel("true class")
+    axes.set_title(title)
+    bar = axes.figure.colorbar(image, ax=axes, shrink=0.8, label=meaning)
+    bar.ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
+
+
+def moved(change_axes, similarity_axes, runs):
+    """Draws what the inner loop moved, layer by layer, of several runs.
+
+    Means over tasks with their 95 % intervals.
+
+    Args:
+        change_axes: Matplotlib axes for the change of weights.
+        similarity_axes: Matplotlib axes for the similarity of features.
+        runs: dict of label to `maml_tf.what_moved.WhatMoved`.
+
+    Raises:
+        InputError: the runs' layers have different names.
+    """
+    layers = next(iter(runs.values())).layers
+    for label, run in runs.items():
+        if run.layers != layers:
+            raise InputError(
+                f"workdir: the network of {label} has the layers"
+                f" {', '.join(run.layers)}, another {', '.join(layers)}; give"
+                " trainings of the same network."
+            )
+    places, width = np.arange(len(layers)), 0.8 / len(runs)
+    for number, (label, run) in enumerate(runs.items()):
+        offset = (number - (len(runs) - 1) / 2) * width
+        for axes, values in (
+            (change_axes, run.changes),
+            (similarity_axes, run.similarities),
+        ):
+            means, ci95 = values.mean(0), interval(values)
+            known = np.isfinite(means)
+            color = _color(number)
+            axes.bar(
+                places + offset,
+                np.where(known, means, 0.0),
+                width,
+                yerr=np.where(known, ci95, 0.0),
+                color=color,
+                edgecolor="white",
+                label=label,
+                capsize=3,
+            )
+            # A bar of no height would look forgotten.
+            for place, mean in zip(places + offset, means):
+                if mean == 0 or not np.isfinite(mean):
+                    text = "0" if mean == 0 else "∞" if mean > 0 else "?"
+                    axes.annotate(
+                        text,
+                        (place, 0),
+                        (0, 2),
+                        textcoords="offset points",
+                        color=color,
+                        fontweight="bold",
+                        ha="center",
+                    )
+    for axes in (change_axes, similarity_axes):
+        axes.set_xticks(places, layers)
+        axes.set_xlabel("layer, from input to output")
+        axes.grid(alpha=0.3, axis="y")
+        axes.set_axisbelow(True)
+    change_axes.yaxis.set_major_formatter(
+        lambda share, _: f"{100 * share:.0f} %"
+    )
+    change_axes.set_ylabel("‖φ − θ‖ / ‖θ‖ (mean ± 95 %)")
+    change_axes.set_title("How far each layer's weights move")
+    similarity_axes.set_ylabel("linear CKA (mean ± 95 %)")
+    similarity_axes.set_title(
+        "How alike its features are before and after (1: the same)"
+    )
+    change_axes.legend()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,6 +432,14 @@ def save(figure, path):
         )
     with replacing(path) as partial:
         figure.savefig(partial)
+
+
+def _color(number):
+    return COLORS[number % len(COLORS)]
+
+
+def _marker(number):
+    return _MARKERS[number % len(_MARKERS)]
 
 
 def _label(metric_name):

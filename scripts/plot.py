@@ -1,10 +1,24 @@
-r"""Draws a training: its course, its adaptation curve and, of sine waves, fits.
+r"""Draws trainings: their course, their adaptation and what it changes.
 
     python scripts/plot.py --workdir=results/omniglot_5way_1shot \
         --output=omniglot.png
+    python scripts/plot.py --workdir=results/maml,results/anil,results/boil \
+        --kind=moved --output=moved.svg
 
-The adaptation curve is of DIR/evaluation_<split>.json where there is one, else
-of the last validation.
+--kind=curves: loss or accuracy in training, and by inner step with its 95 %
+band, of one training or several. The latter is of DIR/evaluation_<split>.json
+where there is one, else of the last validation. Of sine waves, fits are drawn
+too, and the curves go to FILE_curves.png.
+
+--kind=confusion: which held-out classes are taken for which after adaptation,
+over many episodes of --classes of them.
+
+--kind=moved: how far the inner loop moves each layer's weights, and how alike
+the features of the queries stay (linear CKA, 1 for the same).
+
+--kind=fits: of sine waves, the network before and after adaptation.
+
+Flags left out are as in the training.
 """
 
 import json
@@ -15,101 +29,301 @@ import experiment_flags
 from absl import flags
 
 from maml_tf import InputError, metrics_log, plots, tables
+from maml_tf.confusion import by_similarity, confusion, some_classes
+from maml_tf.evaluation import interval
+from maml_tf.learner import find_folder
+from maml_tf.what_moved import what_moved
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(experiment)
-flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
+flags.DEFINE_list(
+    "workdir",
+    None,
+    "Folder of the training, or several with commas between, drawn beside one"
+    " another.",
+    required=True,
+)
 flags.DEFINE_string(
     "output", None, "Picture to write, such as FILE.png or FILE.svg."
 )
 flags.mark_flag_as_required("output")
 flags.DEFINE_enum(
-    "split", "test", ["train", "valid", "test"], "Whose evaluation is drawn."
+    "kind",
+    "curves",
+    ["curves", "confusion", "moved", "fits"],
+    "What is drawn; see above.",
 )
-flags.DEFINE_string(
-    "baseline",
+flags.DEFINE_enum(
+    "split",
+    "test",
+    ["train", "valid", "test"],
+    "Whose classes are drawn; of curves, whose evaluation.",
+)
+flags.DEFINE_integer("num_tasks", 200, "confusion, moved: tasks to adapt to.")
+flags.DEFINE_integer(
+    "classes", 20, "confusion: classes of the split, drawn by --seed."
+)
+flags.DEFINE_integer(
+    "inner_steps",
     None,
-    "Folder of another training, drawn beside: of sinusoids, the pretrained"
-    " network.",
+    "confusion, moved: gradient steps; default: --test_inner_steps of the"
+    " training.",
+    lower_bound=0,
 )
+flags.DEFINE_integer("way", None, "confusion, moved: classes in a task.")
+flags.DEFINE_integer(
+    "shot", None, "confusion, moved: support examples per class."
+)
+flags.DEFINE_integer(
+    "query",
+    None,
+    "confusion, moved: query examples per class; default: 15, or as many as"
+    " there are.",
+)
+flags.DEFINE_integer("seed", None, "confusion, moved: of the episodes.")
+flags.DEFINE_enum(
+    "batch_norm",
+    None,
+    ["transductive", "inductive", "moving"],
+    "confusion, moved: whose statistics batch normalisation uses.",
+)
+flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.")
+
+_QUERY = 15
 
 
 def main(argv):
     """Draws as the flags say; returns the exit status."""
     del argv
-    workdirs = [w for w in (FLAGS.workdir, FLAGS.baseline) if w]
+    workdirs = [find_folder(name) for name in FLAGS.workdir]
     recorded = [experiment_flags.recorded(workdir) for workdir in workdirs]
-    if recorded[0].dataset == "sinusoid":
-        path = pathlib.Path(FLAGS.output)
-        plots.save(plots.sinusoid_fits(_trained(workdirs, recorded)), path)
-        print(f"Written to {path}: fits.")
+    path = pathlib.Path(FLAGS.output)
+    kind = FLAGS.kind
+    if kind == "curves" and recorded[0].dataset == "sinusoid":
+        _save(_fits(workdirs, recorded), path, "fits")
         path = path.with_name(f"{path.stem}_curves{path.suffix}")
-    else:
-        path = FLAGS.output
-    plots.save(_curves(workdirs, recorded), path)
-    print(f"Written to {path}: training and adaptation curves.")
+    draw, said = {
+        "curves": (_curves, "training and adaptation curves"),
+        "confusion": (_confusion, "confusion matrix"),
+        "moved": (_moved, "what the inner loop moved"),
+        "fits": (_fits, "fits"),
+    }[kind]
+    _save(draw(workdirs, recorded), path, said)
     return 0
 
 
-def _trained(workdirs, recorded):
+def _save(figure, path, said):
+    plots.save(figure, path)
+    print(f"Written to {path}: {said}.")
+
+
+def _fits(workdirs, recorded):
     algorithms = {}
-    for workdir, flag_values in zip(workdirs, recorded):
+    _, labels = _said(workdirs, recorded, [{}] * len(workdirs))
+    for workdir, flag_values, label in zip(workdirs, recorded, labels):
+        if flag_values.dataset != "sinusoid":
+            raise InputError(
+                f"kind: fits was given, but {str(workdir)!r} is a training on"
+                f" {flag_values.dataset}; fits are of sinusoid alone."
+            )
         if flag_values.algorithm == "oracle":
             raise InputError(
-                f"workdir: {workdir!r} is of the oracle, which has no fit to"
-                " draw without being told the task; give another training."
+                f"workdir: {str(workdir)!r} is of the oracle, which has no fit"
+                " to draw without being told the task; give another training."
             )
-        label = _distinct(flag_values.algorithm, workdir, algorithms)
         algorithms[label] = experiment.trained(workdir).algorithm
-    return algorithms
-
-
-def _distinct(label, workdir, others):
-    """The label, its folder added where another run has the same."""
-    return f"{label} ({workdir})" if label in others else label
+    return plots.sinusoid_fits(algorithms)
 
 
 def _curves(workdirs, recorded):
-    records = metrics_log.read(workdirs[0])
+    logs = [metrics_log.read(workdir) for workdir in workdirs]
     # Where there are none, that is said by `training_curve`.
-    metric_name = tables.metric_name(records[0]) if records else None
-    figure = plots.new_figure(11, 4)
+    metric_name = tables.metric_name(logs[0][0]) if logs[0] else None
+    curves, settings = [], []
+    for workdir, flag_values, log in zip(workdirs, recorded, logs):
+        if log and tables.metric_name(log[0]) != metric_name:
+            raise InputError(
+                f"workdir: {str(workdir)!r} has"
+                f" {tables.metric_name(log[0])}, another {metric_name}; give"
+                " trainings of one metric."
+            )
+        curve, said = _adaptation(workdir, flag_values, log, metric_name)
+        curves.append(curve)
+        settings.append(said)
+    title, labels = _said(workdirs, recorded, settings)
+    figure = plots.new_figure(12, 4.8)
     left, right = figure.subplots(1, 2)
-    plots.training_curve(left, records, metric_name)
-    curves = {}
-    for workdir, flag_values in zip(workdirs, recorded):
-        label, values, ci95 = _adaptation(workdir, flag_values, metric_name)
-        curves[_distinct(label, workdir, curves)] = (values, ci95)
-    plots.adaptation_curve(right, curves, metric_name)
+    if len(workdirs) == 1:
+        plots.training_curve(left, logs[0], metric_name)
+    else:
+        plots.validation_curves(left, dict(zip(labels, logs)), metric_name)
+    plots.adaptation_curve(
+        right, dict(zip(labels, curves)), metric_name, f"Adaptation: {title}"
+    )
     return figure
 
 
-def _adaptation(workdir, flag_values, metric_name):
-    path = pathlib.Path(workdir) / f"evaluation_{FLAGS.split}.json"
+def _adaptation(workdir, flag_values, log, metric_name):
+    """`((values, ci95), what the values are of)`."""
+    path = workdir / f"evaluation_{FLAGS.split}.json"
     if path.exists():
-        result = json.loads(path.read_text())
+        result = json.loads(path.read_text(encoding="utf-8"))
         steps = result["steps"]
         return (
-            f"{result['algorithm']}, {result['num_tasks']} {FLAGS.split} tasks",
             [step[metric_name] for step in steps],
             [step["ci95"] for step in steps],
+        ), _setting(
+            flag_values,
+            FLAGS.split,
+            *(result[n] for n in ("way", "shot", "num_tasks", "seed")),
+            result["batch_norm"],
         )
-    validations = [
-        record
-        for record in metrics_log.read(workdir)
-        if record["phase"] == "validation"
-    ]
+    validations = [r for r in log if r["phase"] == "validation"]
     if not validations:
         raise InputError(
-            f"workdir: {workdir!r} has neither {path.name} nor a validation;"
-            " run scripts/evaluate.py first."
+            f"workdir: {str(workdir)!r} has neither {path.name} nor a"
+            " validation; run scripts/evaluate.py first."
         )
-    last = validations[-1]
-    return (
-        f"{flag_values.algorithm}, {last['num_tasks']} validation tasks",
-        last[metric_name],
-        last["ci95"],
+    last, f = validations[-1], flag_values
+    return (last[metric_name], last["ci95"]), _setting(
+        f,
+        "validation",
+        f.way if metric_name == "accuracy" else None,
+        f.shot,
+        last["num_tasks"],
+        f.seed,
+        f.batch_norm,
     )
+
+
+def _confusion(workdirs, recorded):
+    if len(workdirs) > 1:
+        raise InputError(
+            f"workdir: {len(workdirs)} were given; a confusion matrix is of one"
+            " training."
+        )
+    built, steps = _adapting(workdirs[0], recorded[0])
+    f, dataset = built.flags, built.dataset
+    if dataset.pool is None:
+        raise InputError(
+            f"kind: confusion was given, but {str(workdirs[0])!r} is a training"
+            f" on {f.dataset}, which has no classes; give kind=moved or curves."
+        )
+    pool = some_classes(dataset.pool(FLAGS.split), FLAGS.classes, f.seed)
+    found = confusion(
+        built.adapting(f.way),
+        pool,
+        f.way,
+        f.shot,
+        f.query,
+        num_tasks=FLAGS.num_tasks,
+        steps=steps,
+        seed=f.seed,
+    )
+    found = found.reordered(by_similarity(found.shares))
+    title, _ = _said(workdirs, recorded, [_adapted_setting(built, steps)])
+    right = 100 * found.accuracies.mean()
+    ci95 = 100 * interval(found.accuracies)
+    height = max(5.5, 2.6 + 0.34 * len(found.names))
+    figure = plots.new_figure(height + 1.6, height)
+    plots.confusion_shares(
+        figure.subplots(),
+        found,
+        f"{title}\n{f.algorithm}: {right:.1f} ± {ci95:.1f} % right",
+    )
+    return figure
+
+
+def _moved(workdirs, recorded):
+    runs, settings = [], []
+    for workdir, flag_values in zip(workdirs, recorded):
+        built, steps = _adapting(workdir, flag_values)
+        f = built.flags
+        runs.append(
+            what_moved(
+                built.adapting(f.way),
+                built.dataset.episodes(
+                    FLAGS.split, f.way, f.shot, f.query, f.seed
+                ),
+                num_tasks=FLAGS.num_tasks,
+                steps=steps,
+                seed=f.seed,
+            )
+        )
+        settings.append(_adapted_setting(built, steps))
+    title, labels = _said(workdirs, recorded, settings)
+    figure = plots.new_figure(12, 5)
+    plots.moved(*figure.subplots(1, 2), dict(zip(labels, runs)))
+    figure.suptitle(f"What the inner loop moves: {title}")
+    return figure
+
+
+def _adapting(workdir, flag_values):
+    """The trained `Experiment`, its flags as this script's, and its steps."""
+    for name in ("way", "shot", "query", "seed", "batch_norm", "data_dir"):
+        if FLAGS[name].value is not None:
+            flag_values[name].value = FLAGS[name].value
+    built = experiment.Experiment(flag_values)
+    built.restore(workdir)
+    if FLAGS.query is None:
+        flag_values.query = _QUERY
+        if built.dataset.pool is not None:
+            smallest = min(built.dataset.pool(FLAGS.split).sizes)
+            flag_values.query = max(1, min(_QUERY, smallest - flag_values.shot))
+    steps = FLAGS.inner_steps
+    return built, built.test_inner_steps if steps is None else steps
+
+
+def _adapted_setting(built, steps):
+    f = built.flags
+    classifies = built.dataset.metric_name == "accuracy"
+    return {
+        **_setting(
+            f,
+            FLAGS.split,
+            f.way if classifies else None,
+            f.shot,
+            FLAGS.num_tasks,
+            f.seed,
+            f.batch_norm,
+        ),
+        "query": f"{f.query} queries" + " a class" * classifies,
+        "steps": f"{steps} gradient step" + "s" * (steps != 1),
+    }
+
+
+def _setting(f, split, way, shot, num_tasks, seed, batch_norm):
+    """What a figure is of, in words."""
+    synthetic = " (synthetic)" if f.dataset in tables.SYNTHETIC else ""
+    return {
+        "dataset": f"{f.dataset}{synthetic}, {split}",
+        "task": f"{way}-way {shot}-shot" if way else f"{shot} examples",
+        "tasks": f"{num_tasks} tasks",
+        "seed": f"seed {seed}",
+        "batch_norm": f"batch norm {batch_norm}",
+    }
+
+
+def _said(workdirs, recorded, settings):
+    """`(title, labels)`: what all settings share, and what tells runs apart."""
+    shared = [
+        name
+        for name, said in settings[0].items()
+        if all(other[name] == said for other in settings)
+    ]
+    title = [settings[0][name] for name in shared]
+    # Two lines, which fit above one of two axes.
+    title = "\n".join(", ".join(part) for part in (title[:2], title[2:]))
+    labels = [
+        ", ".join(
+            [f.algorithm, *(s for n, s in setting.items() if n not in shared)]
+        )
+        for f, setting in zip(recorded, settings)
+    ]
+    return title, [
+        label if labels.count(label) == 1 else f"{label} ({workdir})"
+        for label, workdir in zip(labels, workdirs)
+    ]
 
 
 if __name__ == "__main__":

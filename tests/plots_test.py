@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf import InputError, algorithms, losses, networks, plots
+from maml_tf.confusion import Confusion
+from maml_tf.what_moved import WhatMoved
 
 
 def records():
@@ -18,6 +20,7 @@ def records():
             "iteration": 20,
             "accuracy": [0.2, 0.6, 0.7],
             "ci95": [0.01, 0.02, 0.03],
+            "num_tasks": 7,
         },
     ]
 
@@ -53,6 +56,98 @@ class PlotsTest(tf.test.TestCase):
     def test_no_records_is_refused(self):
         with self.assertRaisesRegex(InputError, "^workdir: .*no records"):
             plots.training_curve(self.axes, [], "accuracy")
+
+    def test_validation_curves_has_a_line_for_each_training(self):
+        runs = {"maml": records(), "anil": records()[:2]}
+        plots.validation_curves(self.axes, runs, "accuracy")
+        self.assertEqual(
+            self.lines(), {"maml, after 2 steps, 7 tasks": [[20, 0.7]]}
+        )
+        runs["anil"] = records()
+        plots.validation_curves(self.axes, runs, "accuracy")
+        # The second run has the same color and marker wherever it is drawn.
+        *_, last = self.axes.lines
+        self.assertEqual(last.get_color(), plots.COLORS[1])
+
+    def texts(self):
+        """What is written in the axes, by (column, row)."""
+        return {
+            text.get_position(): text.get_text()
+            for text in self.axes.texts
+            if text.get_text()
+        }
+
+    def test_confusion_matrix_has_numbers_and_shares_of_rows(self):
+        plots.confusion_matrix(
+            self.axes,
+            true=["cat", "cat", "cat", "dog"],
+            predicted=["cat", "dog", "cat", "dog"],
+            labels=["cat", "dog", "cow"],
+        )
+        self.assertEqual(self.texts(), {(0, 0): "2", (1, 0): "1", (1, 1): "1"})
+        (image,) = self.axes.images
+        self.assertAllClose(
+            image.get_array(), [[2 / 3, 1 / 3, 0], [0, 1, 0], [0, 0, 0]]
+        )
+        for labels in (self.axes.get_xticklabels, self.axes.get_yticklabels):
+            self.assertEqual(
+                [label.get_text() for label in labels()], ["cat", "dog", "cow"]
+            )
+        self.assertEqual(self.axes.get_xlabel(), "taken for")
+
+    def test_confusion_shares_are_of_tasks_that_have_both(self):
+        found = Confusion(
+            ["a", "b", "c"],
+            np.array([[3, 1, 0], [0, 4, 0], [0, 0, 99]]),
+            np.array([[4, 2, 0], [2, 4, 2], [0, 2, 100]]),
+            np.ones(5),
+        )
+        plots.confusion_shares(self.axes, found, "title")
+        self.assertEqual(
+            self.texts(),
+            {(0, 0): "75", (1, 0): "50", (1, 1): "100", (2, 2): "99"},
+        )
+        (image,) = self.axes.images
+        self.assertAllClose(image.get_array()[0], [0.75, 0.5, 0.0])
+
+    def test_moved_draws_means_and_intervals_and_says_zero(self):
+        change, similarity = plots.new_figure(8, 3).subplots(1, 2)
+        changes = np.array([[0.0, 0.5], [0.0, 1.0]])
+        runs = {
+            "anil": WhatMoved(["body", "head"], changes, 1 - changes),
+            "boil": WhatMoved(
+                ["body", "head"], changes[:, ::-1], np.ones([2, 2])
+            ),
+        }
+        plots.moved(change, similarity, runs)
+
+        def heights(axes):
+            return [
+                [bar.get_height() for bar in bars] for bars in bars_of(axes)
+            ]
+
+        def bars_of(axes):
+            return [c for c in axes.containers if hasattr(c, "patches")]
+
+        self.assertAllClose(heights(change), [[0, 0.75], [0.75, 0]])
+        self.assertAllClose(heights(similarity), [[1, 0.25], [1, 1]])
+        # 1.96 · s / √N of 0.5 and 1.
+        (_, head) = bars_of(change)[0].errorbar.lines[2][0].get_segments()
+        self.assertAllClose(
+            head[:, 1], [0.75 - 1.96 * 0.25, 0.75 + 1.96 * 0.25]
+        )
+        self.assertEqual([t.get_text() for t in change.texts], ["0", "0"])
+        self.assertEqual(
+            [t.get_text() for t in change.get_legend().get_texts()],
+            ["anil", "boil"],
+        )
+
+    def test_moved_refuses_networks_of_other_layers(self):
+        axes = plots.new_figure(8, 3).subplots(1, 2)
+        ones = np.ones([2, 1])
+        runs = {n: WhatMoved([n], ones, ones) for n in ("a", "b")}
+        with self.assertRaisesRegex(InputError, "^workdir: .*same network"):
+            plots.moved(*axes, runs)
 
     def test_adaptation_curve_has_a_line_and_a_band_for_each(self):
         curves = {"maml": ([3.0, 1.0], [0.2, 0.1]), "b": ([3.0], [0.5])}

@@ -251,6 +251,7 @@ class TrainingTest(tf.test.TestCase):
                 "validation/mse_step_0",
                 "validation/mse_step_2",
                 "validation/ci95_step_2",
+                "adaptation/step_2/low",
             },
             tags,
         )

@@ -155,8 +155,7 @@ class JourneyTest(ScriptTestCase):
         self.assertSucceeds(
             run(
                 "plot",
-                f"--workdir={workdir}",
-                f"--baseline={again}",
+                f"--workdir={workdir},{again}",
                 f"--output={picture}",
             )
         )
@@ -314,7 +313,7 @@ class RefusalTest(ScriptTestCase):
     @parameterized.parameters(
         ("train", "--inner_learning_rate"),
         ("evaluate", "--num_tasks"),
-        ("plot", "--baseline"),
+        ("plot", "--kind"),
         ("demo", "--iterations"),
     )
     def test_help_teaches(self, script, flag):
