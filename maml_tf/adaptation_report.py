@@ -174,10 +174,11 @@ def image_report(support_x, support_y, answers, steps):
     return axes.figure
 
 
-def text_report(answers, steps):
+def text_report(support_y, answers, steps):
     """Draws texts and the probability of what they were taken for.
 
     Args:
+        support_y: the classes' names of the texts that were learned from.
         answers: `Answers`, of texts.
         steps: gradient steps of the adaptation.
 
@@ -210,10 +211,16 @@ def text_report(answers, steps):
                 middle,
                 _said(name, probability, right, 24),
                 verticalalignment="center",
-                color=color if right is not None else "black",
-                fontweight="bold",
                 **_LETTERS,
             )
+    axes.text(
+        first - 0.2,
+        -0.12,
+        f"Learned from {len(support_y)} texts of {len(answers.labels)} classes",
+        fontsize=10,
+        horizontalalignment="right",
+        verticalalignment="center",
+    )
     _heading(axes, first, 0, "Before adaptation")
     _heading(axes, second, 0, f"After {_steps(steps)}")
     if len(answers.x) > number:

@@ -223,8 +223,8 @@ def points(path, learner, argument="support", like=None):
         names, _ = table.tasks()
         if len(names) > 1:
             raise InputError(
-                f"{where} has {len(names)} tasks ({', '.join(names[:3])}, ...);"
-                " a model is adapted to one, so give the rows of one."
+                f"{where} has {len(names)} tasks, {names[0]} and {names[1]}"
+                " among them; a model is adapted to one, so give its rows alone."
             )
     features, targets = table.features, table.targets
     if like is None:

@@ -132,7 +132,9 @@ def _texts(learner, steps):
     before, after = (model.outputs(query.x) for model in models)
     answers = Answers(*query, models[1].labels, before, after)
     _print_classes(learner, support, answers, steps, "text")
-    return models[1], lambda: adaptation_report.text_report(answers, steps)
+    return models[1], lambda: adaptation_report.text_report(
+        support.y, answers, steps
+    )
 
 
 def _points(learner, steps):
