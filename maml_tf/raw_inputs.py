@@ -7,8 +7,9 @@ import tensorflow as tf
 from maml_tf.datasets.image_sizes import to_channels
 from maml_tf.errors import InputError
 
-# Examples in one call of a model.
-_BATCH = 128
+# Examples in one call of a model, and bytes of its images, which become
+# float32.
+_BATCH, _BYTES = 128, 2**24
 
 
 def model_input(model):
@@ -192,10 +193,11 @@ def _images(wanted, images, argument):
             )
         image = to_channels(tf.constant(image), wanted.shape[-1])
         _check_shape(wanted, (len(images), *image.shape), argument)
+        most = min(_BATCH, _BYTES // image.shape.num_elements())
         if (
             together
             and together[-1][0].shape == image.shape
-            and len(together[-1]) < _BATCH
+            and len(together[-1]) < most
         ):
             together[-1].append(image)
         else:

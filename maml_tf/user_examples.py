@@ -224,7 +224,8 @@ def points(path, learner, argument="support", like=None):
         if len(names) > 1:
             raise InputError(
                 f"{where} has {len(names)} tasks, {names[0]} and {names[1]}"
-                " among them; a model is adapted to one, so give its rows alone."
+                " among them; a model is adapted to one, so give the rows of"
+                " one."
             )
     features, targets = table.features, table.targets
     if like is None:
