@@ -122,7 +122,7 @@ def _array(wanted, x, argument):
 def _numbers(wanted, x, argument):
     try:
         given = np.asarray(x)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             array = given.astype(wanted.dtype)
     except (TypeError, ValueError) as error:
         raise InputError(
