@@ -156,7 +156,8 @@ def _curves(workdirs, recorded):
     if len(workdirs) == 1:
         plots.training_curve(left, logs[0], metric_name)
     else:
-        plots.validation_curves(left, dict(zip(labels, logs)), metric_name)
+        _, names = _said(workdirs, recorded, [{}] * len(workdirs))
+        plots.validation_curves(left, dict(zip(names, logs)), metric_name)
     plots.adaptation_curve(
         right, dict(zip(labels, curves)), metric_name, f"Adaptation: {title}"
     )
@@ -311,9 +312,14 @@ def _said(workdirs, recorded, settings):
         for name, said in settings[0].items()
         if all(other[name] == said for other in settings)
     ]
-    title = [settings[0][name] for name in shared]
     # Two lines, which fit above one of two axes.
-    title = "\n".join(", ".join(part) for part in (title[:2], title[2:]))
+    lines = (
+        [n for n in shared if n in ("dataset", "task")],
+        [n for n in shared if n not in ("dataset", "task")],
+    )
+    title = "\n".join(
+        ", ".join(settings[0][name] for name in line) for line in lines if line
+    )
     labels = [
         ", ".join(
             [f.algorithm, *(s for n, s in setting.items() if n not in shared)]
