@@ -19,6 +19,7 @@ import shutil
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from maml_tf.algorithms import NearestCentroid
 from maml_tf.errors import InputError, check_at_least_one
@@ -86,6 +87,7 @@ def export(learner, folder, *, batch_norm=None, max_classes=50, steps=None):
             # Whoever serves does not differentiate.
             tf.saved_model.SaveOptions(experimental_custom_gradients=False),
         )
+        _forget_gradients(partial)
         (partial / README).parent.mkdir()
         (partial / README).write_text(
             _readme(learner, servable, signatures, steps, folder),
@@ -111,6 +113,22 @@ def _new_folder(folder):
         os.replace(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _forget_gradients(saved):
+    """Takes out the names of derivatives that are not there.
+
+    TensorFlow would warn of each, whenever the model is loaded.
+    """
+    path = saved / "saved_model.pb"
+    model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for meta_graph in model.meta_graphs:
+        for function in meta_graph.graph_def.library.function:
+            for node in function.node_def:
+                node.attr.pop("_gradient_op_type", None)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    # Which has the sum of the file as it was.
+    (saved / "fingerprint.pb").unlink(missing_ok=True)
 
 
 class _Servable(tf.Module):
