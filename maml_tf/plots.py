@@ -199,8 +199,8 @@ def confusion_shares(axes, confusion, title="Confusion matrix"):
         texts,
         confusion.names,
         title,
-        "queries of the row's class taken for the column's,\n"
-        f"of tasks with both (numbers: %, from {_WRITTEN:.0%} on)",
+        "share of the row's queries taken for the column's class,\n"
+        f"in tasks with both (in %, written from {100 * _WRITTEN:.0f} % on)",
     )
 
 
@@ -297,7 +297,7 @@ def moved(change_axes, similarity_axes, runs):
     change_axes.set_title("How far each layer's weights move")
     similarity_axes.set_ylabel("linear CKA (mean ± 95 %)")
     similarity_axes.set_title(
-        "How alike its features are before and after (1: the same)"
+        "How alike each layer's features stay (1: the same)"
     )
     change_axes.legend()
 

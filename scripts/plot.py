@@ -230,7 +230,8 @@ def _confusion(workdirs, recorded):
     plots.confusion_shares(
         figure.subplots(),
         found,
-        f"{title}\n{f.algorithm}: {right:.1f} ± {ci95:.1f} % right",
+        f"Taken for which, after adaptation: {title}\n"
+        f"{f.algorithm}: {right:.1f} ± {ci95:.1f} % right",
     )
     return figure
 
