@@ -569,7 +569,7 @@ def load(name):
         )
     except InputError:
         raise
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except Exception as error:  # Of Keras, of zip archives, of JSON.
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
             f"workdir: {str(folder)!r} cannot be read as a learner ({reason})."
