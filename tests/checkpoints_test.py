@@ -9,6 +9,7 @@ import tensorflow as tf
 from absl import logging
 
 from maml_tf import Checkpoints, InputError, networks
+from maml_tf.checkpoints import restore_weights
 
 
 class CheckpointsTest(tf.test.TestCase):
@@ -113,6 +114,67 @@ class CheckpointsTest(tf.test.TestCase):
         self.optimizer.build(self.model.trainable_variables)
         with self.assertRaisesRegex(InputError, "none of the 1 checkpoints"):
             self.checkpoints().restore_latest()
+
+    def save_best(self, iteration, score):
+        self.fill(float(iteration))
+        checkpoints = self.checkpoints()
+        self.assertTrue(checkpoints.save_if_best(iteration, score))
+        self.fill(-1.0)
+
+    def damage(self, which):
+        for path in (self.directory / which).glob("*.data*"):
+            path.write_bytes(b"")
+
+    def test_weights_of_the_best_else_of_the_latest(self):
+        self.assertIsNone(restore_weights(self.model, self.directory))
+        self.save(10, 20)
+        self.assertEqual(
+            restore_weights(self.model, self.directory), (20, "latest")
+        )
+        self.assertFilled(20.0)
+        self.save_best(15, 0.5)
+        self.assertEqual(
+            restore_weights(self.model, self.directory), (15, "best")
+        )
+        self.assertFilled(15.0)
+        self.damage("best")
+        with self.assertLogs(logging.get_absl_logger(), "WARNING") as logs:
+            self.assertEqual(
+                restore_weights(self.model, self.directory), (20, "latest")
+            )
+        self.assertIn("Taking the latest", logs.output[-1])
+        self.assertFilled(20.0)
+        self.damage("latest")
+        with self.assertRaisesRegex(InputError, "none of the 2 checkpoints"):
+            restore_weights(self.model, self.directory)
+
+    def test_weights_are_restored_without_writing(self):
+        self.save(10)
+        self.save_best(15, 0.5)
+
+        def listing():
+            paths = (self.directory, *self.directory.rglob("*"))
+            return {str(path): path.stat().st_mtime_ns for path in paths}
+
+        before = listing()
+        restore_weights(self.model, self.directory)
+        self.assertEqual(listing(), before)
+        # Nor is a folder made where there is none.
+        nowhere = self.directory / "nowhere"
+        self.assertIsNone(restore_weights(self.model, nowhere))
+        self.assertFalse(nowhere.exists())
+
+    def test_weights_of_another_model_are_refused(self):
+        self.save(10)
+        other = networks.create("mlp", (1,), 1, seed=0, widths=(5,))
+        before = other.get_weights()
+        with self.assertRaisesRegex(InputError, "none of the 1 checkpoints"):
+            restore_weights(other, self.directory)
+        deeper = networks.create("mlp", (1,), 1, seed=0, widths=(4, 4))
+        with self.assertRaisesRegex(InputError, "none of the 1 checkpoints"):
+            restore_weights(deeper, self.directory)
+        for old, new in zip(before, other.get_weights(), strict=True):
+            self.assertEqual(old.shape, new.shape)
 
 
 if __name__ == "__main__":

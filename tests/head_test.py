@@ -6,7 +6,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from maml_tf.errors import InputError
-from maml_tf.head import copy_weights, renew
+from maml_tf.head import copied, copy_weights, renew, with_outputs
 
 layers = keras.layers
 
@@ -118,6 +118,106 @@ class RenewTest(tf.test.TestCase, parameterized.TestCase):
         linear = keras.Sequential([keras.Input((3,)), layers.Dense(5)])
         with self.assertRaisesRegex(InputError, "^target: .* 2 weights.* 8;"):
             renew(network(5), linear)
+
+
+class Scaled(layers.Layer):
+    """A layer of a user's own."""
+
+    def __init__(self, factor, **options):
+        super().__init__(**options)
+        self.factor = factor
+
+    def call(self, inputs):
+        return self.factor * inputs
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+def with_own_layer(*body):
+    return keras.Sequential(
+        [keras.Input((3,)), *body, Scaled(2.0), layers.Dense(5)]
+    )
+
+
+def two_readings():
+    """A layer that is used twice, and a head within a model."""
+    inputs, shared = keras.Input((3,)), layers.Dense(3, name="shared")
+    top = keras.Sequential([keras.Input((3,)), layers.Dense(5)], name="top")
+    return keras.Model(inputs, top(shared(shared(inputs))))
+
+
+class OwnNetwork(keras.Model):
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.top = layers.Dense(5)
+
+    def call(self, inputs):
+        return self.top(inputs)
+
+
+class WithOutputsTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.product(
+        make=(lambda: network(5), with_own_layer, two_readings),
+        outputs=(1, 5, 7),
+    )
+    def test_all_but_the_head_is_the_same(self, make, outputs):
+        model = make()
+        before = model.get_weights()
+        made = with_outputs(model, outputs)
+        self.assertEqual(made.output_shape, (None, outputs))
+        for old, new in zip(before[:-2], made.get_weights()[:-2], strict=True):
+            self.assertEqual(old.shape, new.shape)
+        copy_weights(model, made)
+        x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+        both = min(5, outputs)
+        self.assertAllClose(model(x)[:, :both], made(x)[:, :both])
+        for old, new in zip(before, model.get_weights(), strict=True):
+            self.assertAllEqual(old, new)
+
+    def test_frozen_layers_stay_frozen(self):
+        model = network(5)
+        model.layers[0].trainable = False
+        for made in (with_outputs(model, 3), copied(model, "network")):
+            self.assertEqual(
+                [layer.trainable for layer in made.layers],
+                [layer.trainable for layer in model.layers],
+            )
+
+    def test_a_model_without_a_dense_head_is_refused(self):
+        normalised = keras.Sequential(
+            [keras.Input((3,)), layers.Dense(5), layers.BatchNormalization()]
+        )
+        inputs = keras.Input((3,))
+        own = keras.Model(inputs, OwnNetwork()(inputs))
+        for model in (normalised, own):
+            with self.assertRaisesRegex(
+                InputError, "^model: .* 7 outputs: .*tasks of 5 outputs"
+            ):
+                with_outputs(model, 7)
+
+
+class CopiedTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.parameters(lambda: network(5), with_own_layer, two_readings)
+    def test_the_same_network_of_weights_of_its_own(self, make):
+        model = make()
+        made = copied(model, "network")
+        self.assertEqual(made.name, "network")
+        made.set_weights(model.get_weights())
+        x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+        expected = model(x)
+        self.assertAllEqual(made(x), expected)
+        made.set_weights([weight + 1 for weight in made.get_weights()])
+        self.assertAllEqual(model(x), expected)
+
+    def test_a_function_is_refused(self):
+        model = with_own_layer(layers.Lambda(lambda x: x))
+        for copy in (
+            lambda: copied(model, "network"),
+            lambda: with_outputs(model, 7),
+        ):
+            with self.assertRaisesRegex(InputError, "^model: .*be copied: "):
+                copy()
 
 
 if __name__ == "__main__":
