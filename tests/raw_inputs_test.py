@@ -73,8 +73,8 @@ class ImagesTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.product(channels=(1, 2, 3, 4), wanted=(1, 3))
     def test_pil_images_are_as_files_that_are_read(self, channels, wanted):
         array = noise(5, 11, 13, channels)
-        mode = (None, "L", "LA", "RGB", "RGBA")[channels]
-        image = Image.fromarray(array[..., 0] if channels == 1 else array, mode)
+        image = Image.fromarray(array[..., 0] if channels == 1 else array)
+        self.assertEqual(image.mode, (None, "L", "LA", "RGB", "RGBA")[channels])
         path = self.create_tempfile("x.png").full_path
         image.save(path, "PNG")
         (read,) = raw_inputs.batches(
