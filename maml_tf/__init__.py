@@ -18,6 +18,7 @@ from maml_tf.checkpoints import Checkpoints
 from maml_tf.episodes import ClassPool, Episode, draw_episode
 from maml_tf.errors import DivergenceError, InputError
 from maml_tf.evaluation import Curve, MetaTest, meta_test
+from maml_tf.export import export
 from maml_tf.functional import FunctionalModel
 from maml_tf.inner_loop import Adaptation, InnerLoop
 from maml_tf.learner import Learner, load
@@ -45,6 +46,7 @@ __all__ = [
     "algorithms",
     "datasets",
     "draw_episode",
+    "export",
     "inner_optimizers",
     "load",
     "losses",

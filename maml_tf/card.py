@@ -3,10 +3,8 @@
 (Mitchell et al. 2019, "Model cards for model reporting".)
 """
 
-import keras
-
 from maml_tf import tables
-from maml_tf.functional import leaf_layers
+from maml_tf.functional import has_batch_norm
 
 FILE_NAME = "card.md"
 
@@ -47,14 +45,6 @@ def card(name, learner, results, *, description, not_for, data_licence, commit):
     lines += [f"- {_figure(result, normalises)}" for result in results]
     lines += ["", "## What it must not be used for", "", not_for, ""]
     return "\n".join(lines)
-
-
-def has_batch_norm(model):
-    """Whether a model normalises by a batch's statistics."""
-    return any(
-        isinstance(layer, keras.layers.BatchNormalization)
-        for layer in leaf_layers(model)
-    )
 
 
 def _task(about):

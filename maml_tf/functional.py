@@ -136,6 +136,14 @@ def leaf_layers(model):
     ]
 
 
+def has_batch_norm(model):
+    """Whether batch normalisation is among a model's layers."""
+    return any(
+        isinstance(layer, keras.layers.BatchNormalization)
+        for layer in leaf_layers(model)
+    )
+
+
 def _is_random_state(variable):
     return variable.path.endswith("seed_generator_state")
 

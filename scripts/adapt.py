@@ -34,7 +34,7 @@ from maml_tf import (
 )
 from maml_tf.adaptation_report import Answers, thumbnail
 from maml_tf.episode_picture import RIGHT, WRONG
-from maml_tf.functional import leaf_layers
+from maml_tf.functional import has_batch_norm
 from maml_tf.wilson_interval import wilson_interval
 
 FLAGS = flags.FLAGS
@@ -253,8 +253,7 @@ def _errors(query, before, after):
 
 def _statistics(learner):
     """Whose statistics batch norm uses; None where there is none."""
-    layers = leaf_layers(learner.model)
-    if not any(type(y).__name__ == "BatchNormalization" for y in layers):
+    if not has_batch_norm(learner.model):
         return None
     if learner.algorithm.inner_loop.batch_norm == "moving":
         return "the moving averages of the training"

@@ -20,6 +20,7 @@ from absl import flags
 
 from maml_tf import InputError, card, tables
 from maml_tf.files import replacing
+from maml_tf.functional import has_batch_norm
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(experiment)
@@ -73,7 +74,7 @@ def main(argv):
     built = experiment.Experiment(recorded)
     iteration, checkpoint = built.restore(FLAGS.workdir)
     modes = [recorded.batch_norm]
-    if card.has_batch_norm(built.model) and "inductive" not in modes:
+    if has_batch_norm(built.model) and "inductive" not in modes:
         # As the adapted model predicts.
         modes.append("inductive")
     results = []

@@ -1,5 +1,6 @@
-"""The README's Python, run as it stands there."""
+"""The README's Python and commands, run as they stand there."""
 
+import ast
 import pathlib
 import re
 import shlex
@@ -29,25 +30,71 @@ def write_own_data(folder):
 
 
 class ReadmeTest(absltest.TestCase):
-    def test_python_example_learns(self):
-        text = (ROOT / "README.md").read_text(encoding="utf-8")
-        (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
-        with tempfile.TemporaryDirectory() as folder:
-            result = subprocess.run(
-                [sys.executable, "-c", code],
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                timeout=300,
-                check=False,
-            )
+    def setUp(self):
+        super().setUp()
+        self.text = (ROOT / "README.md").read_text(encoding="utf-8")
+        self.folder = self.create_tempdir().full_path
+        # A reader is in the repository, and writes results/ there.
+        pathlib.Path(self.folder, "examples").symlink_to(ROOT / "examples")
+
+    def run_in_folder(self, *command):
+        result = subprocess.run(
+            [sys.executable, *command],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
         self.assertEqual(result.returncode, 0, result.stderr)
-        errors = re.findall(r"^\d steps: (\S+) ± \S+$", result.stdout, re.M)
+        return result.stdout
+
+    def python(self, containing):
+        """Runs the one example that contains some text; returns its output."""
+        examples = re.findall(r"```python\n(.*?)```", self.text, re.S)
+        (code,) = [code for code in examples if containing in code]
+        return self.run_in_folder("-c", code)
+
+    def command(self, script):
+        """Runs the one command with a script that comes with a model."""
+        (flags,) = re.findall(
+            rf"^python scripts/{script}.py (--workdir=omni(?:.*\\\n)*.*)",
+            self.text,
+            re.M,
+        )
+        path = str(ROOT / "scripts" / f"{script}.py")
+        return self.run_in_folder(
+            path, *shlex.split(flags.replace("\\\n", " "))
+        )
+
+    def test_python_example_learns(self):
+        stdout = self.python("iterations_per_call")
+        errors = re.findall(r"^\d steps: (\S+) ± \S+$", stdout, re.M)
         self.assertLen(errors, 6)
         # Two thousand iterations; without adaptation the error is about 3.
         self.assertGreater(float(errors[0]), 2.0)
         self.assertLess(float(errors[1]), 1.2)
         self.assertLess(float(errors[5]), float(errors[1]))
+
+    def test_example_with_a_generator_learns(self):
+        found = ast.literal_eval(self.python("def waves").splitlines()[-1])
+        # The wave's own mean square, which is the error of predicting 0, is 6.
+        self.assertLess(found["mse"], 1.0)
+
+    def test_example_with_a_trained_model_and_its_command(self):
+        stdout = self.python("user_examples")
+        accuracy = re.search(r"'accuracy': ([\d.]+)", stdout).group(1)
+        self.assertGreaterEqual(float(accuracy), 0.7)
+        stdout = self.command("adapt")
+        self.assertIn(f"-> {100 * float(accuracy):.1f}% after", stdout)
+        for name in ("report.png", "adapted.keras", "drawings.keras"):
+            self.assertGreater(
+                pathlib.Path(self.folder, name).stat().st_size, 10_000
+            )
+
+    def test_export_and_call(self):
+        self.command("export")
+        self.assertEqual(self.python("adapt_and_predict"), "(5, 5)\n")
 
     def test_commands_for_ones_own_data_run(self):
         text = (ROOT / "README.md").read_text(encoding="utf-8")
