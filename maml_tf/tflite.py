@@ -1,16 +1,15 @@
 """A learner as TensorFlow Lite files, one for each signature.
 
 Of `maml_tf.export`'s signatures, `serving_default` and `predict_adapted` become
-TensorFlow Lite's own operations (seen with TensorFlow 2.21: conv4, mlp, the
-text networks), and give what the SavedModel gives. `adapt` and
-`adapt_and_predict` need derivatives, which it has none of: they are
-TensorFlow's operations within the file, run by the Flex delegate
-(tensorflow-lite-select-tf-ops on Android). The interpreter that comes with
-TensorFlow's Python package is without it, so that these files are converted and
-not tried.
+TensorFlow Lite's own operations (tried with TensorFlow 2.21: conv4, mlp,
+text_cnn), and give what the SavedModel gives. `adapt` and `adapt_and_predict`
+need derivatives, which it has none of: these are TensorFlow's operations within
+the file, run by the Flex delegate (tensorflow-lite-select-tf-ops on Android).
+The interpreter in TensorFlow's Python package is without it, so that these two
+are converted and not tried.
 
 Preparation stays outside: TensorFlow Lite has no antialiased resizing. Inputs
-are the network's, as `Learner.prepare` makes them.
+are the network's, as `Learner.prepare` makes them, ids of words as int32.
 """
 
 import copy
