@@ -23,6 +23,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from maml_tf.algorithms import NearestCentroid
 from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.export_document import document
 from maml_tf.files import partial_name, remove_abandoned
 from maml_tf.functional import FunctionalModel, leaf_layers
 
@@ -90,7 +91,7 @@ def export(learner, folder, *, batch_norm=None, max_classes=50, steps=None):
         _forget_gradients(partial)
         (partial / README).parent.mkdir()
         (partial / README).write_text(
-            _readme(learner, servable, signatures, steps, folder),
+            document(learner, servable, signatures, steps, folder),
             encoding="utf-8",
         )
     return pathlib.Path(folder)
@@ -512,129 +513,4 @@ def _finite(tensor):
             "steps: the model's outputs or weights became NaN or infinite;"
             " fewer steps may help.",
         ),
-    )
-
-
-def _readme(learner, servable, signatures, steps, folder):
-    """What a user of the SavedModel needs to know, as Markdown."""
-    result = "probabilities" if servable.classifies else "values"
-    lines = [
-        "# A model that adapts to the examples of a request",
-        "",
-        f"{type(learner.algorithm).__name__}, {steps} inner steps unless a"
-        " request says otherwise. It needs TensorFlow alone.",
-        "",
-        "```python",
-        f"model = tf.saved_model.load({str(folder)!r})",
-        'adapt_and_predict = model.signatures["adapt_and_predict"]',
-        "adapt_and_predict(",
-        "    support_x=support_x, support_y=support_y, query_x=query_x",
-        f')["{result}"]',
-        "```",
-        "",
-        "Inputs are tensors (`tf.constant`) of these types:",
-        "",
-        "```",
-        _table(signatures, _meanings(servable)),
-        "```",
-        "",
-    ]
-    if _raw(servable) == "images":
-        lines += [
-            "Images are 0 to 255. All of one tensor have the same size, which"
-            " may be any.",
-            "",
-        ]
-    if servable.classifies:
-        lines += [
-            f"2 to {servable.outputs} classes; as many as the largest label"
-            " says, and an example of each.",
-            "",
-        ]
-    if _normalizes(servable.loop.model):
-        lines += [_QUERIES[servable.loop.batch_norm], ""]
-    lines += [
-        f"- {name}: {value}"
-        for name, value in learner.about.items()
-        if value is not None
-    ]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-# By batch-norm mode: what the queries of a request have to do with each other.
-_QUERIES = {
-    "transductive": (
-        "Queries of `adapt_and_predict` are normalised by their own statistics,"
-        " all of a\nrequest together, as in training: send those of a task at"
-        " once. What\n`predict_adapted` says of a query depends on the support"
-        " set alone."
-    ),
-    "inductive": (
-        "What is said of a query depends on the support set alone, and on no"
-        " other query."
-    ),
-    "moving": "What is said of a query depends on no other query.",
-}
-
-
-def _table(signatures, meanings):
-    """Each signature with its inputs and outputs, as aligned text."""
-    blocks = []
-    for name, function in signatures.items():
-        _, inputs = function.structured_input_signature
-        outputs = function.structured_outputs
-        rows = [
-            (f"{mark} {key}", _form(specs[key]), meaning)
-            for mark, specs in (("  ", inputs), ("->", outputs))
-            for key, meaning in meanings.items()
-            if key in specs
-        ]
-        blocks.append(
-            "\n".join(
-                [
-                    name,
-                    *(f"  {key:<16} {form:<27} {m}" for key, form, m in rows),
-                ]
-            )
-        )
-    return "\n\n".join(blocks)
-
-
-def _form(spec):
-    sizes = ", ".join("any" if n is None else str(n) for n in spec.shape)
-    return f"{spec.dtype.name} [{sizes}]" if sizes else spec.dtype.name
-
-
-def _meanings(servable):
-    """What inputs and outputs are, in the order in which they are told."""
-    raw = _raw(servable)
-    return {
-        "x": raw,
-        "support_x": f"the task's {raw}",
-        "support_y": (
-            "their classes, from 0"
-            if servable.classifies
-            else "their values, in their own units"
-        ),
-        "steps": "inner gradient steps",
-        "weights": "to be kept: what adapted",
-        "num_classes": "to be kept",
-        "query_x": f"{raw} to predict",
-        "probabilities": "by query and class",
-        "values": "by query, in their own units",
-    }
-
-
-def _raw(servable):
-    if servable.input.dtype == tf.string:
-        return "texts"
-    if servable.input.dtype == tf.uint8 and len(servable.input.shape) == 4:
-        return "images"
-    return "examples"
-
-
-def _normalizes(model):
-    return any(
-        isinstance(layer, keras.layers.BatchNormalization)
-        for layer in leaf_layers(model)
     )

@@ -98,8 +98,8 @@ class Learner:
         about=None,
         **options,
     ):
-        self._losses = find("task", task, _TASKS)
-        self._losses = (loss or self._losses[0], metric or self._losses[1])
+        usual_loss, usual_metric = find("task", task, _TASKS)
+        self._losses = (loss or usual_loss, metric or usual_metric)
         self._give_head = find(
             "new_outputs",
             new_outputs,
