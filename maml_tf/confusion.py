@@ -18,10 +18,8 @@ from maml_tf.episodes import (
     stream_seed,
 )
 from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.evaluation import adaptation_seed
 from maml_tf.random_streams import fold_in
-
-# Keeps the adaptation's random stream apart from the episodes'.
-_ADAPTATION_STREAM = 104729
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +162,7 @@ def confusion(
             episode.support_x,
             episode.support_y,
             steps,
-            fold_in(tf.constant([seed, _ADAPTATION_STREAM], tf.int64), number),
+            adaptation_seed(seed, number),
         )
         outputs = loop.predict(
             adaptation.phi[-1],

@@ -122,9 +122,7 @@ class MetaTest:
                 return tuple(tf.cast(value, tf.float32) for value in values)
 
             def one(number):
-                task_seed = fold_in(
-                    tf.constant([seed, _ADAPTATION_STREAM], tf.int64), number
-                )
+                task_seed = adaptation_seed(seed, number)
                 return curve(theta, episodes(number), task_seed)
 
             with variables_read_once(algorithm.model):
@@ -166,6 +164,19 @@ class MetaTest:
             np.concatenate(losses)[: self.num_tasks],
             np.concatenate(metrics)[: self.num_tasks],
         )
+
+
+def adaptation_seed(seed, number):
+    """The seed of dropout and minibatches in a test task.
+
+    Args:
+        seed: a Python integer, the test's seed.
+        number: the task's number.
+
+    Returns:
+        An int64 tensor `[2]`.
+    """
+    return fold_in(tf.constant([seed, _ADAPTATION_STREAM], tf.int64), number)
 
 
 def meta_test(algorithm, episodes, *, progress=False, **options):

@@ -13,12 +13,9 @@ import tensorflow as tf
 from maml_tf.adapted_weights import NORMALIZATIONS
 from maml_tf.algorithms import NearestCentroid, Oracle
 from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.evaluation import adaptation_seed
 from maml_tf.functional import FunctionalModel
 from maml_tf.inner_loop import InnerLoop
-from maml_tf.random_streams import fold_in
-
-# Keeps the adaptation's random stream apart from the episodes'.
-_ADAPTATION_STREAM = 104729
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,9 +211,7 @@ def what_moved(algorithm, episodes, *, num_tasks=100, steps=1, seed=0):
     def one(number):
         episode = episodes(number)
         theta = own.theta()
-        task_seed = fold_in(
-            tf.constant([seed, _ADAPTATION_STREAM], tf.int64), number
-        )
+        task_seed = adaptation_seed(seed, number)
         adaptation = loop.adapt(
             theta, episode.support_x, episode.support_y, steps, task_seed
         )
