@@ -1,43 +1,39 @@
 """A model that has learned to learn: adapt it to classes of your own.
 
+```python
 learner = maml_tf.load("omniglot_5way_1shot")
 adapted = learner.adapt(drawings, ["cat", "dog", "dog", "cat"])
 adapted.predict(others)
+```
 """
 
 import contextlib
 import inspect
-import json
-import pathlib
 import tempfile
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from maml_tf import adapted_weights, algorithms, head, losses, raw_inputs
+from maml_tf import (
+    adapted_weights,
+    algorithms,
+    head,
+    learner_files,
+    losses,
+    raw_inputs,
+)
 from maml_tf.adapted_model import AdaptedModel, class_names, judge, targets
 from maml_tf.adapted_weights import SELECTIONS
 from maml_tf.algorithms import NearestCentroid
 from maml_tf.checkpoints import restore_weights
 from maml_tf.errors import DivergenceError, InputError
 from maml_tf.evaluation import meta_test
-from maml_tf.files import replacing
 from maml_tf.generated_episodes import GeneratedEpisodes
+from maml_tf.learner_files import DESCRIPTION, find_folder, shipped
 from maml_tf.outer_step import OuterStep
 from maml_tf.registry import find
 from maml_tf.training import meta_train
-
-DESCRIPTION, NETWORK, PREPARATION = (
-    "learner.json",
-    "network.keras",
-    "preparation.keras",
-)
-# Learners that come with the package, a folder each.
-SHIPPED = pathlib.Path(__file__).with_name("learners")
-
-# To be raised when an older version could not read what is written.
-_FORMAT = 1
 
 # By kind of task: loss and metric.
 _TASKS = {
@@ -490,49 +486,22 @@ class Learner:
                 object, which no file can hold. (A metric may be: what is loaded
                 has the task's own.)
         """
-        description = {
-            "format": _FORMAT,
-            **self._description,
-            "about": self.about,
-        }
-        for name, value in (
-            *description["options"].items(),
-            *description.items(),
-        ):
-            if not _fits_json(value):
-                raise _cannot_be_saved(name)
         if self._losses[0] is not _TASKS[self.task][0]:
-            raise _cannot_be_saved("loss")
-        folder = pathlib.Path(folder)
-        with replacing(folder / NETWORK) as partial:
-            self.model.save(partial)
-        if self.preparation is not None:
-            with replacing(folder / PREPARATION) as partial:
-                self.preparation.save(partial)
-        with replacing(folder / DESCRIPTION) as partial:
-            text = json.dumps(description, indent=2, default=_plain)
-            partial.write_text(text + "\n")
-
-
-def shipped():
-    """The names of the learners that come with the package, sorted."""
-    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{DESCRIPTION}"))
-
-
-def find_folder(name):
-    """The folder of a learner: that of the name, or one that is shipped."""
-    folder = pathlib.Path(name)
-    if not folder.exists() and str(name) in shipped():
-        return SHIPPED / name
-    return folder
+            raise learner_files.cannot_be_saved("loss")
+        learner_files.write(
+            folder,
+            self.model,
+            self.preparation,
+            {**self._description, "about": self.about},
+        )
 
 
 def load(name):
     """Loads a learner: one that comes with the package, or a training.
 
     Args:
-        name: one of `maml_tf.learner.shipped()`, the folder of a training by
-            `scripts/train.py` (of which the best weights are taken), or one
+        name: one of `maml_tf.learner_files.shipped()`, the folder of a training
+            by `scripts/train.py` (of which the best weights are taken), or one
             that `Learner.save` wrote.
 
     Returns:
@@ -542,28 +511,15 @@ def load(name):
         InputError: there is none, or its files cannot be read.
     """
     folder = find_folder(name)
-    path = folder / DESCRIPTION
-    if not path.is_file():
+    if not (folder / DESCRIPTION).is_file():
         raise InputError(
             f"workdir: {str(name)!r} has no {DESCRIPTION}; give the folder of a"
             " training by scripts/train.py, or one of"
             f" {', '.join(shipped()) or 'none'}."
         )
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-        version = description.pop("format")
-        if version > _FORMAT:
-            raise InputError(
-                f"workdir: {path} is of format {version}, and this version"
-                f" reads {_FORMAT}; install a newer maml_tf."
-            )
+        network, preparation, description = learner_files.read(folder)
         options = description.pop("options")
-        network = keras.saving.load_model(folder / NETWORK, compile=False)
-        preparation = None
-        if (folder / PREPARATION).is_file():
-            preparation = keras.saving.load_model(
-                folder / PREPARATION, compile=False
-            )
         learner = Learner(
             network, preparation=preparation, **description, **options
         )
@@ -635,28 +591,6 @@ def _check_units(outputs, mean, deviation):
 
 def _length(x):
     return tf.nest.flatten(x)[0].shape[0]
-
-
-def _plain(value):
-    """What JSON holds of NumPy's numbers."""
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    raise TypeError(f"{value!r} is no number, string, list or dict.")
-
-
-def _fits_json(value):
-    try:
-        json.dumps(value, default=_plain)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _cannot_be_saved(name):
-    return InputError(
-        f"{name}: a learner with a function or object of your own cannot be"
-        " saved; save its model."
-    )
 
 
 @contextlib.contextmanager

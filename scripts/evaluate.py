@@ -16,7 +16,7 @@ from absl import flags
 
 from maml_tf import tables
 from maml_tf.files import replacing
-from maml_tf.learner import SHIPPED, find_folder
+from maml_tf.learner_files import SHIPPED, find_folder
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(experiment)

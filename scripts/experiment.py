@@ -24,7 +24,7 @@ from maml_tf import (
     networks,
 )
 from maml_tf.checkpoints import restore_weights
-from maml_tf.learner import DESCRIPTION, PREPARATION
+from maml_tf.learner_files import DESCRIPTION, PREPARATION
 from maml_tf.metrics_log import finite
 
 FLAGS = flags.FLAGS

@@ -31,7 +31,7 @@ from absl import flags
 from maml_tf import InputError, metrics_log, plots, tables
 from maml_tf.confusion import by_similarity, confusion, some_classes
 from maml_tf.evaluation import interval
-from maml_tf.learner import find_folder
+from maml_tf.learner_files import find_folder
 from maml_tf.what_moved import what_moved
 
 FLAGS = flags.FLAGS

@@ -11,6 +11,7 @@ import tempfile
 from absl.testing import absltest
 
 from tests.pictures import noise, write_png
+from tests.scripts import forked
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -107,31 +108,24 @@ class ReadmeTest(absltest.TestCase):
             write_own_data(pathlib.Path(folder))
             for command in commands:
                 with self.subTest(command):
-                    result = subprocess.run(
-                        [
-                            sys.executable,
-                            str(ROOT / "scripts" / "train.py"),
-                            *shlex.split(
-                                command.replace("\\\n", " ").replace(
-                                    "=flags/", f"={ROOT}/flags/"
-                                )
-                            ),
-                            # Smaller, not different.
-                            "--iterations=2",
-                            "--iterations_per_call=1",
-                            "--tasks=2",
-                            "--validation_tasks=2",
-                            "--jit_compile=false",
-                            "--cache_dir=cache",
-                        ],
+                    status, stdout, stderr = forked.run(
+                        ROOT / "scripts" / "train.py",
+                        *shlex.split(
+                            command.replace("\\\n", " ").replace(
+                                "=flags/", f"={ROOT}/flags/"
+                            )
+                        ),
+                        # Smaller, not different.
+                        "--iterations=2",
+                        "--iterations_per_call=1",
+                        "--tasks=2",
+                        "--validation_tasks=2",
+                        "--jit_compile=false",
+                        "--cache_dir=cache",
                         cwd=folder,
-                        capture_output=True,
-                        text=True,
-                        timeout=300,
-                        check=False,
                     )
-                    self.assertEqual(result.returncode, 0, result.stderr)
-                    self.assertIn("Trained 2 iterations", result.stdout)
+                    self.assertEqual(status, 0, stderr)
+                    self.assertIn("Trained 2 iterations", stdout)
 
     def test_files_it_names_exist(self):
         for name in ("README.md", "CONTRIBUTING.md"):

@@ -7,9 +7,9 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 import maml_tf
-from maml_tf import card, learner
+from maml_tf import card, learner_files
 
-NAMES = learner.shipped()
+NAMES = learner_files.shipped()
 # Those whose data are at hand, made by the package itself.
 MADE = ("glyphs_5way_1shot", "sinusoid_10shot")
 TASKS = 100
@@ -17,7 +17,7 @@ TASKS = 100
 
 def figures(name):
     """`(value, interval, query, batch norm)` of each line on the card."""
-    text = (learner.SHIPPED / name / card.FILE_NAME).read_text("utf-8")
+    text = (learner_files.SHIPPED / name / card.FILE_NAME).read_text("utf-8")
     return [
         (float(value), float(ci95), int(query), mode)
         for value, ci95, query, mode in re.findall(
@@ -35,7 +35,7 @@ class ShippedTest(parameterized.TestCase):
 
     @parameterized.parameters(NAMES)
     def test_card_and_files_name_no_folder_of_a_machine(self, name):
-        for path in (learner.SHIPPED / name).iterdir():
+        for path in (learner_files.SHIPPED / name).iterdir():
             if path.suffix != ".keras":
                 text = path.read_text("utf-8")
                 self.assertNotRegex(text, r"=/|: ?\"?/|/home/|~/", path.name)
@@ -44,11 +44,15 @@ class ShippedTest(parameterized.TestCase):
         self.assertNotEmpty(figures(name))
 
     def card(self, name):
-        return (learner.SHIPPED / name / card.FILE_NAME).read_text("utf-8")
+        return (learner_files.SHIPPED / name / card.FILE_NAME).read_text(
+            "utf-8"
+        )
 
     @parameterized.parameters(NAMES)
     def test_small(self, name):
-        sizes = [f.stat().st_size for f in (learner.SHIPPED / name).iterdir()]
+        sizes = [
+            f.stat().st_size for f in (learner_files.SHIPPED / name).iterdir()
+        ]
         self.assertLess(sum(sizes), 4e6)
 
     def test_name_gives_way_to_a_folder(self):

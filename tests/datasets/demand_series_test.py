@@ -1,8 +1,6 @@
 """Tests of demand_series.py and of scripts/make_series.py."""
 
 import pathlib
-import subprocess
-import sys
 import tempfile
 
 import numpy as np
@@ -10,6 +8,7 @@ import tensorflow as tf
 
 from maml_tf import datasets
 from maml_tf.datasets import demand_series
+from tests.scripts import forked
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -72,14 +71,12 @@ class LoadTest(tf.test.TestCase):
     def test_the_script_writes_the_same_data(self):
         folder = self.enter_context(tempfile.TemporaryDirectory())
         path = pathlib.Path(folder, "new", "demand.csv")
-        command = [
-            sys.executable,
-            str(ROOT / "scripts" / "make_series.py"),
-            f"--output={path}",
-        ]
-        made = subprocess.run(command, capture_output=True, text=True)
-        self.assertEqual(made.returncode, 0, made.stderr)
-        self.assertIn("240 synthetic series", made.stdout)
+        script = ROOT / "scripts" / "make_series.py"
+        status, stdout, stderr = forked.run(
+            script, f"--output={path}", cwd=folder
+        )
+        self.assertEqual(status, 0, stderr)
+        self.assertIn("240 synthetic series", stdout)
         with path.open() as file:
             self.assertEqual(file.readline(), "task,time,value\n")
             self.assertStartsWith(
@@ -98,9 +95,9 @@ class LoadTest(tf.test.TestCase):
             )
 
         before = path.read_bytes()
-        again = subprocess.run(command, capture_output=True, text=True)
-        self.assertEqual(again.returncode, 1)
-        self.assertRegex(again.stderr, "^error: output: .* is there already")
+        status, _, stderr = forked.run(script, f"--output={path}", cwd=folder)
+        self.assertEqual(status, 1)
+        self.assertRegex(stderr, "^error: output: .* is there already")
         self.assertEqual(path.read_bytes(), before)
         self.assertLen(list(path.parent.iterdir()), 1)
 

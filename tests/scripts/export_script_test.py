@@ -14,6 +14,7 @@ from absl.testing import parameterized
 
 import maml_tf
 from maml_tf import networks
+from tests.scripts import forked
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -27,13 +28,7 @@ def learner():
 
 
 def export(*flags):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "export.py"), *flags],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return forked.run(ROOT / "scripts" / "export.py", *flags, cwd=ROOT)
 
 
 class ExportScriptTest(parameterized.TestCase):
@@ -78,14 +73,14 @@ class ExportScriptTest(parameterized.TestCase):
         return send
 
     def test_exported_and_served(self):
-        done = export(
+        status, stdout, stderr = export(
             f"--workdir={self.workdir}",
             f"--output={self.output}",
             "--max_classes=4",
             "--steps=2",
             "--tflite",
         )
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(status, 0, stderr)
         for line in (
             "MAML, 2 inner steps",
             "support_x     float32 [any, 2]",
@@ -96,7 +91,7 @@ class ExportScriptTest(parameterized.TestCase):
             "tflite/adapt.tflite: needs the Flex delegate",
             f"Written to {self.output}.",
         ):
-            self.assertIn(line, done.stdout)
+            self.assertIn(line, stdout)
         self.assertLen(list(self.output.glob("tflite/*.tflite")), 4)
 
         send = self.served()
@@ -164,10 +159,10 @@ class ExportScriptTest(parameterized.TestCase):
         flags = [
             f.format(folder=self.folder, workdir=self.workdir) for f in flags
         ]
-        done = export(*flags)
-        self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertRegex(done.stderr, f"(?m)^error: {message}")
-        self.assertNotIn("Traceback", done.stderr)
+        status, stdout, stderr = export(*flags)
+        self.assertEqual(status, 1, stderr)
+        self.assertRegex(stderr, f"(?m)^error: {message}")
+        self.assertNotIn("Traceback", stderr)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from maml_tf import metrics_log
+from tests.scripts import forked
 from tests.tiny_omniglot import write_tiny_set
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -52,7 +53,7 @@ def finish(process):
 
 
 def run(script, *flags):
-    return finish(start(script, *flags))
+    return forked.run(ROOT / "scripts" / f"{script}.py", *flags, cwd=ROOT)
 
 
 def weights(workdir, iteration):
