@@ -119,6 +119,8 @@ class ReadmeTest(absltest.TestCase):
                         "--iterations=2",
                         "--iterations_per_call=1",
                         "--tasks=2",
+                        "--inner_steps=1",
+                        "--test_inner_steps=1",
                         "--validation_tasks=2",
                         "--jit_compile=false",
                         "--cache_dir=cache",

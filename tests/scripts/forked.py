@@ -23,7 +23,8 @@ def _server():
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    atexit.register(process.kill)
+    # It ends when there are no more requests to read; waits for it.
+    atexit.register(process.__exit__, None, None, None)
     return process
 
 

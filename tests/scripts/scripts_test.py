@@ -1,7 +1,6 @@
 """Tests of the scripts, run as a user runs them."""
 
 import json
-import os
 import pathlib
 import re
 import signal
@@ -9,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -166,16 +164,13 @@ class JourneyTest(ScriptTestCase):
 
     def test_demo(self):
         workdir = self.folder / "demo"
-        # For the drawings of glyphs.
-        cache = {"XDG_CACHE_HOME": str(self.folder)}
-        with mock.patch.dict(os.environ, cache):
-            process = start(
-                "demo",
-                f"--workdir={workdir}",
-                "--iterations=200",
-                "--glyph_iterations=20",
-                "--num_tasks=10",
-            )
+        process = start(
+            "demo",
+            f"--workdir={workdir}",
+            "--iterations=200",
+            "--glyph_iterations=20",
+            "--num_tasks=10",
+        )
         stdout = self.assertSucceeds(finish(process))
         table = (workdir / "table.txt").read_text()
         self.assertIn(table.strip(), stdout)
@@ -187,7 +182,8 @@ class JourneyTest(ScriptTestCase):
         self.assertIn(table.strip(), stdout)
         self.assertRegex(table, r"synthetic.*5-way 1-shot.*\n10 tasks")
         self.assertLen(re.findall(r"^ *[0-3] +\d+\.\d\d %", table, re.M), 4)
-        for name in ("sinusoid.png", "glyphs.png"):
+        self.assertIn("17 of 20 examples", stdout)
+        for name in ("sinusoid.png", "glyphs.png", "drawings.png"):
             self.assertIn(str(workdir / name), stdout)
             image = tf.io.decode_png((workdir / name).read_bytes())
             self.assertGreater(image.numpy().std(), 10)
