@@ -60,8 +60,8 @@ class Learner:
         target_mean: of regression: outputs are standardised values, this was
             subtracted; a number or `[targets]`.
         target_deviation: of regression: this they were then divided by.
-        new_outputs: how a head for other classes begins. `"mean"`: the trained
-            outputs, further ones at their mean, see `head.copy_weights`;
+        new_outputs: how a head for other classes begins. `"drawn"`: the trained
+            outputs, further ones drawn like them, see `head.copy_weights`;
             `"zero"`: see `head.renew`.
         about: what else to keep of the training, for `learner.json`.
         **options: the algorithm's own, such as `inner_learning_rate`; see
@@ -90,7 +90,7 @@ class Learner:
         preparation=None,
         target_mean=0.0,
         target_deviation=1.0,
-        new_outputs="mean",
+        new_outputs="drawn",
         about=None,
         **options,
     ):
@@ -99,7 +99,7 @@ class Learner:
         self._give_head = find(
             "new_outputs",
             new_outputs,
-            {"mean": head.copy_weights, "zero": head.renew},
+            {"drawn": head.copy_weights, "zero": head.renew},
         )
         self._description = {
             "algorithm": algorithm,

@@ -168,7 +168,7 @@ class Experiment:
             target_mean=dataset.target_mean,
             target_deviation=dataset.target_deviation,
             # Of other classes, an ordinary classifier knows no head.
-            new_outputs="zero" if self.is_joint else "mean",
+            new_outputs="zero" if self.is_joint else "drawn",
             about={
                 # Without the folders of the machine that trains it.
                 "dataset": _short(f.dataset),

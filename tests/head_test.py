@@ -44,13 +44,32 @@ class CopyWeightsTest(tf.test.TestCase, parameterized.TestCase):
         both = min(5, outputs)
         self.assertAllClose(source(x)[:, :both], target(x)[:, :both])
 
-    def test_further_outputs_start_from_the_mean(self):
-        source, target = network(3), network(5)
+    def test_further_outputs_are_drawn_like_the_trained_ones(self):
+        source, target = network(4), network(4 + 20000)
+        generator = np.random.default_rng(0)
+        for variable in source.trainable_variables:
+            variable.assign(generator.normal(3.0, 2.0, variable.shape))
         copy_weights(source, target)
-        x = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
-        mean = tf.reduce_mean(source(x), 1)
-        self.assertAllClose(target(x)[:, 3], mean)
-        self.assertAllClose(target(x)[:, 4], mean)
+        for old, new in zip(
+            source.get_weights()[-2:], target.get_weights()[-2:]
+        ):
+            drawn = new[..., 4:]
+            # 20,000 numbers: their mean is known to 0.7 % of the deviation.
+            deviation = old.std(-1)
+            self.assertAllLess(
+                np.abs(drawn.mean(-1) - old.mean(-1)) / deviation, 0.04
+            )
+            self.assertAllClose(drawn.std(-1), deviation, rtol=0.03)
+        # No two are alike, which would leave the body without a gradient.
+        columns = np.unique(target.get_weights()[-2], axis=1)
+        self.assertEqual(columns.shape[1], 4 + 20000)
+
+    def test_further_outputs_do_not_depend_on_how_many_there_are(self):
+        source, few, many = network(3), network(5), network(9)
+        copy_weights(source, few)
+        copy_weights(source, many)
+        for one, other in zip(few.get_weights()[-2:], many.get_weights()[-2:]):
+            self.assertAllEqual(one, other[..., :5])
 
     def test_the_source_is_left_as_it_was(self):
         source = network(3)
