@@ -57,8 +57,8 @@ class ReadmeTest(absltest.TestCase):
         return self.run_in_folder("-c", code)
 
     def command(self, script):
-        """Runs the one command with a script that comes with a model."""
-        (flags,) = re.findall(
+        """Runs the first command with a script and a model that is shipped."""
+        flags, *_ = re.findall(
             rf"^python scripts/{script}.py (--workdir=omni(?:.*\\\n)*.*)",
             self.text,
             re.M,

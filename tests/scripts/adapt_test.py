@@ -18,6 +18,7 @@ from maml_tf.datasets.image_preparation import image_preparation
 from maml_tf.episode_picture import RIGHT, WRONG
 from maml_tf.wilson_interval import wilson_interval
 from tests.pictures import write_png
+from tests.scripts import forked
 from tests.scripts.scripts_test import ROOT, ScriptTestCase, run
 
 DATA_DIR = os.environ.get("MAML_TF_DATA_DIR")
@@ -347,7 +348,8 @@ class OmniglotTest(AdaptTestCase):
             name = names[example["label"]]
             if name in counts:
                 part = "query" if counts[name] else "support"
-                path = self.folder / part / name / f"{counts[name]:02}.png"
+                folder = self.folder / "characters" / part / name
+                path = folder / f"{counts[name]:02}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(example["image"])
                 counts[name] += 1
@@ -356,12 +358,18 @@ class OmniglotTest(AdaptTestCase):
 
     def test_shipped_learner(self):
         drawings, chosen = self.write_characters()
+        # The README's command, as it stands there.
+        text = (ROOT / "README.md").read_text("utf-8")
+        (flags,) = re.findall(
+            r"^python scripts/adapt.py (.*\\\n.*=characters/support.*)$",
+            text,
+            re.M,
+        )
         stdout = self.assertSucceeds(
-            run(
-                "adapt",
-                "--workdir=omniglot_5way_1shot",
-                f"--support={self.folder / 'support'}",
-                f"--query={self.folder / 'query'}",
+            forked.run(
+                ROOT / "scripts" / "adapt.py",
+                *flags.replace("\\\n", "").split(),
+                cwd=self.folder,
             )
         )
         before, after = self.assertAccuracy(stdout)
@@ -375,7 +383,9 @@ class OmniglotTest(AdaptTestCase):
             first = drawings.first[character]
             own = drawings.examples[first : first + 20].astype(int)
             for part, (x, y) in parts.items():
-                files = sorted(self.folder.glob(f"{part}/{name}/*.png"))
+                files = sorted(
+                    self.folder.glob(f"characters/{part}/{name}/*.png")
+                )
                 images = [image_files.decode(file).numpy() for file in files]
                 self.assertEqual(images[0].shape[:2], (105, 105))
                 prepared = np.round(255 * learner.prepare(images)).astype(int)
