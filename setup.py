@@ -17,7 +17,7 @@ setuptools.setup(
     license_files=["LICENSE"],
     packages=setuptools.find_packages(include=["maml_tf", "maml_tf.*"]),
     package_data={
-        "maml_tf": ["learners/*/*"],
+        "maml_tf": ["learners/*/*", "py.typed"],
         "maml_tf.datasets": ["splits/*.json"],
     },
     python_requires=">=3.10,<3.14",

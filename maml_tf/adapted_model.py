@@ -3,9 +3,13 @@
 import json
 import pathlib
 import zipfile
+from collections.abc import Iterable
+from os import PathLike
+from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from maml_tf import raw_inputs
 from maml_tf.errors import InputError
@@ -39,13 +43,18 @@ class AdaptedModel:
             Empty where the model was loaded.
     """
 
-    def __init__(self, keras_model, labels=None, history=None):
+    def __init__(
+        self,
+        keras_model: keras.Model,
+        labels: Iterable | None = None,
+        history: dict | None = None,
+    ):
         self.keras_model = keras_model
         self.labels = None if labels is None else list(labels)
         self.history = history or {}
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | PathLike) -> "AdaptedModel":
         """Loads what `save` wrote.
 
         Args:
@@ -67,7 +76,7 @@ class AdaptedModel:
                 f" ({reason})."
             ) from error
 
-    def save(self, path):
+    def save(self, path: str | PathLike) -> None:
         """Writes the model and the names of its classes, atomically.
 
         `keras.models.load_model` reads it too, with or without this package.
@@ -88,7 +97,7 @@ class AdaptedModel:
                 with zipfile.ZipFile(partial, "a") as archive:
                     archive.writestr(_LABELS, json.dumps(self.labels))
 
-    def outputs(self, x):
+    def outputs(self, x: Any) -> np.ndarray:
         """What the Keras model makes of raw inputs.
 
         Args:
@@ -108,7 +117,7 @@ class AdaptedModel:
             ]
         )
 
-    def predict(self, x):
+    def predict(self, x: Any) -> np.ndarray:
         """The name of each example's class; of regression, its values.
 
         Args:
@@ -123,7 +132,7 @@ class AdaptedModel:
             return outputs
         return np.array(self.labels)[outputs.argmax(-1)]
 
-    def evaluate(self, x, y):
+    def evaluate(self, x: Any, y: ArrayLike) -> dict[str, float]:
         """How well it predicts.
 
         Args:

@@ -26,12 +26,20 @@ from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.export_document import document
 from maml_tf.files import partial_name, remove_abandoned
 from maml_tf.functional import FunctionalModel, leaf_layers
+from maml_tf.learner import Learner
 
 # Where TensorFlow Serving lets a SavedModel's documents be.
 README = pathlib.Path("assets.extra", "README.md")
 
 
-def export(learner, folder, *, batch_norm=None, max_classes=50, steps=None):
+def export(
+    learner: Learner,
+    folder: str | os.PathLike,
+    *,
+    batch_norm: str | None = None,
+    max_classes: int = 50,
+    steps: int | None = None,
+) -> pathlib.Path:
     """Writes a learner as a SavedModel.
 
     Its signatures, all but the last of which have a request's own examples

@@ -10,10 +10,14 @@ adapted.predict(others)
 import contextlib
 import inspect
 import tempfile
+from collections.abc import Callable, Iterable
+from os import PathLike
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from maml_tf import (
     adapted_weights,
@@ -25,15 +29,15 @@ from maml_tf import (
 )
 from maml_tf.adapted_model import AdaptedModel, class_names, judge, targets
 from maml_tf.adapted_weights import SELECTIONS
-from maml_tf.algorithms import NearestCentroid
+from maml_tf.algorithms import MAML, NearestCentroid
 from maml_tf.checkpoints import restore_weights
 from maml_tf.errors import DivergenceError, InputError
-from maml_tf.evaluation import meta_test
+from maml_tf.evaluation import Curve, meta_test
 from maml_tf.generated_episodes import GeneratedEpisodes
 from maml_tf.learner_files import DESCRIPTION, find_folder, shipped
 from maml_tf.outer_step import OuterStep
 from maml_tf.registry import find
-from maml_tf.training import meta_train
+from maml_tf.training import Training, meta_train
 
 # By kind of task: loss and metric.
 _TASKS = {
@@ -79,19 +83,19 @@ class Learner:
 
     def __init__(
         self,
-        model,
-        algorithm="maml",
+        model: keras.Model,
+        algorithm: str = "maml",
         *,
-        task="classification",
-        loss=None,
-        metric=None,
-        adapts=None,
-        steps=None,
-        preparation=None,
-        target_mean=0.0,
-        target_deviation=1.0,
-        new_outputs="drawn",
-        about=None,
+        task: str = "classification",
+        loss: Callable | None = None,
+        metric: Callable | None = None,
+        adapts: str | Callable | None = None,
+        steps: int | None = None,
+        preparation: keras.Model | None = None,
+        target_mean: ArrayLike = 0.0,
+        target_deviation: ArrayLike = 1.0,
+        new_outputs: str = "drawn",
+        about: dict | None = None,
         **options,
     ):
         usual_loss, usual_metric = find("task", task, _TASKS)
@@ -122,23 +126,23 @@ class Learner:
         self.algorithm = self._algorithm(model)
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The algorithm's name, one of `maml_tf.algorithms.names()`."""
         return self._description["algorithm"]
 
     @property
-    def task(self):
+    def task(self) -> str:
         """`"classification"` or `"regression"`."""
         return self._description["task"]
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         """Inner steps that `adapt` takes by default."""
         steps = self._description["steps"]
         return self.algorithm.inner_steps if steps is None else steps
 
     @property
-    def raw_input(self):
+    def raw_input(self) -> Any:
         """The Keras input that raw examples must fit."""
         return raw_inputs.model_input(self.preparation or self.model)
 
@@ -155,7 +159,7 @@ class Learner:
             **{**self._description["options"], **options},
         )
 
-    def with_outputs(self, outputs, **options):
+    def with_outputs(self, outputs: int, **options) -> MAML:
         """The algorithm for tasks of another number of classes.
 
         The same, of the model's own weights, where the outputs are as many and
@@ -199,7 +203,7 @@ class Learner:
             )
         return algorithm
 
-    def renew_head(self, algorithm):
+    def renew_head(self, algorithm: MAML) -> None:
         """Gives what `with_outputs` returned the weights of the model as now.
 
         Args:
@@ -210,15 +214,15 @@ class Learner:
 
     def meta_train(
         self,
-        episodes,
-        iterations,
+        episodes: Iterable | Callable,
+        iterations: int,
         *,
-        tasks=4,
-        optimizer=None,
-        workdir=None,
-        seed=0,
+        tasks: int = 4,
+        optimizer: keras.optimizers.Optimizer | str | None = None,
+        workdir: str | PathLike | None = None,
+        seed: int = 0,
         **options,
-    ):
+    ) -> Training:
         """Meta-trains the model.
 
         Args:
@@ -253,7 +257,7 @@ class Learner:
         with tempfile.TemporaryDirectory() as folder, _own_error(episodes):
             return meta_train(step, iterations, workdir or folder, **options)
 
-    def meta_test(self, episodes, **options):
+    def meta_test(self, episodes: Iterable | Callable, **options) -> Curve:
         """Adapts to many tasks; see `maml_tf.meta_test`.
 
         Args:
@@ -305,7 +309,14 @@ class Learner:
                     f" {y.shape} was given, or others."
                 )
 
-    def adapt(self, support_x, support_y, steps=None, *, validation_data=None):
+    def adapt(
+        self,
+        support_x: Any,
+        support_y: ArrayLike,
+        steps: int | None = None,
+        *,
+        validation_data: tuple | None = None,
+    ) -> AdaptedModel:
         """Learns a new task from a few examples of it.
 
         Classes may be more or fewer than in training; `new_outputs` says how
@@ -385,7 +396,7 @@ class Learner:
         x = self.prepare(x, "validation_data")
         return x, targets(y, _length(x), labels, "validation_data")
 
-    def prepare(self, x, argument="x"):
+    def prepare(self, x: Any, argument: str = "x") -> Any:
         """The network's inputs, made of raw ones.
 
         Args:
@@ -458,7 +469,7 @@ class Learner:
         )
         return model
 
-    def to_units(self):
+    def to_units(self) -> keras.layers.Layer:
         """The layer from the network's outputs to what a user wants.
 
         Probabilities of classes, or values in their own units.
@@ -472,7 +483,7 @@ class Learner:
             dtype="float32",
         )
 
-    def save(self, folder):
+    def save(self, folder: str | PathLike) -> None:
         """Writes the learner: its network, its preparation and how it adapts.
 
         Nothing in these files is run when they are loaded.
@@ -496,7 +507,7 @@ class Learner:
         )
 
 
-def load(name):
+def load(name: str | PathLike) -> Learner:
     """Loads a learner: one that comes with the package, or a training.
 
     Args:
