@@ -15,6 +15,7 @@ from maml_tf.episode_picture import (
     draw_frame,
     draw_image,
 )
+from maml_tf.tables import gradient_steps
 
 # Shown at most: of a class what is learned from and what is asked about,
 # images of no known class, classes, and texts.
@@ -222,7 +223,7 @@ def text_report(support_y, answers, steps):
         verticalalignment="center",
     )
     _heading(axes, first, 0, "Before adaptation")
-    _heading(axes, second, 0, f"After {_steps(steps)}")
+    _heading(axes, second, 0, f"After {gradient_steps(steps)}")
     if len(answers.x) > number:
         axes.text(
             first - 0.2,
@@ -259,7 +260,12 @@ def points_report(support, query, before, after, steps):
     for target, axes in enumerate(all_axes):
         series = [
             (before, "o", plots.ORANGE, "predicted before adaptation"),
-            (after, "s", plots.BLUE, f"predicted after {_steps(steps)}"),
+            (
+                after,
+                "s",
+                plots.BLUE,
+                f"predicted after {gradient_steps(steps)}",
+            ),
         ]
         if query.y is not None:
             series.insert(0, (query.y, "x", "black", "truth"))
@@ -396,15 +402,11 @@ def _title(axes, answers, steps):
         before, _ = answers.accuracy(answers.before)
         said = (
             f"{before} of {number} right before adaptation, {right} of"
-            f" {number} after {_steps(steps)}"
+            f" {number} after {gradient_steps(steps)}"
         )
     else:
-        said = f"{len(answers.x)} asked about, after {_steps(steps)}"
+        said = f"{len(answers.x)} asked about, after {gradient_steps(steps)}"
     axes.set_title(said, y=1, pad=-22)
-
-
-def _steps(number):
-    return f"{number} gradient step{'s' * (number != 1)}"
 
 
 def _shorten(said, width=16):

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf.errors import InputError
-from maml_tf.files import partial_name, remove_abandoned
+from maml_tf.files import partial_folder, partial_name
 
 _INDEX = "index.npz"
 # TFRecord: length (8 bytes) and its checksum (4), the data, their checksum (4).
@@ -118,12 +118,8 @@ def write(folder, names, example_shape, examples_of, more=None):
         more: Further arrays to keep, by name.
     """
     folder = pathlib.Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(folder)
-    partial = partial_name(folder)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
+    with partial_folder(folder) as partial:
+        partial.mkdir()
         size = np.zeros(len(names), np.int64)
         for begin in range(0, len(names), _OPEN_FILES):
             classes = range(begin, min(begin + _OPEN_FILES, len(names)))
@@ -146,8 +142,6 @@ def write(folder, names, example_shape, examples_of, more=None):
             **(more or {}),
         )
         _put_in_place(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _put_in_place(partial, folder):

@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 
 from maml_tf import plots
 from maml_tf.errors import InputError
+from maml_tf.tables import gradient_steps
 
 RIGHT, WRONG = "✓", "✗"
 # Of a cell, in widths of an image: the image, its caption and what is between.
@@ -51,7 +52,7 @@ def episode_picture(algorithm, episode, steps, class_names=None, title=None):
     blocks = (
         ("Learns from", episode.support_x, support_y, None),
         ("Before", episode.query_x, query_y, before),
-        (f"After {_steps(steps)}", episode.query_x, query_y, after),
+        (f"After {gradient_steps(steps)}", episode.query_x, query_y, after),
     )
     columns = [np.bincount(labels).max() for _, _, labels, _ in blocks]
     figure = plots.new_figure(
@@ -85,10 +86,6 @@ def episode_picture(algorithm, episode, steps, class_names=None, title=None):
         fontsize="medium",
     )
     return figure
-
-
-def _steps(number):
-    return f"{number} gradient step{'s' * (number != 1)}"
 
 
 def _predictions(algorithm, episode, steps):

@@ -14,7 +14,6 @@ import contextlib
 import copy
 import os
 import pathlib
-import shutil
 
 import keras
 import numpy as np
@@ -24,7 +23,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from maml_tf.algorithms import NearestCentroid
 from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.export_document import document
-from maml_tf.files import partial_name, remove_abandoned
+from maml_tf.files import partial_folder
 from maml_tf.functional import FunctionalModel, leaf_layers
 from maml_tf.learner import Learner
 
@@ -114,14 +113,9 @@ def _new_folder(folder):
             f"output: {str(folder)!r} exists and is not empty; give another"
             " folder."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(folder)
-    partial = partial_name(folder)
-    try:
+    with partial_folder(folder) as partial:
         yield partial
         os.replace(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _forget_gradients(saved):

@@ -29,6 +29,29 @@ def replacing(path):
         partial.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def partial_folder(folder):
+    """Gives a name for a folder to fill; to rename it is left to the caller.
+
+    Args:
+        folder: the folder to make; the one that it goes into is made. What is
+            left under the partial name at the end is removed, and what a killed
+            process left of an earlier attempt.
+
+    Yields:
+        A `pathlib.Path` beside it, of a folder that is not there yet.
+    """
+    folder = pathlib.Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder)
+    partial = partial_name(folder)
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
 def partial_name(path):
     """The name beside `path` under which this process writes it."""
     # The process's number: two at once must not write into one another.

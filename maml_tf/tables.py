@@ -85,6 +85,11 @@ def adaptation(result):
     return text
 
 
+def gradient_steps(number):
+    """Such as "1 gradient step", or "3 gradient steps"."""
+    return f"{number} gradient step{'s' * (number != 1)}"
+
+
 def columns(rows):
     """Rows of strings, right-aligned under the first one and a rule."""
     widths = [max(map(len, column)) for column in zip(*rows)]

@@ -35,6 +35,7 @@ from maml_tf import (
 from maml_tf.adaptation_report import Answers, thumbnail
 from maml_tf.episode_picture import RIGHT, WRONG
 from maml_tf.functional import has_batch_norm
+from maml_tf.tables import gradient_steps
 from maml_tf.wilson_interval import wilson_interval
 
 FLAGS = flags.FLAGS
@@ -144,7 +145,7 @@ def _points(learner, steps):
     before, after = (model.outputs(query.x) for model in models)
     print(
         f"{FLAGS.workdir} ({learner.name}): {len(support.x)} examples to learn"
-        f" from, {_steps(steps)}.\n"
+        f" from, {gradient_steps(steps)}.\n"
     )
     print(tables.columns(_point_rows(query, support.targets, after)))
     if query.y is not None:
@@ -175,7 +176,7 @@ def _print_classes(learner, support, answers, steps, called):
     number = len(answers.labels)
     print(
         f"{FLAGS.workdir} ({learner.name}): {number} classes, {len(support.y)}"
-        f" examples to learn from, {_steps(steps)}.\n"
+        f" examples to learn from, {gradient_steps(steps)}.\n"
     )
     print(tables.columns(_class_rows(answers, called)))
     print()
@@ -258,10 +259,6 @@ def _statistics(learner):
     if learner.algorithm.inner_loop.batch_norm == "moving":
         return "the moving averages of the training"
     return "the support set's statistics"
-
-
-def _steps(number):
-    return f"{number} gradient step{'s' * (number != 1)}"
 
 
 def _printable(said):

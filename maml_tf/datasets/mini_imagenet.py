@@ -6,7 +6,6 @@ divided, 64 / 16 / 20. The images are yours to bring: `manual_dir`.
 
 import os
 import pathlib
-import shutil
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from maml_tf.datasets.image_preparation import image_preparation
 from maml_tf.datasets.labelled_examples import classification, scale
 from maml_tf.episodes import SPLITS
 from maml_tf.errors import InputError
-from maml_tf.files import partial_name, remove_abandoned
+from maml_tf.files import partial_folder
 
 VERSION = "1.0.0"
 
@@ -111,25 +110,21 @@ def prepare(data_dir, manual_dir):
     prepared = pathlib.Path(data_dir, "mini_imagenet", VERSION)
     # A data folder of its own, for TensorFlow Datasets does not say whose a
     # half-written set is, so that nobody could tell when to remove it.
-    partial = partial_name(prepared)
     try:
-        prepared.parent.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(prepared)
-        builder = MiniImagenet(data_dir=partial)
-        config = tfds.download.DownloadConfig(
-            manual_dir=manual_dir, try_download_gcs=False
-        )
-        # The builder's own progress bars know how many images there are.
-        tfds.disable_progress_bar()
-        try:
-            builder.download_and_prepare(download_config=config)
-        finally:
-            tfds.enable_progress_bar()
-        os.replace(builder.data_dir, prepared)
+        with partial_folder(prepared) as partial:
+            builder = MiniImagenet(data_dir=partial)
+            config = tfds.download.DownloadConfig(
+                manual_dir=manual_dir, try_download_gcs=False
+            )
+            # The builder's own progress bars know how many images there are.
+            tfds.disable_progress_bar()
+            try:
+                builder.download_and_prepare(download_config=config)
+            finally:
+                tfds.enable_progress_bar()
+            os.replace(builder.data_dir, prepared)
     except OSError as error:
         raise InputError(
             f"data_dir: {data_dir} cannot take mini_imagenet"
             f" ({error.strerror or error}); give a folder that can be written."
         ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
