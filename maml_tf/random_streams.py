@@ -57,3 +57,15 @@ def random_uniform(shape, seed, low=0.0, high=1.0):
 def random_order(length, seed):
     """The integers `0 … length − 1` in random order, int32 `[length]`."""
     return tf.argsort(random_bits([length], seed), stable=True)
+
+
+def random_normal(shape, seed):
+    """Draws standard normal float32 numbers; see `random_bits`."""
+    key_counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
+    return tf.raw_ops.StatelessRandomNormalV2(
+        shape=shape,
+        key=key_counter.key,
+        counter=key_counter.counter,
+        alg=_PHILOX,
+        dtype=tf.float32,
+    )

@@ -1,0 +1,1 @@
+"""Reinforcement learning: policies that adapt to a new task."""

@@ -1,0 +1,176 @@
+"""What every environment with a task parameter has: names, sizes, tasks."""
+
+import abc
+
+import tensorflow as tf
+
+from maml_tf.errors import check_at_least_one
+from maml_tf.random_streams import fold_in, random_normal
+from maml_tf.rl.trajectories import Trajectories
+
+_SPLITS = ("train", "valid", "test")
+
+
+class Environment(abc.ABC):
+    """Tasks that share observations and actions and differ in a parameter.
+
+    Attributes:
+        name: as in `maml_tf.rl.environments`.
+        task_size: numbers in a task's parameter.
+        own_observation_size: numbers in an observation of the environment.
+        action_size: numbers in an action.
+        in_graph: whether `sample` is pure TensorFlow, so that it can be part of
+            a compiled function.
+
+    Args:
+        horizon: most steps of a rollout.
+        observes_task: whether the task's parameter is appended to every
+            observation, for the oracle.
+    """
+
+    name: str
+    task_size: int
+    own_observation_size: int
+    action_size: int
+    in_graph: bool
+
+    def __init__(self, horizon, observes_task=False):
+        check_at_least_one(horizon=horizon)
+        self.horizon = horizon
+        self.observes_task = observes_task
+
+    @property
+    def observation_size(self):
+        """Numbers in an observation, the task's among them where observed."""
+        return (
+            self.own_observation_size + self.task_size * self.observes_task
+        )
+
+    @abc.abstractmethod
+    def draw_tasks(self, numbers, seed):
+        """The parameters of tasks.
+
+        Args:
+            numbers: int64 `[tasks]`; the same number is the same task.
+            seed: int64 tensor `[2]`, of the split.
+
+        Returns:
+            float32 `[tasks, task_size]`.
+        """
+
+    @abc.abstractmethod
+    def sample(self, policy, phi, tasks, rollouts, seed):
+        """Rollouts of a policy.
+
+        Args:
+            policy: a `maml_tf.rl.policy.Policy`.
+            phi: its weights, each `[tasks, *shape]`.
+            tasks: `[tasks, task_size]`.
+            rollouts: number of rollouts in each task.
+            seed: int64 tensor `[2]`; the same seed gives the same rollouts.
+
+        Returns:
+            `Trajectories` with a leading axis `tasks`.
+        """
+
+    def tasks(self, split, first, count, seed):
+        """Tasks number `first … first + count − 1` of a split.
+
+        Args:
+            split: `"train"`, `"valid"` or `"test"`, whose tasks are drawn
+                independently of the others'.
+            first: number of the first, an integer or int64 scalar.
+            count: how many, a Python integer.
+            seed: a Python integer.
+
+        Returns:
+            float32 `[count, task_size]`.
+        """
+        numbers = tf.cast(first, tf.int64) + tf.range(count, dtype=tf.int64)
+        split_seed = tf.constant([seed, _SPLITS.index(split)], tf.int64)
+        return self.draw_tasks(numbers, split_seed)
+
+    def observed(self, observations, tasks):
+        """Observations as the policy sees them.
+
+        Args:
+            observations: `[tasks, rollouts, own_observation_size]`.
+            tasks: `[tasks, task_size]`.
+
+        Returns:
+            `[tasks, rollouts, observation_size]`.
+        """
+        observations = tf.cast(observations, tf.float32)
+        if not self.observes_task:
+            return observations
+        rollouts = tf.shape(observations)[1]
+        told = tf.repeat(tasks[:, tf.newaxis], rollouts, axis=1)
+        return tf.concat([observations, told], -1)
+
+
+class InGraphEnvironment(Environment):
+    """An environment of pure TensorFlow, batched over tasks × rollouts.
+
+    Whole rollouts run inside one `tf.function`: no Python per step.
+    """
+
+    in_graph = True
+
+    @abc.abstractmethod
+    def reset(self, tasks, rollouts, seed):
+        """The first state: tensors `[tasks, rollouts, ...]` or a structure."""
+
+    @abc.abstractmethod
+    def observe(self, state):
+        """Observations `[tasks, rollouts, own_observation_size]`."""
+
+    @abc.abstractmethod
+    def step(self, state, actions, tasks):
+        """One step of all rollouts.
+
+        Args:
+            state: as `reset` or the last step gave it.
+            actions: `[tasks, rollouts, action_size]`.
+            tasks: `[tasks, task_size]`.
+
+        Returns:
+            `(state, rewards, done)`; rewards `[tasks, rollouts]` float32, done
+            likewise, bool.
+        """
+
+    def sample(self, policy, phi, tasks, rollouts, seed):
+        """Rollouts of a policy; see `Environment.sample`."""
+        number = tasks.shape[0]
+        noise = random_normal(
+            [self.horizon, number, rollouts, self.action_size], fold_in(seed, 0)
+        )
+        state = self.reset(tasks, rollouts, fold_in(seed, 1))
+
+        def body(time, state, mask, arrays):
+            observations = self.observed(self.observe(state), tasks)
+            actions, outputs = policy.act(phi, observations, noise[time])
+            state, rewards, done = self.step(state, actions, tasks)
+            step = Trajectories(observations, actions, rewards, mask, outputs)
+            arrays = Trajectories(
+                *(a.write(time, value) for a, value in zip(arrays, step))
+            )
+            return time + 1, state, mask * tf.cast(~done, tf.float32), arrays
+
+        arrays = Trajectories(
+            *(tf.TensorArray(tf.float32, self.horizon) for _ in range(5))
+        )
+        *_, arrays = tf.while_loop(
+            lambda time, *_: time < self.horizon,
+            body,
+            (0, state, tf.ones([number, rollouts]), arrays),
+            maximum_iterations=self.horizon,
+        )
+        # From [horizon, tasks, rollouts, ...].
+        return Trajectories(
+            *(
+                tf.transpose(
+                    stacked, [1, 2, 0, *range(3, stacked.shape.rank)]
+                )
+                for stacked in (array.stack() for array in arrays)
+            )
+        )

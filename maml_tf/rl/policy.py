@@ -1,0 +1,131 @@
+"""Gaussian policies, and how one acts in many tasks, each of its own weights."""
+
+import keras
+import tensorflow as tf
+
+from maml_tf.functional import FunctionalModel
+from maml_tf.networks.layers import kernel_initializers
+from maml_tf.networks.mlp import mlp
+from maml_tf.rl import gaussian
+
+
+@keras.saving.register_keras_serializable("maml_tf")
+class GaussianHead(keras.layers.Dense):
+    """A linear layer for the means, and log deviations that see no input.
+
+    Args:
+        units: numbers in an action.
+        initial_deviation: the standard deviation of each at first, above 0.
+        **options: Keras's own of a dense layer.
+    """
+
+    def __init__(self, units, initial_deviation=1.0, **options):
+        super().__init__(units, **options)
+        self.initial_deviation = initial_deviation
+
+    def build(self, input_shape):
+        """Makes the weights."""
+        super().build(input_shape)
+        self.log_deviation = self.add_weight(
+            shape=(self.units,),
+            initializer=keras.initializers.Constant(
+                float(keras.ops.log(self.initial_deviation))
+            ),
+            name="log_deviation",
+        )
+
+    def call(self, inputs):
+        """Features `[batch, features]` to `[batch, 2 * units]`."""
+        mean = super().call(inputs)
+        log_deviation = tf.broadcast_to(
+            tf.convert_to_tensor(self.log_deviation), tf.shape(mean)
+        )
+        return tf.concat([mean, log_deviation], -1)
+
+    def compute_output_shape(self, input_shape):
+        """`[batch, 2 * units]`."""
+        return (*input_shape[:-1], 2 * self.units)
+
+    def get_config(self):
+        """The layer's arguments."""
+        return super().get_config() | {
+            "initial_deviation": self.initial_deviation
+        }
+
+
+def gaussian_mlp(
+    observation_size,
+    action_size,
+    widths=(100, 100),
+    initial_deviation=1.0,
+    seed=None,
+):
+    """Dense ReLU layers and a Gaussian head (Finn et al. 2017, section 5.3).
+
+    Args:
+        observation_size: numbers in an observation.
+        action_size: numbers in an action.
+        widths: units of each hidden layer.
+        initial_deviation: of every action at first; learned, and the same in
+            all states.
+        seed: makes the initial weights reproducible.
+
+    Returns:
+        A `keras.Model` from `[batch, observation_size]` to `[batch, 2 *
+        action_size]`: means and logarithms of standard deviations, as
+        `maml_tf.rl.gaussian` takes them.
+    """
+    hidden = mlp((observation_size,), 1, widths, seed).layers[:-1]
+    *_, initializer = zip(
+        range(len(hidden) + 1), kernel_initializers(seed)
+    )
+    head = GaussianHead(
+        action_size,
+        initial_deviation,
+        kernel_initializer=initializer[1],
+        name="head",
+    )
+    return keras.Model(
+        hidden[0].output, head(hidden[-1].output), name="gaussian_mlp"
+    )
+
+
+class Policy:
+    """A Keras model that acts in many tasks at once.
+
+    Args:
+        model: any built `keras.Model` from observations `[batch,
+            observation_size]` to `[batch, 2 * action_size]`, see
+            `maml_tf.rl.gaussian`.
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self._functional_model = FunctionalModel(model)
+        # For environments that are stepped by Python.
+        self.act_compiled = tf.function(self.act, autograph=False)
+
+    def act(self, phi, observations, noise):
+        """Draws an action for each observation, by its task's weights.
+
+        Args:
+            phi: weights in the order of `model.trainable_variables`, each
+                `[tasks, *shape]`.
+            observations: `[tasks, rollouts, observation_size]`.
+            noise: standard normal, `[tasks, rollouts, action_size]`.
+
+        Returns:
+            `(actions, outputs)`, `[tasks, rollouts, action_size]` and `[tasks,
+            rollouts, 2 * action_size]`.
+        """
+        state = self._functional_model.state()
+
+        def outputs_of_task(task):
+            weights, x = task
+            outputs, _ = self._functional_model(
+                weights, state, x, training=False, batch_statistics=False
+            )
+            return outputs
+
+        outputs = tf.vectorized_map(outputs_of_task, (phi, observations))
+        return gaussian.draw(outputs, noise), outputs
