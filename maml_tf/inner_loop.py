@@ -124,6 +124,20 @@ class InnerLoop:
             batches = _minibatches(
                 support_x, support_y, steps, seed, batch_size
             )
+        return self.adapt_along(theta, batches, seed)
+
+    def adapt_along(self, theta, batches, seed=None):
+        """Takes a gradient step on each of some support sets, in their order.
+
+        Args:
+            theta: the initialisation.
+            batches: a list of `(x, y)`, one for each step. In reinforcement
+                learning each holds rollouts of the weights before its step.
+            seed: int tensor `[2]`, from which the task's dropout is drawn.
+
+        Returns:
+            An `Adaptation`.
+        """
         state = self.functional_model.state(seed)
         phi = list(theta)
         slots = self.optimizer.start(phi)

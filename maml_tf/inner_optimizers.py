@@ -48,6 +48,34 @@ class GradientDescent:
         ], slots
 
 
+class ScheduledGradientDescent:
+    """Gradient descent whose rate depends on the step within the task.
+
+    Args:
+        learning_rates: α of the first step, the second and so on; the last of
+            them holds from then on. Each as in `GradientDescent`, but a number.
+    """
+
+    def __init__(self, learning_rates):
+        if not learning_rates:
+            raise InputError(
+                "learning_rates: none was given; give one or more."
+            )
+        self.learning_rates = list(learning_rates)
+
+    def start(self, phi):
+        """The slots before the first step: its number, 0."""
+        del phi
+        return tf.constant(0)
+
+    def update(self, phi, gradients, slots):
+        """One step; arguments and result as in `GradientDescent.update`."""
+        last = len(self.learning_rates) - 1
+        rate = tf.gather(self.learning_rates, tf.minimum(slots, last))
+        phi, _ = GradientDescent(rate).update(phi, gradients, ())
+        return phi, slots + 1
+
+
 class AdamSlots(NamedTuple):
     """Adam's memory within one task."""
 

@@ -165,12 +165,9 @@ class InGraphEnvironment(Environment):
             (0, state, tf.ones([number, rollouts]), arrays),
             maximum_iterations=self.horizon,
         )
-        # From [horizon, tasks, rollouts, ...].
-        return Trajectories(
-            *(
-                tf.transpose(
-                    stacked, [1, 2, 0, *range(3, stacked.shape.rank)]
-                )
-                for stacked in (array.stack() for array in arrays)
-            )
-        )
+        return Trajectories(*(_time_last(array.stack()) for array in arrays))
+
+
+def _time_last(tensor):
+    """`[horizon, tasks, rollouts, ...]` to `[tasks, rollouts, horizon, ...]`."""
+    return tf.transpose(tensor, [1, 2, 0, *range(3, tensor.shape.rank)])

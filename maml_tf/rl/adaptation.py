@@ -1,0 +1,72 @@
+"""Adapts a policy to tasks: act, take a step, act anew with what came of it."""
+
+import tensorflow as tf
+
+from maml_tf.random_streams import fold_in
+from maml_tf.rl.over_tasks import over_tasks
+from maml_tf.rl.policy import Policy
+
+
+class PolicyAdaptation:
+    """Collects rollouts before each inner step and after the last.
+
+    (Finn et al. 2017, algorithm 3, lines 4 to 8.)
+
+    Args:
+        algorithm: one of `maml_tf.algorithms`, whose inner loop adapts.
+        environment: a `maml_tf.rl.environments.Environment`.
+        sampling: a `maml_tf.rl.sampling.Sampling`.
+    """
+
+    def __init__(self, algorithm, environment, sampling):
+        self.algorithm = algorithm
+        self.environment = environment
+        self.sampling = sampling
+        self._policy = Policy(algorithm.model)
+        self._step_compiled = tf.function(self._step, autograph=False)
+        self._batch_compiled = tf.function(sampling.batch, autograph=False)
+
+    def __call__(self, tasks, steps, seed):
+        """Adapts to some tasks.
+
+        Pure TensorFlow where the environment is; else to be called eagerly.
+
+        Args:
+            tasks: `[tasks, task_size]`.
+            steps: K, gradient steps.
+            seed: int64 tensor `[2]`.
+
+        Returns:
+            `(trajectories, batches)`, lists of length K + 1: what the policy
+            did at φ_0 … φ_K, and what a loss takes of it.
+        """
+        number = tasks.shape[0]
+        theta = self.algorithm.theta()
+        phi, slots = tf.nest.map_structure(
+            lambda t: tf.repeat(t[tf.newaxis], number, axis=0),
+            (theta, self.algorithm.inner_loop.optimizer.start(theta)),
+        )
+        path, batches = [], []
+        for step in range(steps + 1):
+            trajectories = self.environment.sample(
+                self._policy,
+                phi,
+                tasks,
+                self.sampling.rollouts,
+                fold_in(seed, step),
+            )
+            path.append(trajectories)
+            batches.append(self._batch_compiled(trajectories))
+            if step < steps:
+                phi, slots = self._step_compiled(phi, slots, *batches[-1])
+        return path, batches
+
+    def _step(self, phi, slots, x, y):
+        inner_loop = self.algorithm.inner_loop
+
+        def step(phi, slots, x, y):
+            state = inner_loop.functional_model.state()
+            phi, slots, *_ = inner_loop.step(phi, slots, state, x, y)
+            return phi, slots
+
+        return over_tasks(step, phi, slots, x, y)

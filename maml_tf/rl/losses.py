@@ -1,0 +1,108 @@
+"""Policy-gradient losses of one task's rollouts.
+
+Pure functions `(y, outputs) -> scalar` as all losses of this package: `y` are
+`PolicyTargets`, and `outputs` `[rollouts * horizon, 2 * action_size]` those of
+the policy that is to improve. Means are over the steps within rollouts.
+"""
+
+import tensorflow as tf
+
+from maml_tf.rl import gaussian
+
+
+def reinforce(y, outputs):
+    """−mean of log π(a|s) · A (Williams 1992; Finn et al. 2017, equation 4)."""
+    return -_mean(y, _log_probabilities(y, outputs) * y.advantages)
+
+
+def dice(y, outputs):
+    """The surrogate whose derivatives of every order are unbiased.
+
+    −mean of (□_{≤t} − □_{<t}) · A_t, where □ = exp(τ − stop(τ)) and τ sums the
+    rollout's log π up to step t, or before it (Foerster et al. 2018, with a
+    baseline as by Farquhar et al. 2019, equation 14). Its gradient is that of
+    `reinforce`; its second derivative knows that earlier actions decide which
+    states come after.
+    """
+    log_probabilities = _log_probabilities(y, outputs) * y.mask
+    before = tf.cumsum(log_probabilities, -1, exclusive=True)
+    difference = _magic_box(before + log_probabilities) - _magic_box(before)
+    return -_mean(y, difference * y.advantages)
+
+
+def low_variance(y, outputs):
+    """−mean of the ratio to the policy that acted, times A.
+
+    Its gradient at that policy is that of `reinforce`; its second derivative
+    adds the outer product of ∇ log π (the low variance curvature estimator of
+    ProMP, Rothfuss et al. 2019, equation 8). Outside of the inner loop it is
+    the surrogate of TRPO (Schulman et al. 2015, equation 14).
+    """
+    return -_mean(y, _ratios(y, outputs) * y.advantages)
+
+
+def clipped(clip):
+    """Makes PPO's loss (Schulman et al. 2017, equation 7).
+
+    Args:
+        clip: ε; a ratio gains nothing beyond 1 ± ε.
+
+    Returns:
+        A function `(y, outputs) -> scalar`.
+    """
+
+    def loss(y, outputs):
+        ratios = _ratios(y, outputs)
+        limited = tf.clip_by_value(ratios, 1.0 - clip, 1.0 + clip)
+        return -_mean(
+            y, tf.minimum(ratios * y.advantages, limited * y.advantages)
+        )
+
+    return loss
+
+
+def kl_divergence(y, outputs):
+    """Mean KL(π that acted ‖ π of the outputs), in nats."""
+    divergence = gaussian.kl_divergence(y.outputs, outputs)
+    return _mean(y, tf.reshape(divergence, y.mask.shape))
+
+
+def fisher_product(y, vectors):
+    """The Hessian of `kl_divergence` by the outputs, times vectors.
+
+    At the policy that acted, where the divergence is 0.
+
+    Args:
+        y: `PolicyTargets`.
+        vectors: `[rollouts * horizon, 2 * action_size]`.
+
+    Returns:
+        Of the same shape.
+    """
+    weight = tf.reshape(y.mask, [-1, 1]) / tf.reduce_sum(y.mask)
+    return gaussian.fisher_product(y.outputs, vectors) * weight
+
+
+# What the inner loop may minimise, by name.
+INNER = {"reinforce": reinforce, "dice": dice, "low_variance": low_variance}
+
+
+def _log_probabilities(y, outputs):
+    """Of the actions taken, `[rollouts, horizon]`."""
+    by_step = tf.reshape(outputs, [*y.mask.shape, -1])
+    return gaussian.log_probability(by_step, y.actions)
+
+
+def _ratios(y, outputs):
+    return tf.exp(
+        _log_probabilities(y, outputs) - _log_probabilities(y, y.outputs)
+    )
+
+
+def _magic_box(logarithms):
+    """1, with the derivatives of exp(logarithms) / its value."""
+    return tf.exp(logarithms - tf.stop_gradient(logarithms))
+
+
+def _mean(y, values):
+    return tf.reduce_sum(values * y.mask) / tf.reduce_sum(y.mask)

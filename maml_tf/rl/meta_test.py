@@ -1,0 +1,102 @@
+"""How policies fare on new tasks, by gradient step."""
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.evaluation import Curve
+from maml_tf.random_streams import fold_in
+from maml_tf.rl.adaptation import PolicyAdaptation
+from maml_tf.rl.trajectories import returns
+
+_STREAM = 32452843
+
+
+class PolicyMetaTest:
+    """Adapts to held-out tasks, with fresh rollouts before every step.
+
+    The functions are compiled once and can be called again as the policy
+    learns.
+
+    Args:
+        algorithm: one of `maml_tf.algorithms`.
+        environment: a `maml_tf.rl.environments.Environment`.
+        sampling: a `maml_tf.rl.sampling.Sampling`.
+        split: whose tasks are drawn.
+        num_tasks: tasks number 0 … `num_tasks − 1` are used.
+        steps: gradient steps, 0 or more.
+        seed: of tasks, rollouts and actions.
+        tasks_per_call: tasks that act together, between which the progress bar
+            moves.
+
+    Raises:
+        InputError: an argument that cannot be used.
+    """
+
+    def __init__(
+        self,
+        algorithm,
+        environment,
+        sampling,
+        *,
+        split="test",
+        num_tasks=40,
+        steps=3,
+        seed=0,
+        tasks_per_call=40,
+    ):
+        check_at_least_one(num_tasks=num_tasks, tasks_per_call=tasks_per_call)
+        if steps < 0:
+            raise InputError(f"steps: {steps} was given; it must be 0 or more.")
+        self.num_tasks = num_tasks
+        self._tasks_per_call = min(tasks_per_call, num_tasks)
+        adapt = PolicyAdaptation(algorithm, environment, sampling)
+
+        def trajectories(first, count):
+            tasks = environment.tasks(split, first, count, seed)
+            stream = fold_in(tf.constant([seed, _STREAM], tf.int64), first)
+            path, _ = adapt(tasks, steps, stream)
+            return path
+
+        if environment.in_graph:
+            trajectories = tf.function(trajectories, autograph=False)
+        self._trajectories = trajectories
+
+    def __call__(self, progress=False):
+        """Returns the `Curve` of the policy as it is now.
+
+        Its metric is the mean return of a task's rollouts, not discounted, and
+        its loss the same with the other sign.
+
+        Args:
+            progress: whether to show a progress bar, on a terminal.
+        """
+        by_task = []
+        with tqdm(
+            total=self.num_tasks,
+            desc="meta-testing",
+            unit="task",
+            disable=None if progress else True,
+        ) as bar:
+            for first in range(0, self.num_tasks, self._tasks_per_call):
+                # The last call runs over; what is beyond is dropped.
+                path = self.trajectories(first, self._tasks_per_call)
+                by_task.append(
+                    np.stack([returns(t).numpy().mean(-1) for t in path], -1)
+                )
+                bar.update(min(self._tasks_per_call, self.num_tasks - first))
+        metrics = np.concatenate(by_task)[: self.num_tasks]
+        return Curve(-metrics, metrics)
+
+    def trajectories(self, first, count):
+        """What the policy does in some tasks.
+
+        Args:
+            first: number of the first task.
+            count: how many.
+
+        Returns:
+            A list over steps 0 … K of `Trajectories`, leading axis `tasks`.
+        """
+        return self._trajectories(tf.constant(first, tf.int64), count)

@@ -1,0 +1,98 @@
+"""The meta-update of a policy (Finn et al. 2017, algorithm 3)."""
+
+import tensorflow as tf
+
+from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.outer_step import Updates
+from maml_tf.random_streams import fold_in
+from maml_tf.rl.adaptation import PolicyAdaptation
+from maml_tf.rl.trajectories import returns
+
+_STREAM = 15485863
+
+
+class PolicyOuterStep:
+    """Meta-updates from rollouts, to be repeated by `maml_tf.meta_train`.
+
+    Where the environment is pure TensorFlow an update is one `tf.function`,
+    rollouts included; else rollouts are collected between two.
+
+    Iteration `i` acts in the tasks number `i · tasks … (i + 1) · tasks − 1`, and
+    what it draws depends on `seed` and `i` alone, so that a run is a function of
+    its seed.
+
+    Args:
+        algorithm: one of `maml_tf.algorithms`. With `inner_steps=0`, as in
+            `Pretrain`, the policy is judged as it is.
+        environment: a `maml_tf.rl.environments.Environment`.
+        update: the outer update, a `TRPO` or a `PPO`.
+        sampling: a `maml_tf.rl.sampling.Sampling`.
+        tasks: tasks in a meta-batch.
+        seed: of tasks, rollouts and actions.
+    """
+
+    iterations_per_call = 1
+
+    def __init__(
+        self, algorithm, environment, update, sampling, *, tasks, seed=0
+    ):
+        check_at_least_one(tasks=tasks)
+        self.algorithm = algorithm
+        self.model = algorithm.model
+        self.environment = environment
+        self.optimizer = update
+        self.tasks = tasks
+        self.seed = seed
+        self._adapt = PolicyAdaptation(algorithm, environment, sampling)
+        update.build(self.model.trainable_variables)
+        self._update_compiled = tf.function(self._update, autograph=False)
+        self._compiled = (
+            tf.function(self._iteration, autograph=False)
+            if environment.in_graph
+            else self._iteration
+        )
+
+    def __call__(self, iteration, count=1):
+        """Performs the meta-update number `iteration`.
+
+        Args:
+            iteration: its number, from 0.
+            count: 1.
+
+        Returns:
+            `maml_tf.outer_step.Updates`: as metric the mean return of the
+            rollouts after adaptation, as loss the same with the other sign, as
+            support losses those of the rollouts before each inner step.
+        """
+        if count != 1:
+            raise InputError(f"count: {count} was given; it must be 1.")
+        values = self._compiled(tf.constant(iteration, tf.int64)).numpy()
+        return Updates(-values[-1:], values[-1:], -values[None, :-1])
+
+    def _iteration(self, iteration):
+        """The mean return by inner step, `[inner_steps + 1]`."""
+        environment, steps = self.environment, self.algorithm.inner_steps
+        tasks = environment.tasks(
+            "train", iteration * self.tasks, self.tasks, self.seed
+        )
+        seed = fold_in(tf.constant([self.seed, _STREAM], tf.int64), iteration)
+        path, batches = self._adapt(tasks, steps, seed)
+        self._update_compiled(batches)
+        return tf.stack([tf.reduce_mean(returns(t)) for t in path])
+
+    def _update(self, batches):
+        *supports, (query_x, query_y) = batches
+        inner_loop = self.algorithm.inner_loop
+
+        def outputs_of(theta, task):
+            supports, query_x, _ = task
+            adaptation = inner_loop.adapt_along(theta, supports)
+            return inner_loop.predict(
+                adaptation.phi[-1], adaptation.state, query_x, query_x
+            )
+
+        return self.optimizer.update(
+            self.model.trainable_variables,
+            outputs_of,
+            (supports, query_x, query_y),
+        )

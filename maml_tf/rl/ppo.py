@@ -1,0 +1,66 @@
+"""Several clipped steps on the same rollouts, as in PPO and ProMP."""
+
+import tensorflow as tf
+
+from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.rl import losses
+from maml_tf.rl.over_tasks import mean_over_tasks
+
+
+class PPO:
+    """The outer update of ProMP (Rothfuss et al. 2019, algorithm 1).
+
+    Without its penalty on the inner step's divergence.
+
+    Args:
+        optimizer: a Keras optimizer, such as Adam.
+        epochs: its steps on one set of rollouts.
+        clip: ε; a ratio of probabilities gains nothing beyond 1 ± ε.
+
+    Raises:
+        InputError: a value that cannot be used.
+    """
+
+    def __init__(self, optimizer, epochs=5, clip=0.2):
+        check_at_least_one(epochs=epochs)
+        if clip <= 0:
+            raise InputError(f"clip: {clip} was given; it must be above 0.")
+        self.optimizer = optimizer
+        self.epochs = epochs
+        self._loss = losses.clipped(clip)
+
+    @property
+    def variables(self):
+        """The optimizer's, for checkpoints."""
+        return self.optimizer.variables
+
+    def build(self, variables):
+        """Makes the optimizer's slots."""
+        self.optimizer.build(variables)
+
+    def update(self, variables, outputs_of, tasks):
+        """Some steps of θ; arguments and result as in `TRPO.update`."""
+
+        def epoch(number, before, kl):
+            theta = [tf.convert_to_tensor(v.value) for v in variables]
+
+            def gradient(*task):
+                with tf.GradientTape(watch_accessed_variables=False) as tape:
+                    tape.watch(theta)
+                    outputs = outputs_of(theta, task)
+                    loss = self._loss(task[-1], outputs)
+                slope = tape.gradient(loss, theta, unconnected_gradients="zero")
+                return loss, losses.kl_divergence(task[-1], outputs), slope
+
+            loss, kl, slope = mean_over_tasks(gradient, *tasks)
+            self.optimizer.apply(slope, variables)
+            return number + 1, tf.where(number == 0, loss, before), kl
+
+        _, before, kl = tf.while_loop(
+            lambda number, before, kl: number < self.epochs,
+            epoch,
+            (0, 0.0, 0.0),
+            maximum_iterations=self.epochs,
+            parallel_iterations=1,
+        )
+        return before, kl, tf.constant(True)

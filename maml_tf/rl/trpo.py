@@ -1,0 +1,222 @@
+"""Trust region policy optimisation (Schulman et al. 2015).
+
+    min_θ L(θ)  such that  mean KL(π_old ‖ π_θ) ≤ δ
+
+by a natural-gradient step of length √(2δ / dᵀFd) along d = F⁻¹∇L, shortened
+until it is within the bound and an improvement.
+"""
+
+import math
+
+import tensorflow as tf
+
+from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.rl import losses
+from maml_tf.rl.over_tasks import mean_over_tasks
+
+
+class TRPO:
+    """The outer update of MAML-TRPO (Finn et al. 2017, section 5.3).
+
+    Args:
+        max_kl: δ, the bound of the mean divergence, in nats.
+        conjugate_gradient_steps: of solving Fd = ∇L.
+        damping: added to F's diagonal.
+        line_search_steps: lengths that are tried.
+        backtrack: how much shorter each is than the one before.
+
+    Raises:
+        InputError: a value that cannot be used.
+    """
+
+    # It keeps nothing from one update to the next.
+    variables = ()
+
+    def __init__(
+        self,
+        max_kl=0.01,
+        conjugate_gradient_steps=10,
+        damping=1e-5,
+        line_search_steps=15,
+        backtrack=0.8,
+    ):
+        check_at_least_one(
+            conjugate_gradient_steps=conjugate_gradient_steps,
+            line_search_steps=line_search_steps,
+        )
+        if max_kl <= 0:
+            raise InputError(
+                f"max_kl: {max_kl} was given; it must be above 0."
+            )
+        if not 0 < backtrack < 1:
+            raise InputError(
+                f"backtrack: {backtrack} was given; it must lie between 0 and"
+                " 1."
+            )
+        self.max_kl = max_kl
+        self.conjugate_gradient_steps = conjugate_gradient_steps
+        self.damping = damping
+        self.line_search_steps = line_search_steps
+        self.backtrack = backtrack
+
+    def build(self, variables):
+        """Nothing to be made; as optimizers have it."""
+
+    def update(self, variables, outputs_of, tasks):
+        """One step of θ, or none where no length will do.
+
+        Args:
+            variables: the policy's, which hold θ.
+            outputs_of: function `(theta, task) -> outputs` of the policy that
+                is judged, adapted to the task where there is an inner loop.
+            tasks: structure of tensors `[tasks, ...]`; what `outputs_of` takes
+                of one, and its `PolicyTargets` last.
+
+        Returns:
+            `(loss, kl, accepted)`: of the surrogate before the step, of the
+            mean divergence after it, and whether there was one.
+        """
+        theta = [tf.convert_to_tensor(v.value) for v in variables]
+
+        def gradient(*task):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(theta)
+                loss = losses.low_variance(task[-1], outputs_of(theta, task))
+            return loss, _vector(tape.gradient(loss, theta))
+
+        def product(vector):
+            return self.damping * vector + mean_over_tasks(
+                lambda *task: fisher_product(theta, vector, outputs_of, task),
+                *tasks,
+            )
+
+        def judge(theta):
+            def one(*task):
+                outputs = outputs_of(theta, task)
+                return (
+                    losses.low_variance(task[-1], outputs),
+                    losses.kl_divergence(task[-1], outputs),
+                )
+
+            return mean_over_tasks(one, *tasks)
+
+        before, slope = mean_over_tasks(gradient, *tasks)
+        direction = conjugate_gradient(
+            product, slope, self.conjugate_gradient_steps
+        )
+        curvature = tf.tensordot(direction, product(direction), 1)
+        step = tf.sqrt(2.0 * self.max_kl / curvature) * direction
+        theta, kl, accepted = self._line_search(theta, step, judge, before)
+        for variable, value in zip(variables, theta):
+            variable.assign(value)
+        return before, kl, accepted
+
+    def _line_search(self, theta, step, judge, before):
+        """The longest of some steps that improves within the bound."""
+
+        def shorten(number, length, candidate, kl, accepted):
+            del candidate, kl, accepted
+            candidate = [
+                t - length * s for t, s in zip(theta, _like(theta, step))
+            ]
+            loss, kl = judge(candidate)
+            # False for NaN too.
+            accepted = (loss < before) & (kl <= self.max_kl)
+            return (
+                number + 1,
+                length * self.backtrack,
+                candidate,
+                kl,
+                accepted,
+            )
+
+        *_, candidate, kl, accepted = tf.while_loop(
+            lambda number, length, candidate, kl, accepted: ~accepted,
+            shorten,
+            (0, 1.0, theta, 0.0, False),
+            maximum_iterations=self.line_search_steps,
+        )
+        chosen = [
+            tf.where(accepted, new, old) for new, old in zip(candidate, theta)
+        ]
+        return chosen, tf.where(accepted, kl, 0.0), accepted
+
+
+def fisher_product(theta, vector, outputs_of, task):
+    """F v of one task: the Hessian of the mean divergence by θ, times v.
+
+    The divergence is 0 where θ is the policy that acted, and so is its slope by
+    the outputs z; what is left of its Hessian is Jᵀ (∂²KL/∂z²) J with J =
+    ∂z/∂θ: v is pushed forward through the adaptation, and pulled back.
+
+    Args:
+        theta: list of tensors.
+        vector: `[weights]`, as long as all of θ.
+        outputs_of: as in `TRPO.update`.
+        task: what it takes.
+
+    Returns:
+        `[weights]`.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(theta)
+        with tf.autodiff.ForwardAccumulator(
+            theta, _like(theta, vector)
+        ) as forward:
+            outputs = outputs_of(theta, task)
+        pushed = forward.jvp(outputs, tf.UnconnectedGradients.ZERO)
+    curved = losses.fisher_product(task[-1], tf.stop_gradient(pushed))
+    return _vector(
+        tape.gradient(
+            outputs, theta, curved, unconnected_gradients="zero"
+        )
+    )
+
+
+def conjugate_gradient(product, target, steps, tolerance=1e-10):
+    """Solves A x = b for a positive definite A.
+
+    Args:
+        product: function `v -> A v`.
+        target: b, `[n]`.
+        steps: at most so many products.
+        tolerance: of the squared length of b − A x, at which it is solved.
+
+    Returns:
+        x, `[n]`.
+    """
+
+    def step(x, residual, direction, square):
+        image = product(direction)
+        length = square / tf.tensordot(direction, image, 1)
+        x += length * direction
+        residual -= length * image
+        before, square = square, tf.tensordot(residual, residual, 1)
+        return x, residual, residual + square / before * direction, square
+
+    x, *_ = tf.while_loop(
+        lambda x, residual, direction, square: square > tolerance,
+        step,
+        (
+            tf.zeros_like(target),
+            target,
+            target,
+            tf.tensordot(target, target, 1),
+        ),
+        maximum_iterations=steps,
+    )
+    return x
+
+
+def _vector(tensors):
+    """All numbers of some tensors as one vector."""
+    return tf.concat([tf.reshape(t, [-1]) for t in tensors], 0)
+
+
+def _like(tensors, vector):
+    """A vector as a list of tensors of the others' shapes."""
+    sizes = [math.prod(t.shape) for t in tensors]
+    return [
+        tf.reshape(part, t.shape)
+        for part, t in zip(tf.split(vector, sizes), tensors)
+    ]
