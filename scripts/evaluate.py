@@ -7,15 +7,14 @@ Prints a table and writes DIR/evaluation_<split>.json. Flags left out are as in
 the training.
 """
 
-import json
 import pathlib
 
 import experiment
 import experiment_flags
+import training_run
 from absl import flags
 
 from maml_tf import tables
-from maml_tf.files import replacing
 from maml_tf.learner_files import SHIPPED, find_folder
 
 FLAGS = flags.FLAGS
@@ -96,8 +95,7 @@ def main(argv):
     output = pathlib.Path(
         FLAGS.output or folder / f"evaluation_{FLAGS.split}.json"
     )
-    with replacing(output) as partial:
-        partial.write_text(json.dumps(result, indent=2) + "\n")
+    training_run.write_evaluation(result, output)
     print(tables.adaptation(result))
     print(f"Written to {output}.")
     return 0

@@ -10,6 +10,7 @@ import quiet_tensorflow  # isort: skip, before TensorFlow
 import experiment_flags
 import keras
 import sentences
+import training_run
 from absl import flags, logging
 
 from maml_tf import (
@@ -23,9 +24,7 @@ from maml_tf import (
     meta_test,
     networks,
 )
-from maml_tf.checkpoints import restore_weights
 from maml_tf.learner_files import DESCRIPTION, PREPARATION
-from maml_tf.metrics_log import finite
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer(
@@ -95,7 +94,7 @@ class Experiment:
         self.flags = f = flag_values
         _check_combination(f)
         # Where data lie may be said of any data set, even one without files.
-        where = _given(
+        where = given(
             data_dir=f.data_dir,
             cache_dir=f.cache_dir,
             download=f.download or None,
@@ -103,7 +102,7 @@ class Experiment:
             manual_dir=f.manual_dir,
         )
         taken = datasets.option_names(f.dataset)
-        options = _given(
+        options = given(
             **{name: value for name, value in where.items() if name in taken},
             class_split=f.class_split,
             split_seed=f.split_seed,
@@ -139,14 +138,14 @@ class Experiment:
             outputs,
             seed=f.seed,
             dtype="mixed_bfloat16" if f.mixed_bfloat16 else None,
-            **_given(
+            **given(
                 vocabulary_size=vocabulary_size,
-                widths=_integers("widths", f.widths),
+                widths=integers("widths", f.widths),
                 filters=_filters(f),
                 downsampling=f.downsampling,
                 readout=f.readout,
                 last_skip=f.last_skip,
-                kernel_sizes=_integers("kernel_sizes", f.kernel_sizes),
+                kernel_sizes=integers("kernel_sizes", f.kernel_sizes),
                 embedding_width=f.embedding_width,
                 heads=f.heads,
                 dropout=f.dropout,
@@ -181,7 +180,7 @@ class Experiment:
             inner_steps=f.inner_steps,
             inner_learning_rate=f.inner_learning_rate,
             batch_norm=f.batch_norm,
-            **_given(
+            **given(
                 second_order=f.second_order,
                 rematerialize=f.rematerialize,
                 inner_batch_size=f.inner_batch_size,
@@ -282,32 +281,23 @@ class Experiment:
         )
 
     def restore(self, workdir):
-        """Restores the model's weights from a training.
+        """Restores the model's weights; see `training_run.restore`.
 
-        The best checkpoint by validation, or the latest where none was
-        validated or the best cannot be read.
-
-        Returns:
-            `(iteration, which)`, `which` being `"best"` or `"latest"`.
+        Of a learner that was shared, the weights that it came with.
 
         Raises:
-            InputError: there is no checkpoint, or none can be read.
+            InputError: there is no checkpoint, or none can be read, or the data
+                are not those of the training.
         """
         workdir = pathlib.Path(workdir)
         check_preparation(self.dataset, workdir)
         checkpoints = workdir / "checkpoints"
-        if checkpoints.is_dir():
-            restored = restore_weights(self.model, checkpoints)
-            if restored:
-                return restored
-        elif (workdir / DESCRIPTION).is_file():
+        if not checkpoints.is_dir() and (workdir / DESCRIPTION).is_file():
             # A learner that was shared has its weights alone.
             shared = load(workdir)
             self.model.set_weights(shared.model.get_weights())
             return shared.about["iteration"], shared.about["checkpoint"]
-        raise InputError(
-            f"workdir: {str(workdir)!r} has no checkpoint; train there first."
-        )
+        return training_run.restore(self.model, workdir)
 
 
 def trained(workdir):
@@ -370,15 +360,9 @@ def evaluate(
         "inner_learning_rate": f.inner_learning_rate,
         "iteration": iteration,
         "checkpoint": checkpoint,
-        "steps": [
-            {
-                "step": step,
-                name: finite(float(curve.metric[step])),
-                "ci95": finite(float(curve.ci95[step])),
-                "loss": finite(float(curve.loss[step])),
-            }
-            for step in range(len(curve.loss))
-        ],
+        "steps": training_run.evaluated_steps(
+            **{name: curve.metric, "ci95": curve.ci95, "loss": curve.loss}
+        ),
     }
 
 
@@ -399,11 +383,17 @@ def _short(dataset):
     return f"{kind}{colon}{pathlib.PurePath(argument).name}"
 
 
-def _given(**options):
+def given(**options):
+    """The options that are not None, a dict."""
     return {name: v for name, v in options.items() if v is not None}
 
 
-def _integers(name, values):
+def integers(name, values):
+    """A list flag's numbers, a tuple; None where it was not given.
+
+    Raises:
+        InputError: naming the flag, where they are not whole numbers.
+    """
     if values is None:
         return None
     try:
@@ -416,7 +406,7 @@ def _integers(name, values):
 
 
 def _filters(flag_values):
-    filters = _integers("filters", flag_values.filters)
+    filters = integers("filters", flag_values.filters)
     if filters and flag_values.network in ("conv4", "text_cnn"):
         if len(filters) != 1:
             raise InputError(

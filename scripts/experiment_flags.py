@@ -1,26 +1,17 @@
-"""The flags of an experiment, and their record beside what was trained.
-
-A training records its flags in `WORKDIR/experiment.flags`, itself a flagfile,
-from which other scripts read what the model is.
-"""
-
-import pathlib
-import sys
+"""The flags of an experiment, and their record beside what was trained."""
 
 import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
+import recorded_flags
 from absl import flags
 
 from maml_tf import (
-    InputError,
     adapted_weights,
     algorithms,
     augmentation,
     datasets,
     networks,
 )
-from maml_tf.files import replacing
 
-FILE_NAME = "experiment.flags"
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 
 # Flags that say where the data are.
@@ -359,71 +350,16 @@ def define(flag_values):
     add("bool", "progress", True, "Show progress bars, on a terminal.")
 
 
-def record(flag_values, workdir, leave_out=()):
-    """Writes the experiment's flags to `workdir`, atomically.
-
-    Args:
-        flag_values: the parsed flags.
-        workdir: where `experiment.flags` goes. It is left out of the record,
-            so that `--flagfile=DIR/experiment.flags --workdir=OTHER` repeats
-            the experiment elsewhere.
-        leave_out: names of flags that are not recorded either.
-    """
-    lines = ["# The flags of this training; give them back with --flagfile.\n"]
-    for name in _names():
-        serialized = flag_values[name].serialize()
-        if serialized and name not in leave_out:
-            lines.append(serialized + "\n")
-    with replacing(pathlib.Path(workdir) / FILE_NAME) as partial:
-        partial.write_text("".join(lines))
+def _free_on_resume(flag_values):
+    if flag_values.learning_rate_schedule == "constant":
+        return _FREE_ON_RESUME
+    # The schedule's end is part of what is computed.
+    return [name for name in _FREE_ON_RESUME if name != "iterations"]
 
 
-def recorded(workdir):
-    """The flags that a training recorded in `workdir`.
-
-    Raises:
-        InputError: there is no such folder, or no training in it.
-    """
-    path = pathlib.Path(workdir) / FILE_NAME
-    if not path.is_file():
-        raise InputError(
-            f"workdir: {str(workdir)!r} has no {FILE_NAME}; give the --workdir"
-            " of a training by scripts/train.py."
-        )
-    values = flags.FlagValues()
-    define(values)
-    try:
-        values([sys.argv[0], f"--flagfile={path}"])
-    except flags.Error as error:
-        raise InputError(f"workdir: {path} cannot be read: {error}") from error
-    return values
-
-
-def check_unchanged(flag_values, workdir):
-    """Refuses to resume a training with other flags than it began with.
-
-    Raises:
-        InputError: naming the flag.
-    """
-    if not (pathlib.Path(workdir) / FILE_NAME).exists():
-        return
-    before = recorded(workdir)
-    for name in _names():
-        free = name in _FREE_ON_RESUME and not (
-            # The schedule's end is part of what is computed.
-            name == "iterations"
-            and flag_values.learning_rate_schedule != "constant"
-        )
-        if not free and before[name].value != flag_values[name].value:
-            raise InputError(
-                f"{name}: {flag_values[name].value} was given, but the training"
-                f" in {str(workdir)!r} began with {before[name].value}; give"
-                " that, or another --workdir."
-            )
-
-
-def _names():
-    values = flags.FlagValues()
-    define(values)
-    own = values.flags_by_module_dict()
-    return sorted(flag.name for defined in own.values() for flag in defined)
+_recorded_flags = recorded_flags.RecordedFlags(
+    define, _free_on_resume, "scripts/train.py"
+)
+record = _recorded_flags.record
+recorded = _recorded_flags.recorded
+check_unchanged = _recorded_flags.check_unchanged

@@ -8,13 +8,10 @@ records the flags, DIR/metrics.jsonl and DIR/tensorboard the course,
 DIR/checkpoints the latest and the best weights.
 """
 
-import signal
-
 import experiment
 import experiment_flags
+import training_run
 from absl import flags
-
-import maml_tf
 
 FLAGS = flags.FLAGS
 experiment_flags.define(FLAGS)
@@ -33,36 +30,15 @@ def main(argv):
     experiment.check_preparation(built.dataset, FLAGS.workdir)
     experiment_flags.record(FLAGS, FLAGS.workdir)
     built.learner.save(FLAGS.workdir)
-    iterations = FLAGS.iterations
-    if not built.algorithm.meta_trains:
-        print(f"{FLAGS.algorithm}: nothing to meta-train; weights are saved.")
-        iterations = 0
-    training = maml_tf.meta_train(
+    return training_run.train(
+        FLAGS,
+        built.algorithm,
         outer_step,
-        iterations,
-        FLAGS.workdir,
-        validation=validation,
-        higher_is_better=built.dataset.metric_name == "accuracy",
+        validation,
         metric_name=built.dataset.metric_name,
-        log_interval=FLAGS.log_interval,
-        validation_interval=FLAGS.validation_interval,
-        checkpoint_interval=FLAGS.checkpoint_interval,
-        progress=FLAGS.progress,
+        higher_is_better=built.dataset.metric_name == "accuracy",
+        evaluated_by="scripts/evaluate.py",
     )
-    if training.signal_number is not None:
-        name = signal.Signals(training.signal_number).name
-        print(
-            f"{name}: saved after {training.iteration} of {iterations}"
-            f" iterations in {FLAGS.workdir}; the same command goes on."
-        )
-        return 128 + training.signal_number
-    now = training.iteration - training.resumed_from
-    print(
-        f"Trained {training.iteration} iterations, {now} of them now in"
-        f" {training.seconds / 60:.1f} minutes, saved in {FLAGS.workdir};"
-        f" next: python scripts/evaluate.py --workdir={FLAGS.workdir}"
-    )
-    return 0
 
 
 if __name__ == "__main__":

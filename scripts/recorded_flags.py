@@ -1,0 +1,101 @@
+"""The record of a training's flags beside what was trained.
+
+A training records its flags in `WORKDIR/experiment.flags`, itself a flagfile,
+from which other scripts read what the model is.
+"""
+
+import pathlib
+import sys
+
+from absl import flags
+
+from maml_tf import InputError
+from maml_tf.files import replacing
+
+FILE_NAME = "experiment.flags"
+
+
+class RecordedFlags:
+    """The flags of one kind of experiment, to be written and read back.
+
+    Args:
+        define: function `flag_values -> None`, which defines them.
+        free_on_resume: function `flag_values -> names` of those that may differ
+            when a training is resumed: they say where and how it runs, not what
+            it computes.
+        script: the script that trains, for sentences.
+    """
+
+    def __init__(self, define, free_on_resume, script):
+        self._define = define
+        self._free_on_resume = free_on_resume
+        self._script = script
+
+    def record(self, flag_values, workdir, leave_out=()):
+        """Writes the experiment's flags to `workdir`, atomically.
+
+        Args:
+            flag_values: the parsed flags.
+            workdir: where `experiment.flags` goes. It is left out of the
+                record, so that `--flagfile=DIR/experiment.flags
+                --workdir=OTHER` repeats the experiment elsewhere.
+            leave_out: names of flags that are not recorded either.
+        """
+        lines = [
+            "# The flags of this training; give them back with --flagfile.\n"
+        ]
+        for name in self._names():
+            serialized = flag_values[name].serialize()
+            if serialized and name not in leave_out:
+                lines.append(serialized + "\n")
+        with replacing(pathlib.Path(workdir) / FILE_NAME) as partial:
+            partial.write_text("".join(lines))
+
+    def recorded(self, workdir):
+        """The flags that a training recorded in `workdir`.
+
+        Raises:
+            InputError: there is no such folder, or no training of this kind in
+                it.
+        """
+        path = pathlib.Path(workdir) / FILE_NAME
+        wanted = f"give the --workdir of a training by {self._script}"
+        if not path.is_file():
+            raise InputError(
+                f"workdir: {str(workdir)!r} has no {FILE_NAME}; {wanted}."
+            )
+        values = flags.FlagValues()
+        self._define(values)
+        try:
+            values([sys.argv[0], f"--flagfile={path}"])
+        except flags.Error as error:
+            raise InputError(
+                f"workdir: {path} cannot be read"
+                f" ({str(error).rstrip('.')}); {wanted}."
+            ) from error
+        return values
+
+    def check_unchanged(self, flag_values, workdir):
+        """Refuses to resume a training with other flags than it began with.
+
+        Raises:
+            InputError: naming the flag.
+        """
+        if not (pathlib.Path(workdir) / FILE_NAME).exists():
+            return
+        before = self.recorded(workdir)
+        free = self._free_on_resume(flag_values)
+        for name in self._names():
+            value, first = flag_values[name].value, before[name].value
+            if name not in free and first != value:
+                raise InputError(
+                    f"{name}: {value} was given, but the training in"
+                    f" {str(workdir)!r} began with {first}; give that, or"
+                    " another --workdir."
+                )
+
+    def _names(self):
+        values = flags.FlagValues()
+        self._define(values)
+        own = values.flags_by_module_dict()
+        return sorted(flag.name for defined in own.values() for flag in defined)
