@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 from maml_tf import registry
-from maml_tf.errors import InputError
 
 _MODULES = {
     name: f"maml_tf.datasets.{module}"
@@ -128,13 +127,6 @@ def load(name, **options):
 
 def _find(name):
     """The module of a data set's name, and what its colon is followed by."""
-    kind, colon, argument = name.partition(":")
-    table = {entry.partition(":")[0]: entry for entry in _MODULES}
-    if kind not in table:
-        registry.find("dataset", name, _MODULES)  # Says what there is.
-    entry = table[kind]
-    if bool(argument) != (":" in entry) or bool(colon) != bool(argument):
-        raise InputError(f"dataset: {name!r} was given; write it as {entry}.")
+    module, argument = registry.find_with_argument("dataset", name, _MODULES)
     # Imported when asked for: one data set's needs are not another's.
-    module = importlib.import_module(_MODULES[entry])
-    return module, argument or None
+    return importlib.import_module(module), argument

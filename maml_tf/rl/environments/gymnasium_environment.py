@@ -1,0 +1,282 @@
+"""Gymnasium environments of one's own, with a task parameter.
+
+`gymnasium:ID` is any that `gymnasium.make(ID)` makes, `gymnasium:MODULE:ID`
+one that importing MODULE registers, `gymnasium:FILE.py:CLASS` a class that need
+not be registered. Modules in the current folder can be imported. Such an
+environment is a `gymnasium.Env` with observations and actions that are `Box`es,
+and has besides
+
+- a method `sample_task(rng)` that draws a task's parameter, a 1-D array of
+  floats always as long, with the NumPy `Generator` that it is given;
+- an attribute `task`, which is set to such an array (float32) before `reset`.
+
+What happens after `reset(seed=…)` must depend on the seed, the task and the
+actions alone: environments are used again. `examples/pendulum_spin.py` is an
+example.
+"""
+
+import os
+import pathlib
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from maml_tf.errors import InputError
+from maml_tf.random_streams import fold_in, random_bits, random_normal
+from maml_tf.rl.environments.environment import Environment
+from maml_tf.rl.trajectories import Trajectories
+
+# What the extra [rl] installs.
+_EXTRA = ("gymnasium", "mujoco", "glfw", "imageio", "OpenGL")
+
+
+def load(argument, horizon=200, workers=None, observes_task=False):
+    """A Gymnasium environment of a user's.
+
+    Args:
+        argument: `ID`, `MODULE:ID` or `FILE.py:CLASS`, as described at the top
+            of this module.
+        horizon: most steps of a rollout; the environment's own time limit, if
+            it has one, holds too.
+        workers: processes that step the environments; None: one a core. 0:
+            this process.
+        observes_task: whether the task's parameter is appended to every
+            observation.
+
+    Returns:
+        A `GymnasiumEnvironment`.
+
+    Raises:
+        InputError: there is no such environment, or it cannot be used.
+    """
+    folder = os.getcwd()
+    if folder not in sys.path:
+        # Python itself does so, save where a script lies elsewhere.
+        sys.path.insert(0, folder)
+    file, colon, name = argument.rpartition(":")
+    source = argument
+    if file.endswith(".py"):
+        source = f"{pathlib.Path(file).resolve()}{colon}{name}"
+    return GymnasiumEnvironment(
+        source, f"gymnasium:{argument}", horizon, workers, observes_task
+    )
+
+
+class GymnasiumEnvironment(Environment):
+    """Gymnasium environments, stepped together by several processes.
+
+    Actions are in units in which a bounded `Box` reaches from −1 to 1, and are
+    clipped to it, as by rllab's `normalize` in the official code; where there
+    are no bounds they are taken as they are. A rollout ends where its
+    environment terminates or truncates it. Rollouts are the same however many
+    processes there are.
+
+    Args:
+        source: as `vector_worker.make` takes it.
+        name: what messages call it.
+        horizon: most steps of a rollout.
+        workers: processes, which start when rollouts are first asked for and
+            end with this object; None: one a core. 0: this process.
+        observes_task: whether the task's parameter is appended to every
+            observation.
+
+    Raises:
+        InputError: an environment that cannot be made or used, or packages that
+            are missing.
+    """
+
+    in_graph = False
+
+    def __init__(
+        self, source, name, horizon=200, workers=None, observes_task=False
+    ):
+        super().__init__(horizon, observes_task)
+        if workers is None:
+            workers = os.cpu_count() or 1
+        if workers < 0:
+            raise InputError(
+                f"workers: {workers} was given; it must be 0 or more."
+            )
+        self.name = name
+        self._source = source
+        self._workers = workers
+        self._environments = None
+        try:
+            from maml_tf.rl.environments import vector_worker
+
+            self._failure = vector_worker.EnvironmentFailure
+            example = vector_worker.make(source)
+        except Exception as error:
+            raise self._cannot_be_made(error) from error
+        for space, what in (
+            (example.observation_space, "observations"),
+            (example.action_space, "actions"),
+        ):
+            if not hasattr(space, "low"):
+                raise InputError(
+                    f"environment: {name!r} has the {what} {space}; they must"
+                    " be a Box."
+                )
+        self.own_observation_size = int(
+            np.prod(example.observation_space.shape)
+        )
+        low, high = (
+            bound.ravel().astype(np.float32)
+            for bound in (example.action_space.low, example.action_space.high)
+        )
+        bounded = np.isfinite(low) & np.isfinite(high)
+        self._low, self._high = low, high
+        with np.errstate(invalid="ignore"):  # ∞ − ∞, which is not taken.
+            self._centre = np.where(bounded, (low + high) / 2, 0.0)
+            self._half = np.where(bounded, (high - low) / 2, 1.0)
+        self.action_size = len(low)
+        self._holder = self._of(vector_worker.holder_of_task, example)
+        self.task_size = len(self._draw_task(np.random.default_rng(0)))
+
+    def draw_tasks(self, numbers, seed):
+        """What `sample_task` draws; see `Environment.draw_tasks`."""
+        seed = [int(part) % 2**32 for part in seed]
+        tasks = [
+            self._draw_task(np.random.default_rng([*seed, int(number)]))
+            for number in numbers
+        ]
+        for task in tasks:
+            if len(task) != self.task_size:
+                raise InputError(
+                    f"environment: {self.name!r} draws tasks of {len(task)}"
+                    f" numbers and of {self.task_size}; all must be as long."
+                )
+        return tf.constant(tasks, tf.float32, [len(tasks), self.task_size])
+
+    def sample(self, policy, phi, tasks, rollouts, seed):
+        """Rollouts of a policy; see `Environment.sample`. Not in graph.
+
+        Raises:
+            InputError: an environment raised something, or gave observations or
+                rewards that are not finite numbers.
+        """
+        try:
+            return self._sample(policy, phi, tasks, rollouts, seed)
+        except BaseException:
+            # Answers that nobody read may be on their way.
+            self.close()
+            raise
+
+    def close(self):
+        """Ends the processes; they start again when needed."""
+        if self._environments is not None:
+            self._environments.close()
+            self._environments = None
+
+    def _sample(self, policy, phi, tasks, rollouts, seed):
+        number = len(tasks)
+        shape = (number, rollouts)
+        noise = random_normal(
+            [self.horizon, *shape, self.action_size], fold_in(seed, 0)
+        ).numpy()
+        # Gymnasium takes no negative seeds.
+        seeds = random_bits(shape, fold_in(seed, 1)).numpy().view(np.uint32)
+        environments = self._started()
+        observations = self._of(
+            environments.reset,
+            np.repeat(np.asarray(tasks, np.float32), rollouts, 0),
+            seeds.ravel(),
+        )
+        going = np.ones(shape, bool)
+        steps = []
+        for time in range(self.horizon):
+            self._check_finite(observations, going, "observations", time)
+            observed = self.observed(
+                observations.reshape(*shape, self.own_observation_size), tasks
+            )
+            actions, outputs = policy.act_compiled(phi, observed, noise[time])
+            actions = actions.numpy()
+            applied = np.clip(
+                self._centre + self._half * actions, self._low, self._high
+            )
+            observations, rewards, done = self._of(
+                environments.step, applied.reshape(-1, self.action_size)
+            )
+            self._check_finite(rewards, going, "rewards", time)
+            rewards = rewards.reshape(shape)
+            steps.append(
+                (observed.numpy(), actions, rewards, going, outputs.numpy())
+            )
+            going = going & ~done.reshape(shape)
+            if not going.any():
+                break
+        return Trajectories(
+            *(
+                tf.constant(_stacked(values, self.horizon), tf.float32)
+                for values in zip(*steps)
+            )
+        )
+
+    def _started(self):
+        if self._environments is None:
+            from maml_tf.rl.environments import vector_worker, worker_pool
+
+            self._environments = (
+                worker_pool.WorkerPool(self._source, self._workers)
+                if self._workers
+                else vector_worker.Environments(self._source)
+            )
+        return self._environments
+
+    def _draw_task(self, rng):
+        task = np.asarray(self._holder.sample_task(rng), np.float32)
+        if task.ndim != 1 or not len(task) or not np.isfinite(task).all():
+            raise InputError(
+                f"environment: sample_task of {self.name!r} returned"
+                f" {task.tolist()}; it must return a 1-D array of finite"
+                " numbers."
+            )
+        return task
+
+    def _check_finite(self, values, going, what, time):
+        values = values.reshape(going.size, -1)[going.ravel()]
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"environment: {self.name!r} gave {what} that are not finite"
+                f" numbers, at step {time} of a rollout."
+            )
+
+    def _of(self, function, *arguments):
+        """What a function of the environments returns, or an `InputError`."""
+        try:
+            return function(*arguments)
+        except self._failure as failure:
+            raise InputError(
+                f"environment: {self.name!r} {failure}."
+            ) from failure
+
+    def _cannot_be_made(self, error):
+        # Gymnasium's own error for what is missing hides the import's.
+        missing = {
+            (getattr(e, "name", None) or "").partition(".")[0]
+            for e in (error, error.__cause__)
+            if isinstance(e, ImportError)
+        }
+        for package in _EXTRA:
+            if package in missing:
+                return InputError(
+                    f"environment: {self.name!r} needs {package}, which is not"
+                    ' installed; `pip install "maml_tf[rl]"` installs it, or in'
+                    ' a checkout `pip install ".[rl]"`.'
+                )
+        text = " ".join(str(error).split()).rstrip(".")
+        return InputError(
+            f"environment: {self.name!r} cannot be made,"
+            f" {type(error).__name__}: {text}."
+        )
+
+
+def _stacked(steps, horizon):
+    """Arrays `[tasks, rollouts, horizon, ...]`; zeros after the last step."""
+    first = steps[0]
+    stacked = np.zeros(
+        (*first.shape[:2], horizon, *first.shape[2:]), np.float32
+    )
+    stacked[:, :, : len(steps)] = np.stack(steps, 2)
+    return stacked
