@@ -27,6 +27,8 @@ BLUE, ORANGE, GREEN, RED, GREY = (
 )
 PURPLE = "#CC79A7"
 COLORS = (BLUE, RED, GREEN, ORANGE, PURPLE, GREY)
+# By inner step, from the unadapted one on.
+_PATHS = (GREY, ORANGE, GREEN, BLUE, PURPLE)
 # Told apart without colours too.
 _MARKERS = "osD^vP"
 # Even to the eye from dark to light, for colour-blind readers too.
@@ -131,7 +133,9 @@ def _training_axes(axes, metric_name, title):
     axes.grid(alpha=0.3)
 
 
-def adaptation_curve(axes, curves, metric_name, title="Adaptation"):
+def adaptation_curve(
+    axes, curves, metric_name, title="Adaptation", published=None
+):
     """Draws the metric by inner step, with its 95 % band.
 
     Args:
@@ -139,6 +143,8 @@ def adaptation_curve(axes, curves, metric_name, title="Adaptation"):
         curves: dict of label to `(values, ci95)`, each `[steps + 1]`.
         metric_name: one of `maml_tf.tables.METRICS`.
         title: of the axes; say here over how many tasks.
+        published: dict of label to published values, a dict by step, which are
+            drawn as points.
     """
     for number, (label, (values, ci95)) in enumerate(curves.items()):
         color = _color(number)
@@ -150,6 +156,16 @@ def adaptation_curve(axes, curves, metric_name, title="Adaptation"):
         axes.fill_between(
             steps, values - ci95, values + ci95, color=color, alpha=0.2
         )
+        points = (published or {}).get(label)
+        if points:
+            axes.plot(
+                *zip(*points.items()),
+                _marker(number),
+                color=color,
+                markerfacecolor="none",
+                markersize=11,
+                label=f"{label}, published",
+            )
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("inner gradient steps")
     axes.set_ylabel(f"{_label(metric_name)} (± 95 %)")
@@ -302,6 +318,40 @@ def moved(change_axes, similarity_axes, runs):
     change_axes.legend()
 
 
+def navigation_paths(axes, goal, paths):
+    """Draws how a point moves before adaptation and after each gradient step.
+
+    Args:
+        axes: Matplotlib axes.
+        goal: where it is to go, `[2]`.
+        paths: an array for each step from 0 on, `[rollouts, horizon, 2]`, of
+            positions, NaN after a rollout's end.
+    """
+    for step, rollouts in enumerate(paths):
+        color = _PATHS[step % len(_PATHS)]
+        label = f"after {_steps(step)}" if step else "before adaptation"
+        for number, positions in enumerate(np.asarray(rollouts)):
+            axes.plot(
+                *positions.T,
+                color=color,
+                linewidth=1,
+                alpha=0.8,
+                label=None if number else label,
+            )
+    axes.plot(
+        *np.asarray(goal),
+        "*",
+        color=RED,
+        markeredgecolor="black",
+        markersize=14,
+        label="goal",
+        zorder=5,
+    )
+    axes.plot(0, 0, "ks", markersize=5, label="start", zorder=5)
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.3)
+
+
 @dataclasses.dataclass(frozen=True)
 class SinusoidTask:
     """One sine wave and the points to learn it from.
@@ -443,7 +493,11 @@ def _marker(number):
 
 
 def _label(metric_name):
-    names = {"mse": "mean squared error", "mae": "mean absolute error"}
+    names = {
+        "mse": "mean squared error",
+        "mae": "mean absolute error",
+        "return": "mean return",
+    }
     return names.get(metric_name, metric_name)
 
 

@@ -50,6 +50,28 @@ _SINUSOID = {
     ("pretrain", 5): {1: 2.41, 5: 2.23, 10: 2.19},
 }
 
+# Mean returns by (environment, form, horizon), then by algorithm and inner step
+# (Finn et al. 2017, figures 4 and 5; those of navigation_2d with the reward of
+# the official code).
+_RETURNS = {
+    ("navigation_2d", "official", 100): {
+        "maml": {0: -40.4, 1: -11.7, 2: -3.33, 3: -3.23},
+        "pretrain": {0: -40.8, 1: -19.7, 2: -11.7, 3: -8.5},
+        "scratch": {0: -82.7, 3: -46.8},
+        # It does not adapt.
+        "oracle": dict.fromkeys(range(4), -2.29),
+    },
+    ("half_cheetah_direction", None, 200): {
+        "maml": {0: -50.7, 1: 293.0, 2: 313.0, 3: 316.0},
+        "pretrain": {0: -43.0, 3: 19.6},
+        "oracle": dict.fromkeys(range(4), 442.7),
+    },
+    ("half_cheetah_velocity", None, 200): {
+        "maml": {0: -129.5, 1: -78.6, 2: -66.6, 3: -60.8},
+        "oracle": dict.fromkeys(range(4), -54.5),
+    },
+}
+
 
 def accuracy(dataset, network, algorithm, way, shot):
     """The published accuracy with its source, or None where there is none."""
@@ -59,3 +81,18 @@ def accuracy(dataset, network, algorithm, way, shot):
 def sinusoid_error(algorithm, shot, step):
     """The published mean squared error (Finn et al. 2017), or None."""
     return _SINUSOID.get((algorithm, shot), {}).get(step)
+
+
+def returns(environment, algorithm, horizon, form=None):
+    """Published mean returns (Finn et al. 2017) by inner step, a dict.
+
+    Empty where there are none: returns over another horizon, or of another
+    reward, cannot be compared.
+
+    Args:
+        environment: its name.
+        algorithm: its name.
+        horizon: most steps of a rollout.
+        form: of the environment, None where it has but one.
+    """
+    return _RETURNS.get((environment, form, horizon), {}).get(algorithm, {})

@@ -4,7 +4,7 @@ import math
 
 from maml_tf import published
 
-METRICS = ("accuracy", "mse", "mae")
+METRICS = ("accuracy", "mse", "mae", "return")
 
 # Data sets that are made rather than measured, which a title must say.
 SYNTHETIC = ("demand_series", "glyphs")
@@ -135,6 +135,99 @@ def sinusoid(results, steps):
         f" {first['seed']}, no batch norm; published: Finn et al. 2017, after"
         " 1 / 5 / 10 steps)\n\n" + columns(rows)
     )
+
+
+def returns(results):
+    """Mean returns of policies by inner step: a row a training.
+
+    Under it what was published of its algorithm, where something was.
+
+    Args:
+        results: list of dicts as `evaluation_<split>.json` holds them, of one
+            environment.
+    """
+    title, own = title_and_own(map(return_setting, results))
+    steps = range(max(len(result["steps"]) for result in results))
+    rows = [["algorithm", "iteration", *map(_after, steps)]]
+    for result, said in zip(results, own):
+        cells = [
+            f"{_number(step['return'], 2)} ± {_number(step['ci95'], 2)}"
+            for step in result["steps"]
+        ]
+        rows.append(
+            [
+                ", ".join([result["algorithm"], *said]),
+                f"{result['iteration']} ({result['checkpoint']})",
+                *cells,
+                *["-"] * (len(steps) - len(cells)),
+            ]
+        )
+        paper = published_returns(result)
+        if paper:
+            known = (paper.get(step) for step in steps)
+            rows.append(["published", ""] + [_known(value) for value in known])
+    text = (
+        f"Mean return, by inner gradient steps, ± 95 %\n{title}\n\n"
+        f"{columns(rows)}"
+    )
+    if any(map(published_returns, results)):
+        text += "\n\npublished: Finn et al. 2017"
+    return text
+
+
+def published_returns(result):
+    """`published.returns` of what an evaluation is of."""
+    return published.returns(
+        *(result[n] for n in ("environment", "algorithm", "horizon", "form"))
+    )
+
+
+def return_setting(result):
+    """What mean returns are of, in words; for `title_and_own`.
+
+    Args:
+        result: the dict that `evaluation_<split>.json` holds, or so much of it.
+    """
+    form = f" ({result['form']} form)" if result["form"] else ""
+    return {
+        "dataset": f"{result['environment']}{form}, {result['split']}",
+        "task": f"horizon {result['horizon']}",
+        "tasks": f"{result['num_tasks']} tasks",
+        "rollouts": f"{result['rollouts']} rollouts a step",
+        "seed": f"seed {result['seed']}",
+        "rates": f"inner learning rate {result['inner_learning_rate']:g}, then"
+        f" {result['later_inner_learning_rate']:g}",
+    }
+
+
+def title_and_own(settings):
+    """What all settings have in common, and what tells each one apart.
+
+    Args:
+        settings: dicts of text, of the same keys; `dataset` and `task` have a
+            line of the title for themselves.
+
+    Returns:
+        `(title, own)`: the common texts, on two lines, and for each setting a
+        list of its other ones.
+    """
+    settings = list(settings)
+    shared = {
+        name: said
+        for name, said in settings[0].items()
+        if all(other[name] == said for other in settings)
+    }
+    first = [shared[n] for n in ("dataset", "task") if n in shared]
+    second = [s for n, s in shared.items() if n not in ("dataset", "task")]
+    title = "\n".join(", ".join(line) for line in (first, second) if line)
+    return title, [
+        [said for name, said in setting.items() if name not in shared]
+        for setting in settings
+    ]
+
+
+def _known(value):
+    return "-" if value is None else f"{value:g}"
 
 
 def _number(value, decimals=3, scale=1, unit=""):

@@ -21,14 +21,15 @@ the features of the queries stay (linear CKA, 1 for the same).
 Flags left out are as in the training.
 """
 
-import json
+import functools
 import pathlib
 
 import experiment
 import experiment_flags
+import training_curves
 from absl import flags
 
-from maml_tf import InputError, metrics_log, plots, tables
+from maml_tf import InputError, plots, tables
 from maml_tf.confusion import by_similarity, confusion, some_classes
 from maml_tf.evaluation import interval
 from maml_tf.learner_files import find_folder
@@ -119,7 +120,7 @@ def _save(figure, path, said):
 
 def _fits(workdirs, recorded):
     algorithms = {}
-    _, labels = _said(workdirs, recorded, [{}] * len(workdirs))
+    _, labels = training_curves.names(workdirs, recorded, [{}] * len(workdirs))
     for workdir, flag_values, label in zip(workdirs, recorded, labels):
         if flag_values.dataset != "sinusoid":
             raise InputError(
@@ -136,62 +137,36 @@ def _fits(workdirs, recorded):
 
 
 def _curves(workdirs, recorded):
-    logs = [metrics_log.read(workdir) for workdir in workdirs]
-    # Where there are none, that is said by `training_curve`.
-    metric_name = tables.metric_name(logs[0][0]) if logs[0] else None
-    curves, settings = [], []
-    for workdir, flag_values, log in zip(workdirs, recorded, logs):
-        if log and tables.metric_name(log[0]) != metric_name:
-            raise InputError(
-                f"workdir: {str(workdir)!r} has"
-                f" {tables.metric_name(log[0])}, another {metric_name}; give"
-                " trainings of one metric."
+    return training_curves.curves(
+        [
+            training_curves.Run(
+                workdir,
+                flag_values,
+                functools.partial(_evaluated_setting, flag_values),
+                functools.partial(_validated_setting, flag_values),
             )
-        curve, said = _adaptation(workdir, flag_values, log, metric_name)
-        curves.append(curve)
-        settings.append(said)
-    title, labels = _said(workdirs, recorded, settings)
-    figure = plots.new_figure(12, 4.8)
-    left, right = figure.subplots(1, 2)
-    if len(workdirs) == 1:
-        plots.training_curve(left, logs[0], metric_name)
-    else:
-        _, names = _said(workdirs, recorded, [{}] * len(workdirs))
-        plots.validation_curves(left, dict(zip(names, logs)), metric_name)
-    plots.adaptation_curve(
-        right, dict(zip(labels, curves)), metric_name, f"Adaptation: {title}"
+            for workdir, flag_values in zip(workdirs, recorded)
+        ],
+        FLAGS.split,
     )
-    return figure
 
 
-def _adaptation(workdir, flag_values, log, metric_name):
-    """`((values, ci95), what the values are of)`."""
-    path = workdir / f"evaluation_{FLAGS.split}.json"
-    if path.exists():
-        result = json.loads(path.read_text(encoding="utf-8"))
-        steps = result["steps"]
-        return (
-            [step[metric_name] for step in steps],
-            [step["ci95"] for step in steps],
-        ), _setting(
-            flag_values,
-            FLAGS.split,
-            *(result[n] for n in ("way", "shot", "num_tasks", "seed")),
-            result["batch_norm"],
-        )
-    validations = [r for r in log if r["phase"] == "validation"]
-    if not validations:
-        raise InputError(
-            f"workdir: {str(workdir)!r} has neither {path.name} nor a"
-            " validation; run scripts/evaluate.py first."
-        )
-    last, f = validations[-1], flag_values
-    return (last[metric_name], last["ci95"]), _setting(
+def _evaluated_setting(f, result):
+    return _setting(
+        f,
+        FLAGS.split,
+        *(result[n] for n in ("way", "shot", "num_tasks", "seed")),
+        result["batch_norm"],
+    )
+
+
+def _validated_setting(f, record):
+    return _setting(
         f,
         "validation",
-        f.way if metric_name == "accuracy" else None,
+        f.way if "accuracy" in record else None,
         f.shot,
-        last["num_tasks"],
+        record["num_tasks"],
         f.seed,
         f.batch_norm,
     )
@@ -222,7 +197,9 @@ def _confusion(workdirs, recorded):
         seed=f.seed,
     )
     found = found.reordered(by_similarity(found.shares))
-    title, _ = _said(workdirs, recorded, [_adapted_setting(built, steps)])
+    title, _ = training_curves.names(
+        workdirs, recorded, [_adapted_setting(built, steps)]
+    )
     right = 100 * found.accuracies.mean()
     ci95 = 100 * interval(found.accuracies)
     height = max(5.5, 2.6 + 0.34 * len(found.names))
@@ -253,7 +230,7 @@ def _moved(workdirs, recorded):
             )
         )
         settings.append(_adapted_setting(built, steps))
-    title, labels = _said(workdirs, recorded, settings)
+    title, labels = training_curves.names(workdirs, recorded, settings)
     figure = plots.new_figure(12, 5)
     plots.moved(*figure.subplots(1, 2), dict(zip(labels, runs)))
     figure.suptitle(f"What the inner loop moves: {title}")
@@ -304,33 +281,6 @@ def _setting(f, split, way, shot, num_tasks, seed, batch_norm):
         "seed": f"seed {seed}",
         "batch_norm": f"batch norm {batch_norm}",
     }
-
-
-def _said(workdirs, recorded, settings):
-    """`(title, labels)`: what all settings share, and what tells runs apart."""
-    shared = [
-        name
-        for name, said in settings[0].items()
-        if all(other[name] == said for other in settings)
-    ]
-    # Two lines, which fit above one of two axes.
-    lines = (
-        [n for n in shared if n in ("dataset", "task")],
-        [n for n in shared if n not in ("dataset", "task")],
-    )
-    title = "\n".join(
-        ", ".join(settings[0][name] for name in line) for line in lines if line
-    )
-    labels = [
-        ", ".join(
-            [f.algorithm, *(s for n, s in setting.items() if n not in shared)]
-        )
-        for f, setting in zip(recorded, settings)
-    ]
-    return title, [
-        label if labels.count(label) == 1 else f"{label} ({workdir})"
-        for label, workdir in zip(labels, workdirs)
-    ]
 
 
 if __name__ == "__main__":
