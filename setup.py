@@ -4,6 +4,9 @@ import pathlib
 
 import setuptools
 
+# Reinforcement learning: MuJoCo's half cheetah, Gymnasium environments.
+RL = ["gymnasium[mujoco]>=1.2,<2", "mujoco>=3.3,<4"]
+
 setuptools.setup(
     name="maml_tf",
     version="0.1.0",
@@ -37,7 +40,9 @@ setuptools.setup(
     extras_require={
         "and-cuda": ["tensorflow[and-cuda]>=2.21,<3"],
         "benchmark": ["jax>=0.5.3", "optax>=0.2.4", "torch>=2.6"],
+        "rl": RL,
         "test": [
+            *RL,
             "hypothesis>=6.100",
             "pytest>=8.0",
             "pytest-xdist>=3.5",
