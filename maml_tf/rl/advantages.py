@@ -17,7 +17,7 @@ def discounted_sums(rewards, discount):
     delay = time[:, tf.newaxis] - time
     weights = tf.where(
         delay >= 0,
-        tf.pow(tf.cast(discount, rewards.dtype), tf.maximum(delay, 0)),
+        tf.pow(tf.constant(discount, rewards.dtype), tf.maximum(delay, 0)),
         0,
     )
     return tf.tensordot(rewards, weights, 1)

@@ -17,9 +17,9 @@ class PolicyOuterStep:
     Where the environment is pure TensorFlow an update is one `tf.function`,
     rollouts included; else rollouts are collected between two.
 
-    Iteration `i` acts in the tasks number `i · tasks … (i + 1) · tasks − 1`, and
-    what it draws depends on `seed` and `i` alone, so that a run is a function of
-    its seed.
+    Iteration `i` acts in the tasks number `i · tasks … (i + 1) · tasks − 1`,
+    and what it draws depends on `seed` and `i` alone, so that a run is a
+    function of its seed.
 
     Args:
         algorithm: one of `maml_tf.algorithms`. With `inner_steps=0`, as in
@@ -82,17 +82,31 @@ class PolicyOuterStep:
 
     def _update(self, batches):
         *supports, (query_x, query_y) = batches
-        inner_loop = self.algorithm.inner_loop
-
-        def outputs_of(theta, task):
-            supports, query_x, _ = task
-            adaptation = inner_loop.adapt_along(theta, supports)
-            return inner_loop.predict(
-                adaptation.phi[-1], adaptation.state, query_x, query_x
-            )
-
         return self.optimizer.update(
             self.model.trainable_variables,
-            outputs_of,
+            adapted_outputs(self.algorithm.inner_loop),
             (supports, query_x, query_y),
         )
+
+
+def adapted_outputs(inner_loop):
+    """The policy that an outer update judges, as a function of θ.
+
+    Args:
+        inner_loop: a `maml_tf.InnerLoop`.
+
+    Returns:
+        A function `(theta, task) -> outputs`: θ adapted to the task's support
+        rollouts, a step on each, then its outputs for the query's observations.
+        `task` is `(supports, query_x, query_y)`, the supports a list of `(x,
+        y)`.
+    """
+
+    def outputs_of(theta, task):
+        supports, query_x, _ = task
+        adaptation = inner_loop.adapt_along(theta, supports)
+        return inner_loop.predict(
+            adaptation.phi[-1], adaptation.state, query_x, query_x
+        )
+
+    return outputs_of

@@ -1,4 +1,4 @@
-"""Gaussian policies, and how one acts in many tasks, each of its own weights."""
+"""Gaussian policies, and how one acts in many tasks at once."""
 
 import keras
 import tensorflow as tf
@@ -76,9 +76,7 @@ def gaussian_mlp(
         `maml_tf.rl.gaussian` takes them.
     """
     hidden = mlp((observation_size,), 1, widths, seed).layers[:-1]
-    *_, initializer = zip(
-        range(len(hidden) + 1), kernel_initializers(seed)
-    )
+    *_, initializer = zip(range(len(hidden) + 1), kernel_initializers(seed))
     head = GaussianHead(
         action_size,
         initial_deviation,

@@ -64,6 +64,6 @@ class Sampling:
 
 
 def _without_time(tensor):
-    """`[tasks, rollouts, horizon, ...]` to `[tasks, rollouts * horizon, ...]`."""
+    """Rollouts and their steps as one axis, after that of tasks."""
     tasks, rollouts, horizon, *rest = tensor.shape
     return tf.reshape(tensor, [tasks, rollouts * horizon, *rest])

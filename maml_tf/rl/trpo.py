@@ -45,9 +45,7 @@ class TRPO:
             line_search_steps=line_search_steps,
         )
         if max_kl <= 0:
-            raise InputError(
-                f"max_kl: {max_kl} was given; it must be above 0."
-            )
+            raise InputError(f"max_kl: {max_kl} was given; it must be above 0.")
         if not 0 < backtrack < 1:
             raise InputError(
                 f"backtrack: {backtrack} was given; it must lie between 0 and"
@@ -117,7 +115,7 @@ class TRPO:
         def shorten(number, length, candidate, kl, accepted):
             del candidate, kl, accepted
             candidate = [
-                t - length * s for t, s in zip(theta, _like(theta, step))
+                t - length * s for t, s in zip(theta, like(theta, step))
             ]
             loss, kl = judge(candidate)
             # False for NaN too.
@@ -133,13 +131,13 @@ class TRPO:
         *_, candidate, kl, accepted = tf.while_loop(
             lambda number, length, candidate, kl, accepted: ~accepted,
             shorten,
-            (0, 1.0, theta, 0.0, False),
+            (0, tf.ones_like(before), theta, tf.zeros_like(before), False),
             maximum_iterations=self.line_search_steps,
         )
         chosen = [
             tf.where(accepted, new, old) for new, old in zip(candidate, theta)
         ]
-        return chosen, tf.where(accepted, kl, 0.0), accepted
+        return chosen, tf.where(accepted, kl, tf.zeros_like(kl)), accepted
 
 
 def fisher_product(theta, vector, outputs_of, task):
@@ -161,15 +159,13 @@ def fisher_product(theta, vector, outputs_of, task):
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(theta)
         with tf.autodiff.ForwardAccumulator(
-            theta, _like(theta, vector)
+            theta, like(theta, vector)
         ) as forward:
             outputs = outputs_of(theta, task)
         pushed = forward.jvp(outputs, tf.UnconnectedGradients.ZERO)
     curved = losses.fisher_product(task[-1], tf.stop_gradient(pushed))
     return _vector(
-        tape.gradient(
-            outputs, theta, curved, unconnected_gradients="zero"
-        )
+        tape.gradient(outputs, theta, curved, unconnected_gradients="zero")
     )
 
 
@@ -213,8 +209,13 @@ def _vector(tensors):
     return tf.concat([tf.reshape(t, [-1]) for t in tensors], 0)
 
 
-def _like(tensors, vector):
-    """A vector as a list of tensors of the others' shapes."""
+def like(tensors, vector):
+    """A vector as a list of tensors of the others' shapes.
+
+    Args:
+        tensors: a list of tensors.
+        vector: `[n]`, as many numbers as all of them have.
+    """
     sizes = [math.prod(t.shape) for t in tensors]
     return [
         tf.reshape(part, t.shape)

@@ -42,9 +42,7 @@ class Environment(abc.ABC):
     @property
     def observation_size(self):
         """Numbers in an observation, the task's among them where observed."""
-        return (
-            self.own_observation_size + self.task_size * self.observes_task
-        )
+        return self.own_observation_size + self.task_size * self.observes_task
 
     @abc.abstractmethod
     def draw_tasks(self, numbers, seed):
@@ -169,5 +167,5 @@ class InGraphEnvironment(Environment):
 
 
 def _time_last(tensor):
-    """`[horizon, tasks, rollouts, ...]` to `[tasks, rollouts, horizon, ...]`."""
+    """From `[horizon, tasks, rollouts, ...]`, time after the rollouts."""
     return tf.transpose(tensor, [1, 2, 0, *range(3, tensor.shape.rank)])
