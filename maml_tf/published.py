@@ -71,6 +71,12 @@ _RETURNS = {
         "oracle": dict.fromkeys(range(4), -54.5),
     },
 }
+_OTHER_CHEETAH = "Finn et al. 2017, of another model of a half cheetah, rllab's"
+_RETURNS_SOURCES = {
+    "navigation_2d": "Finn et al. 2017",
+    "half_cheetah_direction": _OTHER_CHEETAH,
+    "half_cheetah_velocity": _OTHER_CHEETAH,
+}
 
 
 def accuracy(dataset, network, algorithm, way, shot):
@@ -96,3 +102,8 @@ def returns(environment, algorithm, horizon, form=None):
         form: of the environment, None where it has but one.
     """
     return _RETURNS.get((environment, form, horizon), {}).get(algorithm, {})
+
+
+def returns_source(environment):
+    """Where published mean returns of an environment are from."""
+    return _RETURNS_SOURCES[environment]

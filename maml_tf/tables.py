@@ -171,7 +171,8 @@ def returns(results):
         f"{columns(rows)}"
     )
     if any(map(published_returns, results)):
-        text += "\n\npublished: Finn et al. 2017"
+        source = published.returns_source(results[0]["environment"])
+        text += f"\n\npublished: {source}"
     return text
 
 

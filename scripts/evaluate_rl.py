@@ -60,7 +60,7 @@ flags.DEFINE_integer(
     None,
     "Environments of Gymnasium: processes that step them; default: as in the"
     " training.",
-    lower_bound=1,
+    lower_bound=0,
 )
 flags.DEFINE_bool("progress", True, "Show a progress bar, on a terminal.")
 

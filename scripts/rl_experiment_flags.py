@@ -42,7 +42,9 @@ def define(flag_values):
         "string",
         "environment",
         "navigation_2d",
-        "Environment: " + ", ".join(environments.names()) + ".",
+        "Environment: " + ", ".join(environments.names()) + ". In capitals is"
+        " what you put in its place, as in"
+        " --environment=gymnasium:my_environment.py:MyEnvironment.",
     )
     add(
         "string",
@@ -63,9 +65,9 @@ def define(flag_values):
         "integer",
         "workers",
         None,
-        "Environments of Gymnasium: processes that step them. Default: one a"
-        " core.",
-        lower_bound=1,
+        "Environments of Gymnasium: processes that step them; 0: the script's"
+        " own. Default: one a core.",
+        lower_bound=0,
     )
     add("integer", "rollouts", 20, "Rollouts of a task before each step.")
 

@@ -1,5 +1,6 @@
 """Every flagfile is parsed, built and run for two iterations."""
 
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -37,8 +38,12 @@ EXPECTED = [
     "omniglot_futurama_maml_conv4.flags",
     "omniglot_futurama_maml_resnet.flags",
     "omniglot_reptile_5way_1shot.flags",
+    "rl_half_cheetah_direction.flags",
+    "rl_half_cheetah_velocity.flags",
+    "rl_navigation_2d.flags",
     "sinusoid_10shot.flags",
 ]
+POLICIES = [name for name in FLAGFILES if name.startswith("rl_")]
 
 
 class FlagsTest(tf.test.TestCase, parameterized.TestCase):
@@ -68,7 +73,9 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     def test_all_are_there(self):
         self.assertContainsSubset(EXPECTED, FLAGFILES)
 
-    @parameterized.parameters(*FLAGFILES)
+    @parameterized.parameters(
+        *(name for name in FLAGFILES if name not in POLICIES)
+    )
     def test_runs_two_iterations(self, name):
         path = ROOT / "flags" / name
         self.assertStartsWith(path.read_text(), "# ")
@@ -106,6 +113,29 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
             if variable.trainable and not variable.path.endswith("conv1/bias")
         ]
         self.assertGreater(np.count_nonzero(moved), len(moved) // 2)
+
+    @parameterized.parameters(*POLICIES)
+    def test_policies_run_an_iteration(self, name):
+        path = ROOT / "flags" / name
+        self.assertStartsWith(path.read_text(), "# ")
+        import rl_experiment
+        import rl_experiment_flags
+
+        values = flags.FlagValues()
+        rl_experiment_flags.define(values)
+        values(["test", f"--flagfile={path}"])
+        self.assertEqual(name, f"rl_{values.environment}.flags")
+        if "cheetah" in name:
+            if not importlib.util.find_spec("mujoco"):
+                self.skipTest("mujoco is not installed")
+            values.workers = 0
+        # Smaller, not different.
+        values.tasks, values.rollouts, values.horizon = 2, 2, 5
+        built = rl_experiment.RLExperiment(values)
+        updates = built.outer_step()(0)
+        self.assertAllEqual(updates.loss, -updates.metric)
+        self.assertEqual(updates.support_losses.shape, (1, 1))
+        self.assertAllInRange(updates.metric, -100.0, 0.0)
 
     def test_record_and_read_back(self):
         experiment_flags, values = self.parse(

@@ -158,6 +158,42 @@ class PlotsTest(tf.test.TestCase):
         self.assertLen(self.axes.collections, 2)
         self.assertIn("mean squared error", self.axes.get_ylabel())
 
+    def test_adaptation_curve_has_points_of_what_was_published(self):
+        curves = {"maml": ([-4.0, -1.0], [0.2, 0.1]), "anil": ([-4.0], [0.5])}
+        plots.adaptation_curve(
+            self.axes, curves, "return", published={"maml": {0: -5.0, 3: -2.0}}
+        )
+        lines = self.lines()
+        self.assertLen(lines, 3)
+        self.assertEqual(lines["maml, published"], [[0, -5.0], [3, -2.0]])
+        line, points, _ = self.axes.lines
+        self.assertEqual(points.get_linestyle(), "None")
+        self.assertEqual(points.get_color(), line.get_color())
+        self.assertIn("mean return", self.axes.get_ylabel())
+
+    def test_navigation_paths_has_a_line_a_rollout_that_ends_where_it_did(self):
+        paths = np.random.RandomState(0).normal(size=[3, 2, 4, 2])
+        paths[1, 0, 2:] = np.nan
+        plots.navigation_paths(self.axes, [0.25, -0.5], list(paths))
+        *lines, goal, start = self.axes.lines
+        self.assertEqual(goal.get_xydata().tolist(), [[0.25, -0.5]])
+        self.assertEqual(start.get_xydata().tolist(), [[0.0, 0.0]])
+        self.assertLen(lines, 6)
+        for line, path in zip(lines, paths.reshape([6, 4, 2])):
+            np.testing.assert_array_equal(line.get_xydata(), path)
+        self.assertLen({line.get_color() for line in lines}, 3)
+        _, labels = self.axes.get_legend_handles_labels()
+        self.assertEqual(
+            labels,
+            [
+                "before adaptation",
+                "after 1 step",
+                "after 2 steps",
+                "goal",
+                "start",
+            ],
+        )
+
     def test_tasks_of_the_picture(self):
         tasks = plots.sinusoid_tasks(seed=0)
         self.assertEqual([len(task.support_x) for task in tasks], [5, 10, 10])

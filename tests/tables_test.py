@@ -1,5 +1,7 @@
 """Tests of tables and of the published figures in them."""
 
+import re
+
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -23,6 +25,29 @@ def result(algorithm="maml", **changed):
         "steps": [
             {"step": 0, "accuracy": 0.2, "ci95": 0.0123, "loss": 1.6},
             {"step": 1, "accuracy": 0.98765, "ci95": None, "loss": 0.05},
+        ],
+        **changed,
+    }
+
+
+def policy(algorithm="maml", values=(-39.123, -9.0), **changed):
+    return {
+        "environment": "navigation_2d",
+        "form": "official",
+        "horizon": 100,
+        "algorithm": algorithm,
+        "rollouts": 20,
+        "seed": 3,
+        "inner_learning_rate": 0.5,
+        "later_inner_learning_rate": 0.25,
+        "metric": "return",
+        "split": "test",
+        "num_tasks": 40,
+        "iteration": 450,
+        "checkpoint": "best",
+        "steps": [
+            {"step": step, "return": value, "ci95": 0.5}
+            for step, value in enumerate(values)
         ],
         **changed,
     }
@@ -95,7 +120,7 @@ class TablesTest(tf.test.TestCase, parameterized.TestCase):
         self.assertNotIn("synthetic", tables.adaptation(result()))
 
     def test_metric_name(self):
-        for name in ("accuracy", "mse", "mae"):
+        for name in tables.METRICS:
             self.assertEqual(tables.metric_name({"loss": 1, name: 2}), name)
 
     def test_sinusoid_rows(self):
@@ -115,6 +140,75 @@ class TablesTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn(["5", "maml", *values, "-"], rows)
         self.assertIn(["10", "oracle", *values, "-"], rows)
         self.assertIn("(600 tasks, 2 query points each, seed 7", text)
+
+    def test_returns_beside_published_ones(self):
+        text = tables.returns([policy(), policy("scratch", values=[-80.0])])
+        self.assertStartsWith(
+            text,
+            "Mean return, by inner gradient steps, ± 95 %\n"
+            "navigation_2d (official form), test, horizon 100\n"
+            "40 tasks, 20 rollouts a step, seed 3, inner learning rate 0.5,"
+            " then 0.25\n\n",
+        )
+        rows = [line.split() for line in text.splitlines()]
+        self.assertIn(
+            [
+                "maml",
+                "450",
+                "(best)",
+                "-39.12",
+                "±",
+                "0.50",
+                "-9.00",
+                "±",
+                "0.50",
+            ],
+            rows,
+        )
+        self.assertIn(["published", "-40.4", "-11.7"], rows)
+        self.assertIn(
+            ["scratch", "450", "(best)", "-80.00", "±", "0.50", "-"], rows
+        )
+        self.assertIn(["published", "-82.7", "-"], rows)
+        self.assertEndsWith(text, "\n\npublished: Finn et al. 2017")
+
+    def test_returns_say_what_tells_them_apart(self):
+        text = tables.returns([policy(), policy(rollouts=5, form="paper")])
+        self.assertIn("\nhorizon 100\n40 tasks, seed 3, inner", text)
+        self.assertRegex(
+            text, r"maml, navigation_2d \(official form\), test, 20 rollouts a"
+        )
+        self.assertRegex(
+            text, r"maml, navigation_2d \(paper form\), test, 5 rollouts a"
+        )
+        # Of the two, the official form's alone was published.
+        self.assertLen(re.findall("^ *published ", text, re.M), 1)
+
+    @parameterized.parameters(
+        {"horizon": 99},
+        {"form": "paper"},
+        {"algorithm": "anil"},
+        {"environment": "gymnasium:mine", "form": None},
+    )
+    def test_returns_of_another_kind_were_not_published(self, **changed):
+        self.assertNotIn("ublished", tables.returns([policy(**changed)]))
+
+    def test_returns_of_another_model_are_said_to_be(self):
+        text = tables.returns(
+            [
+                policy(
+                    environment="half_cheetah_direction",
+                    form=None,
+                    horizon=200,
+                    values=[None, 1.5, 2.0, 2.5],
+                )
+            ]
+        )
+        rows = [line.split() for line in text.splitlines()]
+        self.assertIn(["published", "-50.7", "293", "313", "316"], rows)
+        self.assertIn("half_cheetah_direction, test, horizon 200\n", text)
+        self.assertIn("another model", text)
+        self.assertRegex(text, r"\(best\) +- ± ")
 
     def test_columns_are_aligned(self):
         self.assertEqual(
