@@ -28,7 +28,7 @@ SMALL = (
     "--horizon=5",
     "--rollouts=2",
     "--tasks=2",
-    "--test_inner_steps=2",
+    "--test_inner_steps=1",
     "--iterations=12",
     "--log_interval=1",
     "--validation_interval=4",
@@ -137,7 +137,7 @@ class JourneyTest(ScriptTestCase):
         )
         self.assertIn(result["iteration"], (4, 8, 12))
         self.assertIn("3 tasks, 4 rollouts a step, seed 7", stdout)
-        self.assertEqual([step["step"] for step in steps], [0, 1, 2])
+        self.assertEqual([step["step"] for step in steps], [0, 1])
         for step in steps:
             self.assertBetween(step["return"], -10.0, 0.0)
             cell = f"{step['return']:.2f} ± {step['ci95']:.2f}"
@@ -151,7 +151,7 @@ class JourneyTest(ScriptTestCase):
         self.assertContainsSubset(
             [
                 "mean return",
-                f"maml ({whole}), after 2 steps, 3 tasks",
+                f"maml ({whole}), after 1 step, 3 tasks",
                 "Adaptation: navigation_2d (official form), test, horizon 5",
             ],
             said,
@@ -163,9 +163,9 @@ class JourneyTest(ScriptTestCase):
             "--goals=2",
         )
         self.assertContainsSubset(
-            ["before adaptation", "after 2 steps", "goal", "maml"], said
+            ["before adaptation", "after 1 step", "goal", "maml"], said
         )
-        self.assertNotIn("after 3 steps", said)
+        self.assertNotIn("after 2 steps", said)
 
 
 class ExperimentTest(ScriptTestCase):
