@@ -17,6 +17,30 @@ class RegistryTest(absltest.TestCase):
             "network: 'c' is unknown; there is a, b.",
         )
 
+    def test_what_follows_a_colon_is_an_argument(self):
+        table = {"a": 1, "b:FILE": 2}
+        for name, found in {
+            "a": (1, None),
+            "b:x": (2, "x"),
+            "b:x:y": (2, "x:y"),
+        }.items():
+            self.assertEqual(
+                registry.find_with_argument("dataset", name, table), found
+            )
+        for name, entry in {"a:": "a", "a:x": "a", "b": "b:FILE"}.items():
+            with self.assertRaises(InputError) as raised:
+                registry.find_with_argument("dataset", name, table)
+            self.assertEqual(
+                str(raised.exception),
+                f"dataset: {name!r} was given; write it as {entry}.",
+            )
+        with self.assertRaises(InputError) as raised:
+            registry.find_with_argument("dataset", "c:x", table)
+        self.assertEqual(
+            str(raised.exception),
+            "dataset: 'c:x' is unknown; there is a, b:FILE.",
+        )
+
     def test_an_unknown_option_lists_what_there_is(self):
         registry.check_options("dataset", "x", {"seed": 1}, ["seed"])
         with self.assertRaises(InputError) as raised:

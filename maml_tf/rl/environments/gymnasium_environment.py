@@ -103,9 +103,9 @@ class GymnasiumEnvironment(Environment):
         self._workers = workers
         self._environments = None
         try:
+            # It imports Gymnasium.
             from maml_tf.rl.environments import vector_worker
 
-            self._failure = vector_worker.EnvironmentFailure
             example = vector_worker.make(source)
         except Exception as error:
             raise self._cannot_be_made(error) from error
@@ -125,13 +125,15 @@ class GymnasiumEnvironment(Environment):
             bound.ravel().astype(np.float32)
             for bound in (example.action_space.low, example.action_space.high)
         )
-        bounded = np.isfinite(low) & np.isfinite(high)
-        self._low, self._high = low, high
-        with np.errstate(invalid="ignore"):  # ∞ − ∞, which is not taken.
-            self._centre = np.where(bounded, (low + high) / 2, 0.0)
-            self._half = np.where(bounded, (high - low) / 2, 1.0)
         self.action_size = len(low)
-        self._holder = self._of(vector_worker.holder_of_task, example)
+        self._low, self._high = low, high
+        # ∞ − ∞ is not a number, and the range of float32 is none in float32.
+        with np.errstate(invalid="ignore", over="ignore"):
+            bounded = np.isfinite(high - low)
+            self._centre = np.where(bounded, low + (high - low) / 2, 0.0)
+            self._half = np.where(bounded, (high - low) / 2, 1.0)
+        self._vector_worker = vector_worker
+        self._example = example
         self.task_size = len(self._draw_task(np.random.default_rng(0)))
 
     def draw_tasks(self, numbers, seed):
@@ -215,17 +217,17 @@ class GymnasiumEnvironment(Environment):
 
     def _started(self):
         if self._environments is None:
-            from maml_tf.rl.environments import vector_worker, worker_pool
+            from maml_tf.rl.environments import worker_pool
 
             self._environments = (
                 worker_pool.WorkerPool(self._source, self._workers)
                 if self._workers
-                else vector_worker.Environments(self._source)
+                else self._vector_worker.Environments(self._source)
             )
         return self._environments
 
     def _draw_task(self, rng):
-        task = np.asarray(self._holder.sample_task(rng), np.float32)
+        task = self._of(self._vector_worker.draw_task, self._example, rng)
         if task.ndim != 1 or not len(task) or not np.isfinite(task).all():
             raise InputError(
                 f"environment: sample_task of {self.name!r} returned"
@@ -246,7 +248,7 @@ class GymnasiumEnvironment(Environment):
         """What a function of the environments returns, or an `InputError`."""
         try:
             return function(*arguments)
-        except self._failure as failure:
+        except self._vector_worker.EnvironmentFailure as failure:
             raise InputError(
                 f"environment: {self.name!r} {failure}."
             ) from failure

@@ -43,21 +43,22 @@ def make(source):
     return gymnasium.make(source, disable_env_checker=True)
 
 
-def holder_of_task(environment):
-    """The environment itself, or the wrapper of it, that has the task.
+def draw_task(environment, rng):
+    """What the `sample_task` of an environment draws.
+
+    Args:
+        environment: a `gymnasium.Env`.
+        rng: a NumPy `Generator`.
+
+    Returns:
+        A float32 array.
 
     Raises:
-        EnvironmentFailure: none has.
+        EnvironmentFailure: it has no `sample_task`, or that raised something.
     """
-    holder = environment
-    while not hasattr(holder, "sample_task"):
-        if not isinstance(holder, gymnasium.Wrapper):
-            raise EnvironmentFailure(
-                "has no method sample_task(rng), which is to draw the parameter"
-                " of a task"
-            )
-        holder = holder.env
-    return holder
+    with _failures():
+        task = _holder_of_task(environment).sample_task(rng)
+        return np.asarray(task, np.float32)
 
 
 class Environments:
@@ -97,7 +98,7 @@ class Environments:
                     copy=False,
                 )
             for environment, task in zip(self._made, tasks):
-                holder_of_task(environment).task = task.copy()
+                _holder_of_task(environment).task = task.copy()
             observations, _ = self._vector.reset(seed=seeds.tolist())
             return _flat(observations)
 
@@ -175,16 +176,6 @@ def receive(stream):
     return command, arrays
 
 
-def failure(error):
-    """An exception as an `EnvironmentFailure` that says where it came from."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    text = " ".join(str(error).split())
-    return EnvironmentFailure(
-        f"raised {type(error).__name__}: {text.rstrip('.')}"
-        f" ({pathlib.Path(frame.filename).name}, line {frame.lineno})"
-    )
-
-
 def main(source, path):
     """Serves until stdin ends.
 
@@ -230,7 +221,30 @@ def _failures():
     except EnvironmentFailure:
         raise
     except Exception as error:
-        raise failure(error) from error
+        raise _failure(error) from error
+
+
+def _failure(error):
+    """An exception as an `EnvironmentFailure` that says where it came from."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(str(error).split())
+    return EnvironmentFailure(
+        f"raised {type(error).__name__}: {text.rstrip('.')}"
+        f" ({pathlib.Path(frame.filename).name}, line {frame.lineno})"
+    )
+
+
+def _holder_of_task(environment):
+    """The environment itself, or the wrapper of it, that has the task."""
+    holder = environment
+    while not hasattr(holder, "sample_task"):
+        if not isinstance(holder, gymnasium.Wrapper):
+            raise EnvironmentFailure(
+                "has no method sample_task(rng), which is to draw the parameter"
+                " of a task"
+            )
+        holder = holder.env
+    return holder
 
 
 @functools.cache

@@ -108,8 +108,9 @@ class GymnasiumEnvironmentTest(tf.test.TestCase, parameterized.TestCase):
         self.assertGreater(len(set(lengths.ravel())), 1)
         self.assertAllInRange(lengths, 5, 11)
 
-    def test_unbounded_actions_are_taken_as_they_are(self):
-        environment = walk("Unbounded", horizon=2)
+    @parameterized.parameters("Unbounded", "WideOpen")
+    def test_unbounded_actions_are_taken_as_they_are(self, name):
+        environment = walk(name, horizon=2)
         tasks = tf.constant([[1.0], [3.0]])
         got = sample(environment, tasks)
         self.assertGreater(abs(got.actions).max(), 1.0)
@@ -211,6 +212,7 @@ class GymnasiumEnvironmentTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(
         ("Discrete", r"has the actions Discrete\(2\); they must be a Box"),
         ("Taskless", r"has no method sample_task\(rng\)"),
+        ("Refuses", "raised RuntimeError: no more tasks"),
         ("Matrix", "must return a 1-D array"),
         ("Missing", "cannot be made, AttributeError: .*'Missing'"),
     )

@@ -67,7 +67,9 @@ class Navigation2DTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(environment.horizon, 100)
 
     def test_goals_fill_the_square(self):
-        goals = Navigation2D().tasks("train", 0, 500, 0).numpy()
+        environment = Navigation2D()
+        goals = tf.function(lambda: environment.tasks("train", 0, 500, 0))()
+        goals = goals.numpy()
         self.assertAllInRange(goals, -0.5, 0.5)
         self.assertAllClose(goals.min(0), [-0.5, -0.5], atol=0.02)
         self.assertAllClose(goals.max(0), [0.5, 0.5], atol=0.02)

@@ -43,6 +43,14 @@ class Unbounded(Walk):
     action_space = gymnasium.spaces.Box(-np.inf, np.inf, (1,))
 
 
+class WideOpen(Walk):
+    """Bounded, but so that nobody would scale to it."""
+
+    action_space = gymnasium.spaces.Box(
+        np.finfo(np.float32).min, np.finfo(np.float32).max, (1,)
+    )
+
+
 class Raises(Walk):
     """From the second step on, where the task is above 1.5."""
 
@@ -90,6 +98,11 @@ class Taskless(gymnasium.Env):
 class Matrix(Walk):
     def sample_task(self, rng):
         return rng.uniform(size=(2, 2))
+
+
+class Refuses(Walk):
+    def sample_task(self, rng):
+        raise RuntimeError("no more tasks")
 
 
 class Uneven(Walk):
