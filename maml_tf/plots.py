@@ -334,7 +334,7 @@ def navigation_paths(axes, goal, paths):
             axes.plot(
                 *positions.T,
                 color=color,
-                linewidth=1,
+                linewidth=0.8,
                 alpha=0.8,
                 label=None if number else label,
             )

@@ -196,7 +196,7 @@ def return_setting(result):
         "tasks": f"{result['num_tasks']} tasks",
         "rollouts": f"{result['rollouts']} rollouts a step",
         "seed": f"seed {result['seed']}",
-        "rates": f"inner learning rate {result['inner_learning_rate']:g}, then"
+        "rates": f"α {result['inner_learning_rate']:g}, then"
         f" {result['later_inner_learning_rate']:g}",
     }
 

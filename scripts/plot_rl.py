@@ -55,7 +55,7 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_integer("goals", 4, "trajectories: tasks, a panel each.")
 flags.DEFINE_integer(
-    "paths", 3, "trajectories: rollouts that are drawn, of each step."
+    "paths", 2, "trajectories: rollouts that are drawn, of each step."
 )
 flags.DEFINE_integer(
     "inner_steps",
@@ -113,7 +113,7 @@ def _trajectories(workdirs, recorded):
             f" {str(workdirs[0])!r} is a training in"
             f" {recorded[0].environment}; paths are of navigation_2d alone."
         )
-    figure = plots.new_figure(3.2 * FLAGS.goals, 3.4 * len(workdirs) + 1.0)
+    figure = plots.new_figure(3.2 * FLAGS.goals, 2.8 * len(workdirs) + 1.1)
     grid = figure.subplots(
         len(workdirs), FLAGS.goals, sharex=True, sharey=True, squeeze=False
     )

@@ -147,7 +147,7 @@ class TablesTest(tf.test.TestCase, parameterized.TestCase):
             text,
             "Mean return, by inner gradient steps, ± 95 %\n"
             "navigation_2d (official form), test, horizon 100\n"
-            "40 tasks, 20 rollouts a step, seed 3, inner learning rate 0.5,"
+            "40 tasks, 20 rollouts a step, seed 3, α 0.5,"
             " then 0.25\n\n",
         )
         rows = [line.split() for line in text.splitlines()]
@@ -174,7 +174,7 @@ class TablesTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_returns_say_what_tells_them_apart(self):
         text = tables.returns([policy(), policy(rollouts=5, form="paper")])
-        self.assertIn("\nhorizon 100\n40 tasks, seed 3, inner", text)
+        self.assertIn("\nhorizon 100\n40 tasks, seed 3, α 0.5", text)
         self.assertRegex(
             text, r"maml, navigation_2d \(official form\), test, 20 rollouts a"
         )
