@@ -1,5 +1,8 @@
 """Gaussian policies, and how one acts in many tasks at once."""
 
+import itertools
+import math
+
 import keras
 import tensorflow as tf
 
@@ -10,37 +13,53 @@ from maml_tf.rl import gaussian
 
 
 @keras.saving.register_keras_serializable("maml_tf")
-class GaussianHead(keras.layers.Dense):
+class GaussianHead(keras.layers.Layer):
     """A linear layer for the means, and log deviations that see no input.
 
     Args:
         units: numbers in an action.
         initial_deviation: the standard deviation of each at first, above 0.
-        **options: Keras's own of a dense layer.
+        kernel_initializer: of the linear layer.
+        **options: Keras's own of every layer.
     """
 
-    def __init__(self, units, initial_deviation=1.0, **options):
-        super().__init__(units, **options)
+    def __init__(
+        self,
+        units,
+        initial_deviation=1.0,
+        kernel_initializer="glorot_uniform",
+        **options,
+    ):
+        super().__init__(**options)
+        self.units = units
         self.initial_deviation = initial_deviation
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape):
         """Makes the weights."""
-        super().build(input_shape)
+        self.kernel = self.add_weight(
+            shape=(input_shape[-1], self.units),
+            initializer=self.kernel_initializer,
+            name="kernel",
+        )
+        self.bias = self.add_weight(
+            shape=(self.units,), initializer="zeros", name="bias"
+        )
         self.log_deviation = self.add_weight(
             shape=(self.units,),
             initializer=keras.initializers.Constant(
-                float(keras.ops.log(self.initial_deviation))
+                math.log(self.initial_deviation)
             ),
             name="log_deviation",
         )
 
     def call(self, inputs):
         """Features `[batch, features]` to `[batch, 2 * units]`."""
-        mean = super().call(inputs)
-        log_deviation = tf.broadcast_to(
-            tf.convert_to_tensor(self.log_deviation), tf.shape(mean)
+        mean = keras.ops.matmul(inputs, self.kernel) + self.bias
+        log_deviation = keras.ops.broadcast_to(
+            self.log_deviation, keras.ops.shape(mean)
         )
-        return tf.concat([mean, log_deviation], -1)
+        return keras.ops.concatenate([mean, log_deviation], -1)
 
     def compute_output_shape(self, input_shape):
         """`[batch, 2 * units]`."""
@@ -49,7 +68,11 @@ class GaussianHead(keras.layers.Dense):
     def get_config(self):
         """The layer's arguments."""
         return super().get_config() | {
-            "initial_deviation": self.initial_deviation
+            "units": self.units,
+            "initial_deviation": self.initial_deviation,
+            "kernel_initializer": keras.initializers.serialize(
+                self.kernel_initializer
+            ),
         }
 
 
@@ -76,11 +99,12 @@ def gaussian_mlp(
         `maml_tf.rl.gaussian` takes them.
     """
     hidden = mlp((observation_size,), 1, widths, seed).layers[:-1]
-    *_, initializer = zip(range(len(hidden) + 1), kernel_initializers(seed))
+    initializers = kernel_initializers(seed)
+    *_, of_head = itertools.islice(initializers, len(widths) + 1)
     head = GaussianHead(
         action_size,
         initial_deviation,
-        kernel_initializer=initializer[1],
+        kernel_initializer=of_head,
         name="head",
     )
     return keras.Model(

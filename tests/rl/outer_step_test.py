@@ -1,0 +1,171 @@
+import tempfile
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+import maml_tf
+from maml_tf import InputError, inner_optimizers
+from maml_tf.algorithms import MAML, Pretrain
+from maml_tf.checkpoints import Checkpoints
+from maml_tf.rl import losses
+from maml_tf.rl.environments.navigation_2d import Navigation2D
+from maml_tf.rl.meta_test import PolicyMetaTest
+from maml_tf.rl.outer_step import PolicyOuterStep
+from maml_tf.rl.policy import gaussian_mlp
+from maml_tf.rl.ppo import PPO
+from maml_tf.rl.sampling import Sampling
+from maml_tf.rl.trajectories import PolicyTargets
+from maml_tf.rl.trpo import TRPO
+
+SAMPLING = Sampling(rollouts=4)
+
+
+def trpo():
+    return TRPO(conjugate_gradient_steps=3)
+
+
+def ppo():
+    return PPO(keras.optimizers.Adam(1e-2), epochs=2)
+
+
+def outer_step(
+    update=trpo, algorithm=MAML, horizon=8, tasks=3, seed=0, **options
+):
+    model = gaussian_mlp(2, 2, (8,), seed=0)
+    made = algorithm(
+        model,
+        losses.reinforce,
+        inner_optimizer=inner_optimizers.ScheduledGradientDescent([0.3, 0.1]),
+        **options,
+    )
+    return PolicyOuterStep(
+        made,
+        Navigation2D(horizon=horizon),
+        update(),
+        SAMPLING,
+        tasks=tasks,
+        seed=seed,
+    )
+
+
+class PolicyOuterStepTest(parameterized.TestCase, tf.test.TestCase):
+    @parameterized.parameters(trpo, ppo)
+    def test_resumed_is_uninterrupted(self, update):
+        def train(workdir, iterations):
+            step = outer_step(update)
+            maml_tf.meta_train(
+                step, iterations, workdir, metric_name="return", progress=False
+            )
+            return [*step.model.get_weights(), *step.optimizer.variables]
+
+        whole = train(tempfile.mkdtemp(dir=self.get_temp_dir()), 4)
+        workdir = tempfile.mkdtemp(dir=self.get_temp_dir())
+        train(workdir, 1)
+        train(workdir, 3)
+        parts = train(workdir, 4)
+        self.assertEqual(len(whole), len(parts))
+        for one, other in zip(whole, parts):
+            self.assertAllEqual(one, other)
+
+    def test_is_traced_once_and_reports_the_returns(self):
+        step = outer_step()
+        updates = [step(i) for i in range(3)]
+        self.assertEqual(step._compiled.experimental_get_tracing_count(), 1)
+        for update in updates:
+            self.assertAllEqual(update.loss, -update.metric)
+            self.assertEqual(update.support_losses.shape, (1, 1))
+            self.assertBetween(update.metric[0], -8 * 1.5, 0)
+        self.assertNotEqual(updates[0].metric, updates[1].metric)
+
+    def test_is_a_function_of_its_seed(self):
+        first, same, other = (outer_step(seed=seed) for seed in (0, 0, 1))
+        expected = first(5).metric
+        self.assertAllEqual(same(5).metric, expected)
+        self.assertNotEqual(other(5).metric, expected)
+        for one, two in zip(first.algorithm.theta(), same.algorithm.theta()):
+            self.assertAllEqual(one, two)
+
+    def test_two_inner_steps_each_on_rollouts_of_their_own(self):
+        update = outer_step(inner_steps=2)(0)
+        self.assertEqual(update.support_losses.shape, (1, 2))
+        self.assertEqual(len({*update.support_losses[0], update.loss[0]}), 3)
+
+    def test_pretrain_judges_the_policy_as_it_is(self):
+        step = outer_step(algorithm=Pretrain)
+        self.assertEqual(step(0).support_losses.shape, (1, 0))
+
+    def test_count_is_one(self):
+        with self.assertRaisesRegex(InputError, "count: 2 was given"):
+            outer_step()(0, 2)
+
+    def test_learns_to_find_goals(self):
+        # Joint training finds the middle of all goals; adaptation does better.
+        step = outer_step(horizon=20, tasks=10, update=TRPO)
+        test = PolicyMetaTest(
+            step.algorithm,
+            step.environment,
+            Sampling(20),
+            num_tasks=20,
+            steps=1,
+        )
+        before = test().metric
+        for iteration in range(30):
+            step(iteration)
+        after = test().metric
+        self.assertGreater(after[1], before[1] + 3)
+        self.assertGreater(after[1], after[0] + 1.5)
+
+
+class PPOTest(parameterized.TestCase, tf.test.TestCase):
+    def test_follows_the_clipped_loss_for_each_epoch(self):
+        # Of one weight and one step, with plain gradient descent.
+        variable = keras.Variable([0.0])
+        y = PolicyTargets(
+            tf.ones([1, 1, 1, 1]),
+            tf.ones([1, 1, 1]),
+            tf.ones([1, 1, 1]),
+            tf.zeros([1, 1, 2]),
+        )
+
+        def outputs_of(theta, task):
+            del task
+            mean = tf.reshape(theta[0], [1, 1])
+            return tf.concat([mean, tf.zeros([1, 1])], -1)
+
+        made = PPO(keras.optimizers.SGD(0.1), epochs=3, clip=0.15)
+        made.build([variable])
+        loss, kl, _ = made.update([variable], outputs_of, (y,))
+        mean = 0.0
+        for _ in range(3):
+            ratio = np.exp(mean - mean**2 / 2)  # N(1; mean, 1) / N(1; 0, 1).
+            judged, mean_before = mean, mean
+            if ratio < 1.15:
+                mean = mean_before + 0.1 * ratio * (1 - mean_before)
+        self.assertAllClose(variable.value, [mean], rtol=1e-5)
+        self.assertAllClose(loss, -1.0)
+        self.assertAllClose(kl, judged**2 / 2, rtol=1e-4)
+
+    @parameterized.parameters(
+        ({"clip": 0}, "clip: 0 was given"), ({"epochs": 0}, "epochs: 0 was")
+    )
+    def test_refuses(self, options, sentence):
+        with self.assertRaisesRegex(InputError, sentence):
+            PPO(None, **options)
+
+
+class CheckpointsTest(tf.test.TestCase):
+    def test_trpo_has_nothing_to_keep(self):
+        step = outer_step()
+        saved = Checkpoints(
+            step.model,
+            step.optimizer,
+            tempfile.mkdtemp(dir=self.get_temp_dir()),
+        )
+        saved.save(3)
+        self.assertTrue(saved.restore_latest())
+
+
+if __name__ == "__main__":
+    tf.test.main()
