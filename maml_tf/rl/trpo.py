@@ -99,10 +99,10 @@ class TRPO:
             return mean_over_tasks(one, *tasks)
 
         before, slope = mean_over_tasks(gradient, *tasks)
-        direction = conjugate_gradient(
+        direction, image = conjugate_gradient(
             product, slope, self.conjugate_gradient_steps
         )
-        curvature = tf.tensordot(direction, product(direction), 1)
+        curvature = tf.tensordot(direction, image, 1)
         step = tf.sqrt(2.0 * self.max_kl / curvature) * direction
         theta, kl, accepted = self._line_search(theta, step, judge, before)
         for variable, value in zip(variables, theta):
@@ -179,7 +179,8 @@ def conjugate_gradient(product, target, steps, tolerance=1e-10):
         tolerance: of the squared length of b − A x, at which it is solved.
 
     Returns:
-        x, `[n]`.
+        `(x, image)`, each `[n]`: what is left of b is `b - image`, where image
+        is A x, at no further product.
     """
 
     def step(x, residual, direction, square):
@@ -190,7 +191,7 @@ def conjugate_gradient(product, target, steps, tolerance=1e-10):
         before, square = square, tf.tensordot(residual, residual, 1)
         return x, residual, residual + square / before * direction, square
 
-    x, *_ = tf.while_loop(
+    x, residual, *_ = tf.while_loop(
         lambda x, residual, direction, square: square > tolerance,
         step,
         (
@@ -201,7 +202,7 @@ def conjugate_gradient(product, target, steps, tolerance=1e-10):
         ),
         maximum_iterations=steps,
     )
-    return x
+    return x, target - residual
 
 
 def _vector(tensors):

@@ -111,21 +111,25 @@ class ConjugateGradientTest(tf.test.TestCase):
         root = rng.normal(size=(12, 12))
         matrix = root @ root.T + np.eye(12)
         target = rng.normal(size=12)
-        found = trpo.conjugate_gradient(
-            lambda v: tf.linalg.matvec(matrix, v), tf.constant(target), 30
-        )
+        for steps in (3, 30):
+            found, image = trpo.conjugate_gradient(
+                lambda v: tf.linalg.matvec(matrix, v),
+                tf.constant(target),
+                steps,
+            )
+            self.assertAllClose(image, matrix @ found, rtol=1e-8)
         self.assertAllClose(found, np.linalg.solve(matrix, target), rtol=1e-5)
 
     def test_one_step_is_steepest_descent(self):
         matrix = tf.linalg.diag([1.0, 3.0])
-        found = trpo.conjugate_gradient(
+        found, _ = trpo.conjugate_gradient(
             lambda v: tf.linalg.matvec(matrix, v), tf.constant([1.0, 1.0]), 1
         )
         self.assertAllClose(found, [0.5, 0.5])  # bᵀb / bᵀAb = 2 / 4.
 
     def test_of_nothing_is_nothing(self):
         zero = tf.zeros([3])
-        found = trpo.conjugate_gradient(lambda v: v, zero, 10)
+        found, _ = trpo.conjugate_gradient(lambda v: v, zero, 10)
         self.assertAllEqual(found, zero)
 
 
