@@ -12,6 +12,7 @@ from maml_tf import (
     inner_optimizers,
     losses,
     networks,
+    rl,
 )
 from maml_tf.adapted_model import AdaptedModel
 from maml_tf.checkpoints import Checkpoints
@@ -53,4 +54,5 @@ __all__ = [
     "meta_test",
     "meta_train",
     "networks",
+    "rl",
 ]

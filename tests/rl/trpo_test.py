@@ -117,7 +117,7 @@ class ConjugateGradientTest(tf.test.TestCase):
                 tf.constant(target),
                 steps,
             )
-            self.assertAllClose(image, matrix @ found, rtol=1e-8)
+            self.assertAllClose(image, np.dot(matrix, found), rtol=1e-8)
         self.assertAllClose(found, np.linalg.solve(matrix, target), rtol=1e-5)
 
     def test_one_step_is_steepest_descent(self):
@@ -250,7 +250,7 @@ class TRPOTest(parameterized.TestCase, tf.test.TestCase):
         report = update()
         return before, made.theta(), report, outputs_of, tasks
 
-    @parameterized.product(max_kl=[1e-3, 0.3, 5.0], seed=[0, 1])
+    @parameterized.parameters((1e-3, 0), (0.3, 1), (5.0, 2))
     def test_stays_within_the_bound_and_improves(self, max_kl, seed):
         theta, moved, report, outputs_of, tasks = self.update(
             seed, max_kl=max_kl

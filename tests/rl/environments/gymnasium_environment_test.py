@@ -29,11 +29,13 @@ def walk(name="Walk", **options):
 
 
 def policy_of(environment):
-    return Policy(
-        gaussian_mlp(
-            environment.observation_size, environment.action_size, (8,), seed=0
-        )
+    model = gaussian_mlp(
+        environment.observation_size, environment.action_size, (8,), seed=0
     )
+    # Moves of 2.4 or so, wherever it is: walks end before long.
+    kernel, bias, log_deviation = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([0.01 * kernel, bias + 0.2, log_deviation])
+    return Policy(model)
 
 
 def sample(environment, tasks=2, rollouts=3, seed=SEED, policy=None):
