@@ -2,7 +2,6 @@
 
 import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
 import recorded_flags
-from absl import flags
 
 from maml_tf import (
     adapted_weights,
@@ -20,22 +19,13 @@ PLACES = ("data_dir", "cache_dir", "download", "in_memory", "manual_dir")
 # differ when it is resumed.
 _FREE_ON_RESUME = (
     *PLACES,
-    "iterations",
-    "log_interval",
-    "validation_interval",
-    "validation_tasks",
-    "checkpoint_interval",
-    "progress",
+    *recorded_flags.COURSE,
 )
 
 
 def define(flag_values):
     """Defines the flags of an experiment on `flag_values`."""
-
-    def add(kind, *args, **options):
-        getattr(flags, f"DEFINE_{kind}")(
-            *args, flag_values=flag_values, **options
-        )
+    add = recorded_flags.adder(flag_values)
 
     # The task.
     add(
@@ -286,7 +276,6 @@ def define(flag_values):
     )
 
     # Meta-training.
-    add("integer", "iterations", 60000, "Meta-updates in all.")
     add("integer", "tasks", 32, "Tasks in a meta-batch.")
     add("enum", "optimizer", "adam", list(OPTIMIZERS), "Outer optimizer.")
     add("float", "learning_rate", 1e-3, "Outer learning rate.")
@@ -339,15 +328,7 @@ def define(flag_values):
         " and losses stay float32. For GPUs that have it; slow on CPU.",
     )
     add("integer", "seed", 0, "Of weights, episodes and dropout.")
-    add("integer", "log_interval", 100, "Iterations between log records.")
-    add(
-        "integer", "validation_interval", 500, "Iterations between validations."
-    )
-    add("integer", "validation_tasks", 300, "Tasks of a validation.")
-    add(
-        "integer", "checkpoint_interval", 500, "Iterations between checkpoints."
-    )
-    add("bool", "progress", True, "Show progress bars, on a terminal.")
+    recorded_flags.define_course(flag_values, 60000, 100, 500, 300, 500)
 
 
 def _free_on_resume(flag_values):

@@ -14,6 +14,47 @@ from maml_tf.files import replacing
 
 FILE_NAME = "experiment.flags"
 
+# Flags that say how far and how a training runs, not what it computes: they may
+# differ when it is resumed.
+COURSE = (
+    "iterations",
+    "log_interval",
+    "validation_interval",
+    "validation_tasks",
+    "checkpoint_interval",
+    "progress",
+)
+
+
+def define_course(flag_values, *defaults):
+    """Defines `COURSE` on `flag_values`, the numbers by these defaults."""
+    explained = (
+        "Meta-updates in all.",
+        "Iterations between log records.",
+        "Iterations between validations.",
+        "Tasks of a validation.",
+        "Iterations between checkpoints.",
+    )
+    for name, default, text in zip(COURSE, defaults, explained):
+        flags.DEFINE_integer(name, default, text, flag_values=flag_values)
+    flags.DEFINE_bool(
+        "progress",
+        True,
+        "Show progress bars, on a terminal.",
+        flag_values=flag_values,
+    )
+
+
+def adder(flag_values):
+    """A function that defines a flag of a kind: `add("integer", name, ...)`."""
+
+    def add(kind, *args, **options):
+        getattr(flags, f"DEFINE_{kind}")(
+            *args, flag_values=flag_values, **options
+        )
+
+    return add
+
 
 class RecordedFlags:
     """The flags of one kind of experiment, to be written and read back.

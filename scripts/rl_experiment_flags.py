@@ -2,7 +2,6 @@
 
 import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
 import recorded_flags
-from absl import flags
 
 from maml_tf import adapted_weights
 from maml_tf.rl import environments, losses
@@ -20,22 +19,13 @@ UPDATES = {
 # differ when it is resumed.
 _FREE_ON_RESUME = (
     "workers",
-    "iterations",
-    "log_interval",
-    "validation_interval",
-    "validation_tasks",
-    "checkpoint_interval",
-    "progress",
+    *recorded_flags.COURSE,
 )
 
 
 def define(flag_values):
     """Defines the flags of an experiment with policies on `flag_values`."""
-
-    def add(kind, *args, **options):
-        getattr(flags, f"DEFINE_{kind}")(
-            *args, flag_values=flag_values, **options
-        )
+    add = recorded_flags.adder(flag_values)
 
     # The tasks.
     add(
@@ -141,7 +131,6 @@ def define(flag_values):
     )
 
     # Meta-training.
-    add("integer", "iterations", 500, "Meta-updates in all.")
     add("integer", "tasks", 40, "Tasks in a meta-batch.")
     add("enum", "outer_update", "trpo", sorted(UPDATES), "Outer update.")
     add(
@@ -172,11 +161,7 @@ def define(flag_values):
         " 0.2.",
     )
     add("integer", "seed", 0, "Of weights, tasks and rollouts.")
-    add("integer", "log_interval", 10, "Iterations between log records.")
-    add("integer", "validation_interval", 50, "Iterations between validations.")
-    add("integer", "validation_tasks", 40, "Tasks of a validation.")
-    add("integer", "checkpoint_interval", 10, "Iterations between checkpoints.")
-    add("bool", "progress", True, "Show progress bars, on a terminal.")
+    recorded_flags.define_course(flag_values, 500, 10, 50, 40, 10)
 
 
 _recorded_flags = recorded_flags.RecordedFlags(

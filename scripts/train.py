@@ -10,13 +10,14 @@ DIR/checkpoints the latest and the best weights.
 
 import experiment
 import experiment_flags
+import recorded_flags
 import training_run
 from absl import flags
 
 FLAGS = flags.FLAGS
 experiment_flags.define(FLAGS)
 flags.adopt_module_key_flags(experiment)
-flags.adopt_module_key_flags(experiment_flags)
+flags.adopt_module_key_flags(recorded_flags)
 flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
 
 

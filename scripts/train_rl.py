@@ -11,6 +11,7 @@ is told the task).
 """
 
 import experiment
+import recorded_flags
 import rl_experiment
 import rl_experiment_flags
 import training_run
@@ -19,7 +20,7 @@ from absl import flags
 FLAGS = flags.FLAGS
 rl_experiment_flags.define(FLAGS)
 flags.adopt_module_key_flags(experiment)
-flags.adopt_module_key_flags(rl_experiment_flags)
+flags.adopt_module_key_flags(recorded_flags)
 flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
 
 

@@ -135,7 +135,9 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
         updates = built.outer_step()(0)
         self.assertAllEqual(updates.loss, -updates.metric)
         self.assertEqual(updates.support_losses.shape, (1, 1))
-        self.assertAllInRange(updates.metric, -100.0, 0.0)
+        # Distances and speeds are at most some metres (a second).
+        most = 50.0 if "direction" in name else 0.0
+        self.assertAllInRange(updates.metric, -50.0, most)
 
     def test_record_and_read_back(self):
         experiment_flags, values = self.parse(

@@ -77,6 +77,14 @@ class ReadmeTest(absltest.TestCase):
         self.assertLess(float(errors[1]), 1.2)
         self.assertLess(float(errors[5]), float(errors[1]))
 
+    def test_policy_example_adapts(self):
+        stdout = self.python("PolicyOuterStep")
+        before, after = re.search(
+            r"^(-\S+), then (-\S+) ± \S+$", stdout, re.M
+        ).groups()
+        # A random walk, which a gradient step improves by much.
+        self.assertGreater(float(after), float(before) + 5)
+
     def test_example_with_a_generator_learns(self):
         found = ast.literal_eval(self.python("def waves").splitlines()[-1])
         # The wave's own mean square, which is the error of predicting 0, is 6.
