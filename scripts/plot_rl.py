@@ -113,7 +113,7 @@ def _trajectories(workdirs, recorded):
             f" {str(workdirs[0])!r} is a training in"
             f" {recorded[0].environment}; paths are of navigation_2d alone."
         )
-    figure = plots.new_figure(3.2 * FLAGS.goals, 2.8 * len(workdirs) + 1.1)
+    figure = plots.new_figure(3.2 * FLAGS.goals, 2.3 * len(workdirs) + 1.2)
     grid = figure.subplots(
         len(workdirs), FLAGS.goals, sharex=True, sharey=True, squeeze=False
     )
