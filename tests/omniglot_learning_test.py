@@ -20,7 +20,9 @@ DATA_DIR = os.environ.get("MAML_TF_DATA_DIR")
 class OmniglotLearningTest(tf.test.TestCase):
     def test_400_iterations_of_5_way_1_shot(self):
         dataset = maml_tf.datasets.load("omniglot", data_dir=DATA_DIR)
-        model = maml_tf.networks.create("conv4", (28, 28, 1), 5, seed=0)
+        model = maml_tf.networks.create(
+            "conv4", (28, 28, 1), 5, seed=0, filters=32
+        )
         algorithm = maml_tf.algorithms.create(
             "maml",
             model,
