@@ -36,15 +36,8 @@ def random_bits(shape, seed):
     Returns:
         An int32 tensor; the same on CPU and GPU, with XLA and without.
     """
-    # What tf.random.stateless_uniform(..., alg="philox") draws, in a third of
-    # its time; its default algorithm draws other numbers with XLA than without.
-    key_counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
-    return tf.raw_ops.StatelessRandomUniformFullIntV2(
-        shape=shape,
-        key=key_counter.key,
-        counter=key_counter.counter,
-        alg=_PHILOX,
-        dtype=tf.int32,
+    return _draw(
+        tf.raw_ops.StatelessRandomUniformFullIntV2, shape, seed, tf.int32
     )
 
 
@@ -61,11 +54,17 @@ def random_order(length, seed):
 
 def random_normal(shape, seed):
     """Draws standard normal float32 numbers; see `random_bits`."""
+    return _draw(tf.raw_ops.StatelessRandomNormalV2, shape, seed, tf.float32)
+
+
+def _draw(operation, shape, seed, dtype):
+    # What tf.random.stateless_uniform(..., alg="philox") draws, in a third of
+    # its time; its default algorithm draws other numbers with XLA than without.
     key_counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
-    return tf.raw_ops.StatelessRandomNormalV2(
+    return operation(
         shape=shape,
         key=key_counter.key,
         counter=key_counter.counter,
         alg=_PHILOX,
-        dtype=tf.float32,
+        dtype=dtype,
     )

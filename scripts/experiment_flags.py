@@ -4,7 +4,6 @@ import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
 import recorded_flags
 
 from maml_tf import (
-    adapted_weights,
     algorithms,
     augmentation,
     datasets,
@@ -228,20 +227,7 @@ def define(flag_values):
         " --inner_steps.",
     )
     add("float", "inner_learning_rate", 0.01, "Inner learning rate.")
-    add(
-        "enum",
-        "adapts",
-        None,
-        sorted(adapted_weights.SELECTIONS),
-        "Which weights the inner loop adapts. Default: all.",
-    )
-    add(
-        "bool",
-        "second_order",
-        None,
-        "false: inner gradients count as constants (maml, anil, boil). Default:"
-        " true.",
-    )
+    recorded_flags.define_inner_loop(add)
     add(
         "bool",
         "rematerialize",
@@ -257,13 +243,6 @@ def define(flag_values):
         None,
         "Support examples in an inner step of meta-training (reptile). Default:"
         " all.",
-    )
-    add("float", "inner_clip_norm", None, "Largest norm of an inner gradient.")
-    add(
-        "float",
-        "inner_clip_value",
-        None,
-        "Largest magnitude of an inner gradient's elements.",
     )
     add(
         "enum",

@@ -9,7 +9,7 @@ import sys
 
 from absl import flags
 
-from maml_tf import InputError
+from maml_tf import InputError, adapted_weights
 from maml_tf.files import replacing
 
 FILE_NAME = "experiment.flags"
@@ -42,6 +42,31 @@ def define_course(flag_values, *defaults):
         True,
         "Show progress bars, on a terminal.",
         flag_values=flag_values,
+    )
+
+
+def define_inner_loop(add):
+    """Defines what all inner loops take, by `add` as `adder` gives it."""
+    add(
+        "enum",
+        "adapts",
+        None,
+        sorted(adapted_weights.SELECTIONS),
+        "Which weights the inner loop adapts. Default: all.",
+    )
+    add(
+        "bool",
+        "second_order",
+        None,
+        "false: inner gradients count as constants (maml, anil, boil). Default:"
+        " true.",
+    )
+    add("float", "inner_clip_norm", None, "Largest norm of an inner gradient.")
+    add(
+        "float",
+        "inner_clip_value",
+        None,
+        "Largest magnitude of an inner gradient's elements.",
     )
 
 

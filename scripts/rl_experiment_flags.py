@@ -3,7 +3,6 @@
 import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
 import recorded_flags
 
-from maml_tf import adapted_weights
 from maml_tf.rl import environments, losses
 
 # Those of `maml_tf.algorithms` that adapt by rollouts.
@@ -100,27 +99,7 @@ def define(flag_values):
         "Policy-gradient loss of the inner loop: they have the same gradient"
         " and other second derivatives.",
     )
-    add(
-        "enum",
-        "adapts",
-        None,
-        sorted(adapted_weights.SELECTIONS),
-        "Which weights the inner loop adapts. Default: all.",
-    )
-    add(
-        "bool",
-        "second_order",
-        None,
-        "false: inner gradients count as constants (maml, anil, boil). Default:"
-        " true.",
-    )
-    add("float", "inner_clip_norm", None, "Largest norm of an inner gradient.")
-    add(
-        "float",
-        "inner_clip_value",
-        None,
-        "Largest magnitude of an inner gradient's elements.",
-    )
+    recorded_flags.define_inner_loop(add)
     add("float", "discount", 0.99, "Of rewards, by step.")
     add(
         "float",
