@@ -30,7 +30,7 @@ benchmark: $(BENCHMARK_INSTALLED) ## time it beside PyTorch and JAX
 	    --output=results/benchmark.json
 
 test: $(INSTALLED) ## run the tests, or some: make test TESTS=tests/networks
-	$(PY) -m pytest $(TESTS) -n 2 --durations=15
+	$(PY) -m pytest $(TESTS) -n 2 --dist=worksteal --durations=15
 
 lint: $(INSTALLED) ## check style and format
 	$(PY) -m ruff check .

@@ -145,25 +145,37 @@ class MetaTest:
             progress: whether to show a progress bar, on a terminal.
         """
         losses, metrics = [], []
-        with tqdm(
-            total=self.num_tasks,
-            desc="meta-testing",
-            unit="task",
-            disable=None if progress else True,
-        ) as bar:
-            for first in range(0, self.num_tasks, self._tasks_per_call):
-                # The last call runs over; what is beyond is dropped.
-                numbers = tf.range(
-                    first, first + self._tasks_per_call, dtype=tf.int64
-                )
-                loss, metric = self._curves(numbers)
-                losses.append(loss.numpy())
-                metrics.append(metric.numpy())
-                bar.update(min(self._tasks_per_call, self.num_tasks - first))
+        count = self._tasks_per_call
+        for first in calls(self.num_tasks, count, progress):
+            numbers = tf.range(first, first + count, dtype=tf.int64)
+            loss, metric = self._curves(numbers)
+            losses.append(loss.numpy())
+            metrics.append(metric.numpy())
         return Curve(
             np.concatenate(losses)[: self.num_tasks],
             np.concatenate(metrics)[: self.num_tasks],
         )
+
+
+def calls(num_tasks, tasks_per_call, progress=False):
+    """Yields the number of the first task of each call of a meta-test.
+
+    The last call may run over; what is beyond is to be dropped.
+
+    Args:
+        num_tasks: tasks in all.
+        tasks_per_call: tasks of a call, after which the progress bar moves.
+        progress: whether to show it, on a terminal.
+    """
+    with tqdm(
+        total=num_tasks,
+        desc="meta-testing",
+        unit="task",
+        disable=None if progress else True,
+    ) as bar:
+        for first in range(0, num_tasks, tasks_per_call):
+            yield first
+            bar.update(min(tasks_per_call, num_tasks - first))
 
 
 def adaptation_seed(seed, number):

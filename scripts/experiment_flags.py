@@ -227,7 +227,7 @@ def define(flag_values):
         " --inner_steps.",
     )
     add("float", "inner_learning_rate", 0.01, "Inner learning rate.")
-    recorded_flags.define_inner_loop(add)
+    recorded_flags.define_inner_loop(flag_values)
     add(
         "bool",
         "rematerialize",

@@ -45,8 +45,9 @@ def define_course(flag_values, *defaults):
     )
 
 
-def define_inner_loop(add):
-    """Defines what all inner loops take, by `add` as `adder` gives it."""
+def define_inner_loop(flag_values):
+    """Defines on `flag_values` what all inner loops take."""
+    add = adder(flag_values)
     add(
         "enum",
         "adapts",
@@ -68,6 +69,13 @@ def define_inner_loop(add):
         None,
         "Largest magnitude of an inner gradient's elements.",
     )
+    for name in ("inner_clip_norm", "inner_clip_value"):
+        flags.register_validator(
+            name,
+            lambda value: value is None or value > 0,
+            "It must be above 0.",
+            flag_values,
+        )
 
 
 def adder(flag_values):

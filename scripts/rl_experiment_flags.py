@@ -99,7 +99,7 @@ def define(flag_values):
         "Policy-gradient loss of the inner loop: they have the same gradient"
         " and other second derivatives.",
     )
-    recorded_flags.define_inner_loop(add)
+    recorded_flags.define_inner_loop(flag_values)
     add("float", "discount", 0.99, "Of rewards, by step.")
     add(
         "float",

@@ -95,6 +95,7 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
                 else []
             ),
         )
+        values.inner_steps = min(values.inner_steps, 2)
         built = experiment.Experiment(values)
         before = built.model.get_weights()
         step = built.outer_step()

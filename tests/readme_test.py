@@ -38,9 +38,12 @@ class ReadmeTest(absltest.TestCase):
         # A reader is in the repository, and writes results/ there.
         pathlib.Path(self.folder, "examples").symlink_to(ROOT / "examples")
 
-    def run_in_folder(self, *command):
+    def python(self, containing):
+        """Runs the one example that contains some text; returns its output."""
+        examples = re.findall(r"```python\n(.*?)```", self.text, re.S)
+        (code,) = [code for code in examples if containing in code]
         result = subprocess.run(
-            [sys.executable, *command],
+            [sys.executable, "-c", code],
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -50,12 +53,6 @@ class ReadmeTest(absltest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         return result.stdout
 
-    def python(self, containing):
-        """Runs the one example that contains some text; returns its output."""
-        examples = re.findall(r"```python\n(.*?)```", self.text, re.S)
-        (code,) = [code for code in examples if containing in code]
-        return self.run_in_folder("-c", code)
-
     def command(self, script):
         """Runs the first command with a script and a model that is shipped."""
         flags, *_ = re.findall(
@@ -63,10 +60,13 @@ class ReadmeTest(absltest.TestCase):
             self.text,
             re.M,
         )
-        path = str(ROOT / "scripts" / f"{script}.py")
-        return self.run_in_folder(
-            path, *shlex.split(flags.replace("\\\n", " "))
+        status, stdout, stderr = forked.run(
+            ROOT / "scripts" / f"{script}.py",
+            *shlex.split(flags.replace("\\\n", " ")),
+            cwd=self.folder,
         )
+        self.assertEqual(status, 0, stderr)
+        return stdout
 
     def test_python_example_learns(self):
         stdout = self.python("iterations_per_call")

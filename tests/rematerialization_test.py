@@ -1,5 +1,7 @@
 """Tests of maml_tf/rematerialization.py."""
 
+from unittest import mock
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -12,18 +14,17 @@ from maml_tf.outer_step import OuterStep
 
 layers = keras.layers
 
+
+def conv4(*shape, **options):
+    """Two blocks of the four, which are sooner traced."""
+    with mock.patch.object(networks.conv4, "BLOCKS", 2):
+        return networks.create("conv4", shape, 5, seed=0, filters=4, **options)
+
+
 NETWORKS = {
-    "conv4": lambda: networks.create(
-        "conv4", (28, 28, 1), 5, seed=0, filters=4
-    ),
-    "pooled": lambda: networks.create(
-        "conv4",
-        (16, 16, 3),
-        5,
-        seed=0,
-        filters=4,
-        downsampling="max_pool",
-        readout="flatten",
+    "conv4": lambda: conv4(14, 14, 1),
+    "pooled": lambda: conv4(
+        8, 8, 3, downsampling="max_pool", readout="flatten"
     ),
     "dropout": lambda: keras.Sequential(
         [

@@ -191,6 +191,7 @@ class TrainingTest(tf.test.TestCase):
         self.assertEqual(sorted(os.listdir(latest)), before)
 
     def test_signals_save_first_and_handlers_are_restored(self):
+        _, expected = train(self.workdir / "whole", 30)
         for number in (signal.SIGINT, signal.SIGTERM):
             workdir = self.workdir / str(int(number))
             handler = signal.getsignal(number)
@@ -213,7 +214,6 @@ class TrainingTest(tf.test.TestCase):
             self.assertIs(signal.getsignal(number), handler)
             again, actual = train(workdir, 30)
             self.assertIsNone(again.signal_number)
-            _, expected = train(workdir / "whole", 30)
             for one, other in zip(expected, actual, strict=True):
                 np.testing.assert_array_equal(one, other)
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from maml_tf.errors import InputError, check_at_least_one
-from maml_tf.evaluation import Curve
+from maml_tf.evaluation import Curve, calls
 from maml_tf.random_streams import fold_in
 from maml_tf.rl.adaptation import PolicyAdaptation
 from maml_tf.rl.trajectories import returns
@@ -73,19 +72,12 @@ class PolicyMetaTest:
             progress: whether to show a progress bar, on a terminal.
         """
         by_task = []
-        with tqdm(
-            total=self.num_tasks,
-            desc="meta-testing",
-            unit="task",
-            disable=None if progress else True,
-        ) as bar:
-            for first in range(0, self.num_tasks, self._tasks_per_call):
-                # The last call runs over; what is beyond is dropped.
-                path = self.trajectories(first, self._tasks_per_call)
-                by_task.append(
-                    np.stack([returns(t).numpy().mean(-1) for t in path], -1)
-                )
-                bar.update(min(self._tasks_per_call, self.num_tasks - first))
+        count = self._tasks_per_call
+        for first in calls(self.num_tasks, count, progress):
+            path = self.trajectories(first, count)
+            by_task.append(
+                np.stack([returns(t).numpy().mean(-1) for t in path], -1)
+            )
         metrics = np.concatenate(by_task)[: self.num_tasks]
         return Curve(-metrics, metrics)
 

@@ -254,11 +254,18 @@ class ExperimentTest(ScriptTestCase):
         (["--tasks=0"], "^tasks: 0 .*1 or more"),
         (["--discount=2"], "^discount: 2.0 .*0 to 1"),
         (["--algorithm=fomaml", "--second_order"], "^second_order: .*fomaml"),
-        (["--inner_clip_norm=0"], "^clip_norm: 0.0 .*above 0"),
     )
     def test_refuses_with_a_sentence(self, arguments, pattern):
         with self.assertRaisesRegex(InputError, pattern):
             self.experiment(*arguments).outer_step()
+
+    @parameterized.parameters("inner_clip_norm", "inner_clip_value")
+    def test_limits_of_inner_gradients_are_refused_by_their_name(self, name):
+        for value in ("0", "-1.0"):
+            with self.assertRaisesRegex(
+                flags.IllegalFlagValueError, f"--{name}={value}.*above 0"
+            ):
+                self.experiment(f"--{name}={value}")
 
 
 class RefusalTest(ScriptTestCase):

@@ -105,20 +105,16 @@ class JourneyTest(ScriptTestCase):
         )
         self.assertLen(metrics_log.read(workdir), 6)
 
-        evaluation = start(
-            "evaluate",
-            f"--workdir={workdir}",
-            "--num_tasks=7",
-            "--inner_steps=4",
-            "--shot=5",
-            "--query=20",
+        stdout = self.assertSucceeds(
+            run(
+                "evaluate",
+                f"--workdir={workdir}",
+                "--num_tasks=7",
+                "--inner_steps=4",
+                "--shot=5",
+                "--query=20",
+            )
         )
-        repeated = start(
-            "train",
-            f"--flagfile={workdir / 'experiment.flags'}",
-            f"--workdir={self.folder / 'again'}",
-        )
-        stdout = self.assertSucceeds(finish(evaluation))
         self.assertIn("7 tasks, seed 0", stdout)
         result = json.loads((workdir / "evaluation_test.json").read_text())
         self.assertEqual(
@@ -136,11 +132,17 @@ class JourneyTest(ScriptTestCase):
             self.assertAlmostEqual(step["loss"], step["mse"], places=5)
             self.assertIn(f"{step['mse']:.3f}", stdout)
 
-        self.assertSucceeds(finish(repeated))
-        self.assertSameWeights(workdir, self.folder / "again", 40)
+        again = self.folder / "again"
+        self.assertSucceeds(
+            run(
+                "train",
+                f"--flagfile={workdir / 'experiment.flags'}",
+                f"--workdir={again}",
+            )
+        )
+        self.assertSameWeights(workdir, again, 40)
 
         # Of the best checkpoint's file nothing can be read.
-        again = self.folder / "again"
         for path in (again / "checkpoints" / "best").glob("*.index"):
             path.write_bytes(b"damaged")
         self.assertSucceeds(
@@ -164,23 +166,24 @@ class JourneyTest(ScriptTestCase):
 
     def test_demo(self):
         workdir = self.folder / "demo"
-        process = start(
-            "demo",
-            f"--workdir={workdir}",
-            "--iterations=200",
-            "--glyph_iterations=20",
-            "--num_tasks=10",
+        stdout = self.assertSucceeds(
+            run(
+                "demo",
+                f"--workdir={workdir}",
+                "--iterations=100",
+                "--glyph_iterations=4",
+                "--num_tasks=4",
+            )
         )
-        stdout = self.assertSucceeds(finish(process))
         table = (workdir / "table.txt").read_text()
         self.assertIn(table.strip(), stdout)
         rows = re.findall(r"^ *(5|10|20) +(maml|pretrain|oracle)", table, re.M)
         self.assertLen(set(rows), 9)
-        self.assertIn("10 tasks", table)
+        self.assertIn("4 tasks", table)
         self.assertIn("0.67 / 0.38 / 0.35", table)
         table = (workdir / "glyphs.txt").read_text()
         self.assertIn(table.strip(), stdout)
-        self.assertRegex(table, r"synthetic.*5-way 1-shot.*\n10 tasks")
+        self.assertRegex(table, r"synthetic.*5-way 1-shot.*\n4 tasks")
         self.assertLen(re.findall(r"^ *[0-3] +\d+\.\d\d %", table, re.M), 4)
         self.assertIn("17 of 20 examples", stdout)
         for name in ("sinusoid.png", "glyphs.png", "drawings.png"):
@@ -206,7 +209,10 @@ class InterruptionTest(ScriptTestCase):
         self.fail(f"It did not get to {iteration}: {finish(process)}")
 
     def test_killed_three_times_ends_with_the_same_weights(self):
-        undisturbed = self.started(self.folder / "undisturbed")
+        undisturbed = self.folder / "undisturbed"
+        self.assertSucceeds(
+            run("train", *self.FLAGS, f"--workdir={undisturbed}")
+        )
         killed = self.folder / "killed"
         for iteration in (200, 900, 1600):
             process = self.started(killed)
@@ -214,9 +220,8 @@ class InterruptionTest(ScriptTestCase):
             process.kill()
             status, _, _ = finish(process)
             self.assertEqual(status, -signal.SIGKILL)
-        self.assertSucceeds(finish(self.started(killed)))
-        self.assertSucceeds(finish(undisturbed))
-        self.assertSameWeights(self.folder / "undisturbed", killed, 3000)
+        self.assertSucceeds(run("train", *self.FLAGS, f"--workdir={killed}"))
+        self.assertSameWeights(undisturbed, killed, 3000)
 
     @parameterized.parameters(signal.SIGINT, signal.SIGTERM)
     def test_a_signal_saves_first(self, number):
