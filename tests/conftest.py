@@ -1,5 +1,6 @@
 """Settings of the test run."""
 
+import gc
 import os
 import tempfile
 
@@ -25,6 +26,12 @@ def pytest_unconfigure(config):
     """Removes it."""
     if _CACHE in config.stash:
         config.stash[_CACHE].cleanup()
+
+
+def pytest_collection_finish():
+    """Looks for garbage less often: tracing makes many objects that stay."""
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
 
 
 def pytest_collection_modifyitems(items):

@@ -33,7 +33,7 @@ with mock.patch.object(sys, "path", [str(ROOT / "scripts"), *sys.path]):
 
 TINY = {
     "strides": Workload(
-        "strides", 2, 5, 10, 3, 0.1, input_shape=(28, 28, 1), filters=4
+        "strides", 2, 5, 10, 2, 0.1, input_shape=(28, 28, 1), filters=4
     ),
     "pools": Workload(
         "pools", 2, 3, 6, 2, 0.1, (16, 20, 2), 3, filters=4, max_pool=True

@@ -9,8 +9,8 @@ from tests.scripts.scripts_test import SMALL, ScriptTestCase, run
 from tests.tiny_omniglot import write_tiny_set
 
 TINY = (
-    "--network=conv4",
-    "--filters=4",
+    "--network=mlp",
+    "--widths=6,5",
     "--way=3",
     "--tasks=2",
     "--iterations=4",
@@ -84,13 +84,13 @@ class PlotScriptTest(ScriptTestCase):
                 " 2 queries a class, 1 gradient step",
                 "maml",
                 "anil",
-                "conv1",
+                "dense1",
                 "head",
             ],
             said,
         )
-        # ANIL's four convolutions.
-        self.assertEqual(said.count("0"), 4)
+        # ANIL's two hidden layers.
+        self.assertEqual(said.count("0"), 2)
 
         confusion = (f"--workdir={anil}", "--kind=confusion", "--num_tasks=5")
         said = self.plot("confusion.svg", *confusion, "--classes=4")
