@@ -1,6 +1,5 @@
 """Settings of the test run."""
 
-import gc
 import os
 import tempfile
 
@@ -26,12 +25,6 @@ def pytest_unconfigure(config):
     """Removes it."""
     if _CACHE in config.stash:
         config.stash[_CACHE].cleanup()
-
-
-def pytest_collection_finish():
-    """Looks for garbage less often: tracing makes many objects that stay."""
-    gc.freeze()
-    gc.set_threshold(50_000, 10, 10)
 
 
 def pytest_collection_modifyitems(items):
