@@ -12,6 +12,7 @@ from maml_tf.algorithms import MAML, Reptile
 from maml_tf.episodes import Episode
 from maml_tf.losses import accuracy, cross_entropy
 from maml_tf.outer_step import OuterStep
+from tests.two_blocks import two_blocks
 
 CONV4 = {
     "stride": {},
@@ -105,8 +106,7 @@ class GpuPathTest(tf.test.TestCase, parameterized.TestCase):
             images = tf.gather(x, number)
             return Episode(images[:5], y[:5], images[5:], y[5:])
 
-        # Two blocks of the four, which take long to compile.
-        with mock.patch.object(networks.conv4, "BLOCKS", 2):
+        with two_blocks():
             algorithm = maml(
                 "conv4",
                 *(9, 8, 2),

@@ -18,6 +18,7 @@ from maml_tf.errors import InputError
 from maml_tf.export import README, export
 from maml_tf.functional import FunctionalModel
 from tests.fresh_process import call
+from tests.two_blocks import two_blocks
 
 TEXTS = [
     f"{verb} the {thing}, please"
@@ -40,8 +41,7 @@ def normals(number, seed=0):
 
 def conv4(algorithm="maml", outputs=5, **options):
     """A small image learner whose head tells classes apart at once."""
-    # Two blocks of the four: every signature is traced anew.
-    with mock.patch.object(networks.conv4, "BLOCKS", 2):
+    with two_blocks():
         network = networks.create(
             "conv4", (28, 28, 1), outputs, seed=0, filters=6
         )

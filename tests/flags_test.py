@@ -95,6 +95,7 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
                 else []
             ),
         )
+        # A second step is traced as all after it are.
         values.inner_steps = min(values.inner_steps, 2)
         built = experiment.Experiment(values)
         before = built.model.get_weights()

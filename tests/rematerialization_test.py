@@ -1,7 +1,5 @@
 """Tests of maml_tf/rematerialization.py."""
 
-from unittest import mock
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -11,13 +9,13 @@ from maml_tf import algorithms, losses, networks
 from maml_tf.episodes import Episode
 from maml_tf.inner_optimizers import Adam
 from maml_tf.outer_step import OuterStep
+from tests.two_blocks import two_blocks
 
 layers = keras.layers
 
 
 def conv4(*shape, **options):
-    """Two blocks of the four, which are sooner traced."""
-    with mock.patch.object(networks.conv4, "BLOCKS", 2):
+    with two_blocks():
         return networks.create("conv4", shape, 5, seed=0, filters=4, **options)
 
 
