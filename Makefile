@@ -26,7 +26,7 @@ demo: $(INSTALLED) ## fit sine waves, tell letters apart; see results/demo
 	$(PY) scripts/demo.py --workdir=results/demo
 
 benchmark: $(BENCHMARK_INSTALLED) ## time it beside PyTorch and JAX
-	$(BENCHMARK_VENV)/bin/python scripts/benchmark.py \
+	$(BENCHMARK_VENV)/bin/python benchmarks/benchmark.py \
 	    --output=results/benchmark.json
 
 test: $(INSTALLED) ## run the tests, or some: make test TESTS=tests/networks

@@ -20,8 +20,9 @@ setuptools.setup(
     license_files=["LICENSE"],
     packages=setuptools.find_packages(include=["maml_tf", "maml_tf.*"]),
     package_data={
-        "maml_tf": ["learners/*/*", "py.typed"],
+        "maml_tf": ["py.typed"],
         "maml_tf.datasets": ["splits/*.json"],
+        "maml_tf.learner": ["shipped/*/*"],
     },
     python_requires=">=3.10,<3.14",
     install_requires=[

@@ -19,7 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 import maml_tf
-from maml_tf import adaptation_report, user_examples
+from maml_tf.learner import user_examples
+from maml_tf.reports import adaptation_report
 
 tf.get_logger().setLevel("WARNING")
 here = pathlib.Path(globals().get("__file__", "here")).resolve().parent

@@ -1,46 +1,5 @@
-r"""Meta-trains a model.
+"""Runs `maml-tf train`."""
 
-    python scripts/train.py --flagfile=flags/omniglot_5way_1shot.flags \
-        --workdir=results/omniglot_5way_1shot
+from maml_tf.commands import main
 
-The same command resumes a training that was stopped. DIR/experiment.flags
-records the flags, DIR/metrics.jsonl and DIR/tensorboard the course,
-DIR/checkpoints the latest and the best weights.
-"""
-
-import experiment
-import experiment_flags
-import recorded_flags
-import training_run
-from absl import flags
-
-FLAGS = flags.FLAGS
-experiment_flags.define(FLAGS)
-flags.adopt_module_key_flags(experiment)
-flags.adopt_module_key_flags(recorded_flags)
-flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
-
-
-def main(argv):
-    """Trains as the flags say; returns the exit status."""
-    del argv
-    experiment_flags.check_unchanged(FLAGS, FLAGS.workdir)
-    built = experiment.Experiment(FLAGS)
-    outer_step = built.outer_step()
-    validation = built.validation()
-    experiment.check_preparation(built.dataset, FLAGS.workdir)
-    experiment_flags.record(FLAGS, FLAGS.workdir)
-    built.learner.save(FLAGS.workdir)
-    return training_run.train(
-        FLAGS,
-        built.algorithm,
-        outer_step,
-        validation,
-        metric_name=built.dataset.metric_name,
-        higher_is_better=built.dataset.metric_name == "accuracy",
-        evaluated_by="scripts/evaluate.py",
-    )
-
-
-if __name__ == "__main__":
-    experiment.run(main)
+main.run("train")

@@ -1,47 +1,5 @@
-r"""Meta-trains a policy, which a few gradient steps adapt to a task.
+"""Runs `maml-tf train-rl`."""
 
-    python scripts/train_rl.py --flagfile=flags/rl_navigation_2d.flags \
-        --workdir=results/rl_navigation_2d
+from maml_tf.commands import main
 
-The same command resumes a training that was stopped. DIR/experiment.flags
-records the flags, DIR/metrics.jsonl and DIR/tensorboard the course,
-DIR/checkpoints the latest and the best weights. Baselines: --algorithm=pretrain
-(one policy for all tasks), scratch (random weights) and oracle (a policy that
-is told the task).
-"""
-
-import experiment
-import recorded_flags
-import rl_experiment
-import rl_experiment_flags
-import training_run
-from absl import flags
-
-FLAGS = flags.FLAGS
-rl_experiment_flags.define(FLAGS)
-flags.adopt_module_key_flags(experiment)
-flags.adopt_module_key_flags(recorded_flags)
-flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
-
-
-def main(argv):
-    """Trains as the flags say; returns the exit status."""
-    del argv
-    rl_experiment_flags.check_unchanged(FLAGS, FLAGS.workdir)
-    built = rl_experiment.RLExperiment(FLAGS)
-    outer_step = built.outer_step()
-    validation = built.validation()
-    rl_experiment_flags.record(FLAGS, FLAGS.workdir)
-    return training_run.train(
-        FLAGS,
-        built.algorithm,
-        outer_step,
-        validation,
-        metric_name="return",
-        higher_is_better=True,
-        evaluated_by="scripts/evaluate_rl.py",
-    )
-
-
-if __name__ == "__main__":
-    experiment.run(main)
+main.run("train_rl")

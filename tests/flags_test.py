@@ -4,7 +4,6 @@ import importlib.util
 import os
 import pathlib
 import shutil
-import sys
 import tempfile
 
 import numpy as np
@@ -12,7 +11,12 @@ import tensorflow as tf
 from absl import flags
 from absl.testing import parameterized
 
-from tests import tiny_cifar, tiny_clinc, tiny_mini_imagenet, tiny_omniglot
+from tests.helpers import (
+    tiny_cifar,
+    tiny_clinc,
+    tiny_mini_imagenet,
+    tiny_omniglot,
+)
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FLAGFILES = sorted(path.name for path in (ROOT / "flags").iterdir())
@@ -50,10 +54,6 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # `import experiment`, as a script does it.
-        scripts = str(ROOT / "scripts")
-        sys.path.insert(0, scripts)
-        cls.addClassCleanup(sys.path.remove, scripts)
         cls.folder = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         data_dir = os.path.join(cls.folder, "data")
@@ -63,12 +63,12 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
         cls.clinc150 = tiny_clinc.write_tiny_set(cls.folder)
 
     def parse(self, *arguments):
-        import experiment_flags
+        from maml_tf.commands.experiments import supervised_flags
 
         values = flags.FlagValues()
-        experiment_flags.define(values)
+        supervised_flags.define(values)
         values(["test", *arguments])
-        return experiment_flags, values
+        return supervised_flags, values
 
     def test_all_are_there(self):
         self.assertContainsSubset(EXPECTED, FLAGFILES)
@@ -79,7 +79,7 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     def test_runs_two_iterations(self, name):
         path = ROOT / "flags" / name
         self.assertStartsWith(path.read_text(), "# ")
-        import experiment
+        from maml_tf.commands.experiments import supervised
 
         _, values = self.parse(
             f"--flagfile={path}",
@@ -97,7 +97,7 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
         )
         # A second step is traced as all after it are.
         values.inner_steps = min(values.inner_steps, 2)
-        built = experiment.Experiment(values)
+        built = supervised.Experiment(values)
         before = built.model.get_weights()
         step = built.outer_step()
         for iteration in range(2):
@@ -120,11 +120,10 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     def test_policies_run_an_iteration(self, name):
         path = ROOT / "flags" / name
         self.assertStartsWith(path.read_text(), "# ")
-        import rl_experiment
-        import rl_experiment_flags
+        from maml_tf.commands.experiments import policies, policy_flags
 
         values = flags.FlagValues()
-        rl_experiment_flags.define(values)
+        policy_flags.define(values)
         values(["test", f"--flagfile={path}"])
         self.assertEqual(name, f"rl_{values.environment}.flags")
         if "cheetah" in name:
@@ -133,7 +132,7 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
             values.workers = 0
         # Smaller, not different.
         values.tasks, values.rollouts, values.horizon = 2, 2, 5
-        built = rl_experiment.RLExperiment(values)
+        built = policies.RLExperiment(values)
         updates = built.outer_step()(0)
         self.assertAllEqual(updates.loss, -updates.metric)
         self.assertEqual(updates.support_losses.shape, (1, 1))
@@ -142,7 +141,7 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllInRange(updates.metric, -50.0, most)
 
     def test_record_and_read_back(self):
-        experiment_flags, values = self.parse(
+        supervised_flags, values = self.parse(
             "--dataset=omniglot",
             "--alphabets=Futurama,Greek",
             "--filters=8",
@@ -151,8 +150,8 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
             "--noprogress",
         )
         workdir = os.path.join(self.folder, "recorded")
-        experiment_flags.record(values, workdir)
-        recorded = experiment_flags.recorded(workdir)
+        supervised_flags.record(values, workdir)
+        recorded = supervised_flags.recorded(workdir)
         self.assertEqual(recorded.flag_values_dict(), values.flag_values_dict())
         self.assertEqual(recorded.alphabets, ["Futurama", "Greek"])
         self.assertIs(recorded.progress, False)

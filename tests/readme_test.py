@@ -10,8 +10,8 @@ import tempfile
 
 from absl.testing import absltest
 
-from tests.pictures import noise, write_png
-from tests.scripts import forked
+from tests.helpers import forked
+from tests.helpers.pictures import noise, write_png
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 

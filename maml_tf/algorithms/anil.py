@@ -1,6 +1,6 @@
 """ANIL, almost no inner loop (Raghu, Raghu, Bengio and Vinyals 2020)."""
 
-from maml_tf.adapted_weights import head
+from maml_tf.algorithms.adapted_weights import head
 from maml_tf.algorithms.maml import MAML
 
 

@@ -1,6 +1,6 @@
 """BOIL, body only update in the inner loop (Oh, Yoo, Kim and Yun 2021)."""
 
-from maml_tf.adapted_weights import body
+from maml_tf.algorithms.adapted_weights import body
 from maml_tf.algorithms.maml import MAML
 
 

@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from maml_tf.algorithms.inner_loop import InnerLoop
+from maml_tf.algorithms.inner_optimizers import GradientDescent
+from maml_tf.algorithms.rematerialization import pull_back
 from maml_tf.errors import InputError
-from maml_tf.inner_loop import InnerLoop
-from maml_tf.inner_optimizers import GradientDescent
-from maml_tf.rematerialization import pull_back
 
 
 class MetaGradient(NamedTuple):

@@ -1,7 +1,7 @@
 """Reptile (Nichol, Achiam and Schulman 2018, algorithm 1)."""
 
+from maml_tf.algorithms.inner_optimizers import Adam
 from maml_tf.algorithms.maml import MAML, MetaGradient
-from maml_tf.inner_optimizers import Adam
 
 
 class Reptile(MAML):

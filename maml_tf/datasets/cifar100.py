@@ -3,9 +3,10 @@
 100 classes of 600 colour images, 32 x 32, read through TensorFlow Datasets.
 """
 
-from maml_tf.datasets import class_splits, tfds_images
-from maml_tf.datasets.image_preparation import image_preparation
-from maml_tf.datasets.labelled_examples import classification, scale
+from maml_tf.datasets.building import class_splits
+from maml_tf.datasets.building.labelled_examples import classification, scale
+from maml_tf.datasets.images import prepared
+from maml_tf.datasets.images.preparation import image_preparation
 
 VERSION = "3.0.2"
 
@@ -24,8 +25,8 @@ def load_split(
 
     Args:
         name: `"cifar_fs"` or `"fc100"`.
-        data_dir: As in `tfds_images.load`.
-        download: As in `tfds_images.load`.
+        data_dir: As in `prepared.load`.
+        download: As in `prepared.load`.
         cache_dir: Folder of the decoded images (184 MB); see
             `array_cache.folder`.
         in_memory: As in `image_source.load`.
@@ -41,7 +42,7 @@ def load_split(
         InputError: If the set is missing and may not be downloaded, or an
             argument cannot be used.
     """
-    labelled, _ = tfds_images.load(
+    labelled, _ = prepared.load(
         "cifar100",
         ("whole", lambda image: image),
         f"CIFAR-100 {VERSION}",

@@ -10,9 +10,9 @@ import pathlib
 
 import numpy as np
 
-from maml_tf.datasets import class_splits
+from maml_tf.datasets.building import class_splits
+from maml_tf.datasets.building.text_files import read_text
 from maml_tf.datasets.text import texts_of_classes
-from maml_tf.datasets.text_files import read_text
 from maml_tf.errors import InputError
 
 DOMAINS_FILE = "data_domains.json"

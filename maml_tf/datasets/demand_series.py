@@ -9,8 +9,8 @@ when, how fast thermostats cycle, and when the level shifts.
 
 import numpy as np
 
-from maml_tf.datasets import class_splits, regression_tasks
-from maml_tf.datasets.labelled_examples import LabelledExamples
+from maml_tf.datasets.building import class_splits, regression_tasks
+from maml_tf.datasets.building.labelled_examples import LabelledExamples
 
 HOUSEHOLDS = 240
 START = np.datetime64("2023-11-06T00", "s")  # A Monday.

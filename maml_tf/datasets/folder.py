@@ -10,20 +10,18 @@ from typing import NamedTuple
 import tensorflow as tf
 import tqdm
 
-from maml_tf.datasets import (
-    class_splits,
-    image_files,
-    image_sizes,
-    image_source,
-)
-from maml_tf.datasets.image_preparation import image_preparation
-from maml_tf.datasets.image_source import ImageSource
-from maml_tf.datasets.labelled_examples import (
+from maml_tf.datasets.building import class_splits
+from maml_tf.datasets.building.labelled_examples import (
     check_classes,
     classification,
     scale,
 )
-from maml_tf.episodes import SPLITS
+from maml_tf.datasets.images import files as image_files
+from maml_tf.datasets.images import sizes as image_sizes
+from maml_tf.datasets.images import source
+from maml_tf.datasets.images.preparation import image_preparation
+from maml_tf.datasets.images.source import ImageSource
+from maml_tf.episodes.class_pool import SPLITS
 from maml_tf.errors import InputError
 
 # To be raised when what is decoded changes: cache files carry it.
@@ -75,7 +73,7 @@ def load(
     Args:
         path: The folder.
         cache_dir: As in `array_cache.folder`.
-        in_memory: As in `image_source.load`.
+        in_memory: As in `source.load`.
         image_size: Height and width in pixels. None: the images' own where they
             are all square and of one size, else 84.
         class_split: As in `class_splits.divide`; None: `"random"`.
@@ -114,7 +112,7 @@ def load(
     # What is wrong with the division is said before anything is decoded.
     divide(list(found.files))
     unreadable = []
-    labelled, _ = image_source.load(
+    labelled, _ = source.load(
         _key(root, found.files, image_size),
         lambda: _open(found.files, image_size, unreadable, where),
         in_memory,

@@ -14,14 +14,14 @@ import matplotlib
 import numpy as np
 import tqdm
 
-from maml_tf.datasets import array_cache
-from maml_tf.datasets.font_outlines import Canvas, FontOutlines
-from maml_tf.datasets.image_preparation import image_preparation
-from maml_tf.datasets.labelled_examples import (
+from maml_tf.datasets.building.labelled_examples import (
     LabelledExamples,
     classification,
     scale,
 )
+from maml_tf.datasets.font_outlines import Canvas, FontOutlines
+from maml_tf.datasets.images import cache
+from maml_tf.datasets.images.preparation import image_preparation
 
 IMAGE_SIZE = 28
 DRAWINGS = 20
@@ -89,7 +89,7 @@ def load(cache_dir=None, rotations=1, augment=(), augmented="both"):
 
     Args:
         cache_dir: Folder of the drawings (14 MB), which are made on first use
-            in seconds; see `array_cache.folder`.
+            in seconds; see `cache.folder`.
         rotations: 4 makes each rotation of a letter a class of its own; some of
             them look like other letters, Canadian syllabics above all.
         augment: As in `labelled_examples.classification`.
@@ -132,7 +132,7 @@ def load_drawings(cache_dir=None):
     Raises:
         InputError: If Matplotlib's fonts are missing.
     """
-    kept = array_cache.cached_arrays(
+    kept = cache.cached_arrays(
         f"glyphs-{_FORMAT}-matplotlib-{matplotlib.__version__}"
         f"-seed-{_SEED}-drawings-{DRAWINGS}",
         _draw_all,

@@ -9,10 +9,10 @@ import pathlib
 
 import numpy as np
 
-from maml_tf.datasets import tfds_images
-from maml_tf.datasets.image_preparation import image_preparation
-from maml_tf.datasets.labelled_examples import classification, scale
-from maml_tf.episodes import SPLITS
+from maml_tf.datasets.building.labelled_examples import classification, scale
+from maml_tf.datasets.images import prepared
+from maml_tf.datasets.images.preparation import image_preparation
+from maml_tf.episodes.class_pool import SPLITS
 from maml_tf.errors import InputError
 from maml_tf.files import partial_folder
 
@@ -31,7 +31,7 @@ def load(
     """Loads mini-ImageNet as a data set of episodes.
 
     Args:
-        data_dir: As in `tfds_images.load`.
+        data_dir: As in `prepared.load`.
         cache_dir: Folder of the decoded images (1.3 GB); see
             `array_cache.folder`.
         in_memory: As in `image_source.load`.
@@ -50,7 +50,7 @@ def load(
         InputError: If the set is not prepared and cannot be prepared from
             `manual_dir`, or an argument cannot be used.
     """
-    labelled, part = tfds_images.load(
+    labelled, part = prepared.load(
         "mini_imagenet",
         ("whole", lambda image: image),
         f"mini_imagenet {VERSION}",

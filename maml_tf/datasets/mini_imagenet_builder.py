@@ -12,8 +12,10 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 import tqdm
 
-from maml_tf.datasets import class_splits, image_files, image_sizes
-from maml_tf.episodes import SPLITS
+from maml_tf.datasets.building import class_splits
+from maml_tf.datasets.images import files as image_files
+from maml_tf.datasets.images import sizes as image_sizes
+from maml_tf.episodes.class_pool import SPLITS
 from maml_tf.errors import InputError
 
 IMAGE_SIZE = 84

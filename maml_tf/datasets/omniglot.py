@@ -11,10 +11,10 @@ import json
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.datasets import tfds_images
-from maml_tf.datasets.image_preparation import image_preparation
-from maml_tf.datasets.labelled_examples import classification, scale
-from maml_tf.episodes import SPLITS
+from maml_tf.datasets.building.labelled_examples import classification, scale
+from maml_tf.datasets.images import prepared
+from maml_tf.datasets.images.preparation import image_preparation
+from maml_tf.episodes.class_pool import SPLITS
 from maml_tf.errors import InputError
 
 VERSION = "3.0.0"
@@ -205,7 +205,7 @@ def load_drawings(
     Raises:
         InputError: If the set is missing and `download` is false.
     """
-    drawings, part = tfds_images.load(
+    drawings, part = prepared.load(
         "omniglot",
         (f"{IMAGE_SIZE}px-ink", shrink),
         f"Omniglot {VERSION}",

@@ -25,10 +25,10 @@ import warnings
 
 import numpy as np
 
-from maml_tf.datasets import class_splits, regression_tasks
-from maml_tf.datasets.labelled_examples import sort_by_class
-from maml_tf.datasets.text_files import read_text
-from maml_tf.episodes import SPLITS
+from maml_tf.datasets.building import class_splits, regression_tasks
+from maml_tf.datasets.building.labelled_examples import sort_by_class
+from maml_tf.datasets.building.text_files import read_text
+from maml_tf.episodes.class_pool import SPLITS
 from maml_tf.errors import InputError
 
 SERIES = ("task", "time", "value")

@@ -12,9 +12,12 @@ import pathlib
 import keras
 import numpy as np
 
-from maml_tf.datasets import class_splits
-from maml_tf.datasets.labelled_examples import classification, sort_by_class
-from maml_tf.datasets.text_files import read_text
+from maml_tf.datasets.building import class_splits
+from maml_tf.datasets.building.labelled_examples import (
+    classification,
+    sort_by_class,
+)
+from maml_tf.datasets.building.text_files import read_text
 from maml_tf.errors import InputError, check_at_least_one
 
 COLUMNS = ("text", "label")

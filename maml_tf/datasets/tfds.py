@@ -2,13 +2,15 @@
 
 import re
 
-from maml_tf.datasets import class_splits, image_sizes, tfds_images
-from maml_tf.datasets.image_preparation import image_preparation
-from maml_tf.datasets.labelled_examples import (
+from maml_tf.datasets.building import class_splits
+from maml_tf.datasets.building.labelled_examples import (
     check_classes,
     classification,
     scale,
 )
+from maml_tf.datasets.images import prepared
+from maml_tf.datasets.images import sizes as image_sizes
+from maml_tf.datasets.images.preparation import image_preparation
 from maml_tf.errors import InputError
 
 # name, name/config, and either with :version.
@@ -41,8 +43,8 @@ def load(
             configuration and the latest version that is prepared. Its images
             and labels are the features `image` and `label`, or the first of
             their kind.
-        data_dir: As in `tfds_images.load`.
-        download: As in `tfds_images.load`.
+        data_dir: As in `prepared.load`.
+        download: As in `prepared.load`.
         cache_dir: As in `array_cache.folder`.
         in_memory: As in `image_source.load`.
         image_size: Height and width in pixels. None: the set's own where it is
@@ -68,7 +70,7 @@ def load(
             " tfds:name/config or tfds:name:1.0.0."
         )
     kind = "own" if image_size is None else f"{image_size}px"
-    labelled, _ = tfds_images.load(
+    labelled, _ = prepared.load(
         match[1],
         (f"square-{kind}", lambda image: _transform(image, image_size)),
         where,

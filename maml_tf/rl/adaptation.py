@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from maml_tf.random_streams import fold_in
-from maml_tf.rl.over_tasks import over_tasks
+from maml_tf.graph.over_tasks import over_tasks
+from maml_tf.graph.random_streams import fold_in
 from maml_tf.rl.policy import Policy
 
 

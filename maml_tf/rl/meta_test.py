@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf.errors import InputError, check_at_least_one
-from maml_tf.evaluation import Curve, calls
-from maml_tf.random_streams import fold_in
+from maml_tf.evaluation.curve import Curve, calls
+from maml_tf.graph.random_streams import fold_in
 from maml_tf.rl.adaptation import PolicyAdaptation
 from maml_tf.rl.trajectories import returns
 

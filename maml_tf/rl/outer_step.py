@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
+from maml_tf.algorithms.outer_step import Updates
 from maml_tf.errors import InputError, check_at_least_one
-from maml_tf.outer_step import Updates
-from maml_tf.random_streams import fold_in
+from maml_tf.graph.random_streams import fold_in
 from maml_tf.rl.adaptation import PolicyAdaptation
 from maml_tf.rl.trajectories import returns
 

@@ -6,7 +6,7 @@ import math
 import keras
 import tensorflow as tf
 
-from maml_tf.functional import FunctionalModel
+from maml_tf.functional.model import FunctionalModel
 from maml_tf.networks.layers import kernel_initializers
 from maml_tf.networks.mlp import mlp
 from maml_tf.rl import gaussian

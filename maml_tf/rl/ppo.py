@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.graph.over_tasks import mean_over_tasks
 from maml_tf.rl import losses
-from maml_tf.rl.over_tasks import mean_over_tasks
 
 
 class PPO:

@@ -6,11 +6,11 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from maml_tf import adapted_weights, algorithms, losses
-from maml_tf.episodes import Episode
+from maml_tf.algorithms.inner_optimizers import Adam, GradientDescent
+from maml_tf.algorithms.outer_step import OuterStep
+from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import InputError
-from maml_tf.evaluation import MetaTest
-from maml_tf.inner_optimizers import Adam, GradientDescent
-from maml_tf.outer_step import OuterStep
+from maml_tf.evaluation.curve import MetaTest
 
 layers = keras.layers
 

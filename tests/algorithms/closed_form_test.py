@@ -12,9 +12,9 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from maml_tf import algorithms
-from maml_tf.episodes import Episode
-from maml_tf.functional import FunctionalModel
-from maml_tf.inner_optimizers import GradientDescent
+from maml_tf.algorithms.inner_optimizers import GradientDescent
+from maml_tf.episodes.class_pool import Episode
+from maml_tf.functional.model import FunctionalModel
 
 layers = keras.layers
 

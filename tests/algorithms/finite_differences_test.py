@@ -11,7 +11,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from maml_tf import algorithms
-from maml_tf.episodes import Episode
+from maml_tf.episodes.class_pool import Episode
 
 SEED = (1, 2)
 STEP = 1e-5

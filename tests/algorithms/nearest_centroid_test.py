@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from maml_tf import algorithms, losses
 from maml_tf.algorithms.nearest_centroid import nearest_centroid
-from maml_tf.episodes import Episode
+from maml_tf.episodes.class_pool import Episode
 
 
 def episode(support_x, support_y, query_x, query_y):

@@ -15,9 +15,10 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from maml_tf import datasets
-from maml_tf.datasets import class_splits, tfds_images
+from maml_tf.datasets.building import class_splits
+from maml_tf.datasets.images import prepared
 from maml_tf.errors import InputError
-from tests.tiny_cifar import NAMES, tiny_image, write_tiny_set
+from tests.helpers.tiny_cifar import NAMES, tiny_image, write_tiny_set
 
 REAL_DATA = os.environ.get("MAML_TF_DATA_DIR")
 IS_THERE = REAL_DATA and pathlib.Path(REAL_DATA, "cifar100").is_dir()
@@ -80,7 +81,7 @@ class TinySetTest(tf.test.TestCase, parameterized.TestCase):
         self.assertGreater(len(seen), len(chosen) // 2)
 
     def test_images_are_as_they_were(self):
-        labelled, part = tfds_images.load(
+        labelled, part = prepared.load(
             "cifar100",
             ("whole", lambda image: image),
             "CIFAR-100",

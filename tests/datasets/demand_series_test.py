@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from maml_tf import datasets
 from maml_tf.datasets import demand_series
-from tests.scripts import forked
+from tests.helpers import forked
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

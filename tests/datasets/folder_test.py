@@ -15,9 +15,11 @@ from absl.testing import parameterized
 from PIL import Image
 
 from maml_tf import datasets, losses
-from maml_tf.datasets import folder, image_files, image_source
+from maml_tf.datasets import folder
+from maml_tf.datasets.images import files as image_files
+from maml_tf.datasets.images import source
 from maml_tf.errors import InputError
-from tests.pictures import noise, smooth, write_jpeg, write_png
+from tests.helpers.pictures import noise, smooth, write_jpeg, write_png
 
 CLASSES = ["ant", "bee", "cat", "dog", "eel", "fox"]
 IMAGES = 4
@@ -53,13 +55,13 @@ class FolderTest(tf.test.TestCase, parameterized.TestCase):
     def labelled(self, **options):
         """The decoded images, a dict of class to `[images, ...]`."""
         kept = []
-        load = image_source.load
+        load = source.load
 
         def keep(*arguments):
             kept.append(load(*arguments))
             return kept[-1]
 
-        with mock.patch.object(image_source, "load", keep):
+        with mock.patch.object(source, "load", keep):
             self.load(**options)
         ((labelled, _),) = kept
         return {

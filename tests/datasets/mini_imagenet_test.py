@@ -18,13 +18,11 @@ from absl.testing import parameterized
 from PIL import Image
 
 from maml_tf import datasets
-from maml_tf.datasets import (
-    class_splits,
-    image_source,
-    mini_imagenet_builder,
-)
+from maml_tf.datasets import mini_imagenet_builder
+from maml_tf.datasets.building import class_splits
+from maml_tf.datasets.images import source
 from maml_tf.errors import InputError
-from tests.pictures import photographs, smooth, write_png
+from tests.helpers.pictures import photographs, smooth, write_png
 
 RAVI = class_splits.shipped("mini_imagenet_ravi")
 WORDNET_IDS = sorted(name for names in RAVI.values() for name in names)
@@ -114,13 +112,13 @@ class LayoutsTest(TreeTest):
     def check(self, numbers):
         """Asserts that the images of these of ImageNet's numbers are taken."""
         kept = []
-        load = image_source.load
+        load = source.load
 
         def keep(*arguments):
             kept.append(load(*arguments))
             return kept[-1]
 
-        with mock.patch.object(image_source, "load", keep):
+        with mock.patch.object(source, "load", keep):
             dataset = self.load()
         self.assertEqual(dataset.input_shape, (84, 84, 3))
         ((labelled, _),) = kept

@@ -20,9 +20,10 @@ import tensorflow_datasets as tfds
 from absl.testing import parameterized
 
 from maml_tf import datasets, losses
-from maml_tf.datasets import array_cache, omniglot
+from maml_tf.datasets import omniglot
+from maml_tf.datasets.images import cache
 from maml_tf.errors import InputError
-from tests.tiny_omniglot import (
+from tests.helpers.tiny_omniglot import (
     DRAWINGS,
     NAMES,
     tiny_image,
@@ -185,7 +186,7 @@ class CacheTest(TinySetTest):
             replace(source, target)
 
         with mock.patch.object(os, "replace", check):
-            array_cache.cached_arrays(
+            cache.cached_arrays(
                 "some", lambda: {"images": np.zeros(3)}, self.cache_dir
             )
         self.assertEqual(replaced, [str(self.cached_file())])

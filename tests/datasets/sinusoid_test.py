@@ -8,9 +8,9 @@ from absl.testing import parameterized
 
 from maml_tf import datasets, losses
 from maml_tf.datasets import sinusoid
-from maml_tf.episodes import stream_seed
+from maml_tf.episodes.class_pool import stream_seed
 from maml_tf.errors import InputError
-from maml_tf.random_streams import fold_in
+from maml_tf.graph.random_streams import fold_in
 
 NUMBERS = tf.range(300, dtype=tf.int64)
 

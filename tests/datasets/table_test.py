@@ -11,7 +11,7 @@ from absl.testing import parameterized
 
 import maml_tf
 from maml_tf import datasets
-from maml_tf.datasets import class_splits
+from maml_tf.datasets.building import class_splits
 from maml_tf.errors import InputError
 
 TASKS = [f"task{i}" for i in range(10)]

@@ -14,7 +14,7 @@ from absl.testing import parameterized
 from maml_tf import datasets
 from maml_tf.datasets import clinc150, text
 from maml_tf.errors import InputError
-from tests.tiny_clinc import write_tiny_set
+from tests.helpers.tiny_clinc import write_tiny_set
 
 DATA_DIR = os.environ.get("MAML_TF_DATA_DIR")
 CLINC150 = DATA_DIR and pathlib.Path(

@@ -13,9 +13,9 @@ import tensorflow_datasets as tfds
 from absl.testing import parameterized
 
 from maml_tf import datasets
-from maml_tf.datasets import image_source
+from maml_tf.datasets.images import source
 from maml_tf.errors import InputError
-from tests.pictures import noise
+from tests.helpers.pictures import noise
 
 NAMES = ["ant", "bee", "cat", "dog", "eel"]
 
@@ -100,13 +100,13 @@ class TfdsTest(tf.test.TestCase, parameterized.TestCase):
     def labelled(self, *arguments, **options):
         """The decoded images, a dict of class to `[images, ...]`."""
         kept = []
-        load = image_source.load
+        load = source.load
 
         def keep(*arguments):
             kept.append(load(*arguments))
             return kept[-1]
 
-        with mock.patch.object(image_source, "load", keep):
+        with mock.patch.object(source, "load", keep):
             self.load(*arguments, **options)
         ((labelled, _),) = kept
         return {

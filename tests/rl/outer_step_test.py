@@ -8,7 +8,6 @@ from absl.testing import parameterized
 import maml_tf
 from maml_tf import InputError, inner_optimizers
 from maml_tf.algorithms import MAML, Pretrain
-from maml_tf.checkpoints import Checkpoints
 from maml_tf.rl import losses
 from maml_tf.rl.environments.navigation_2d import Navigation2D
 from maml_tf.rl.meta_test import PolicyMetaTest
@@ -18,6 +17,7 @@ from maml_tf.rl.ppo import PPO
 from maml_tf.rl.sampling import Sampling
 from maml_tf.rl.trajectories import PolicyTargets
 from maml_tf.rl.trpo import TRPO
+from maml_tf.training.checkpoints import Checkpoints
 
 SAMPLING = Sampling(rollouts=4)
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.adapted_weights import head
+from maml_tf.algorithms.adapted_weights import head
 from maml_tf.rl.policy import Policy, gaussian_mlp
 
 

@@ -6,9 +6,9 @@ from absl.testing import parameterized
 from maml_tf import inner_optimizers
 from maml_tf.algorithms import ANIL, FOMAML, MAML, Pretrain
 from maml_tf.errors import InputError
+from maml_tf.graph.over_tasks import mean_over_tasks, over_tasks
 from maml_tf.rl import losses, trpo
 from maml_tf.rl.outer_step import adapted_outputs
-from maml_tf.rl.over_tasks import mean_over_tasks, over_tasks
 from maml_tf.rl.policy import GaussianHead
 from maml_tf.rl.trajectories import PolicyTargets
 

@@ -5,7 +5,7 @@ import abc
 import tensorflow as tf
 
 from maml_tf.errors import check_at_least_one
-from maml_tf.random_streams import fold_in, random_normal
+from maml_tf.graph.random_streams import fold_in, random_normal
 from maml_tf.rl.trajectories import Trajectories
 
 _SPLITS = ("train", "valid", "test")

@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf.errors import InputError
-from maml_tf.random_streams import fold_in, random_bits, random_normal
+from maml_tf.graph.random_streams import fold_in, random_bits, random_normal
 from maml_tf.rl.environments.environment import Environment
 from maml_tf.rl.trajectories import Trajectories
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from maml_tf.errors import InputError
-from maml_tf.random_streams import fold_in, random_uniform
+from maml_tf.graph.random_streams import fold_in, random_uniform
 from maml_tf.rl.environments.environment import InGraphEnvironment
 
 FORMS = ("official", "paper")

@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf import InputError
-from maml_tf.random_streams import fold_in
+from maml_tf.graph.random_streams import fold_in
 from maml_tf.rl.environments.navigation_2d import Navigation2D
 from maml_tf.rl.policy import Policy, gaussian_mlp
 

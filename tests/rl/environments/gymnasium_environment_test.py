@@ -10,13 +10,13 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from maml_tf import InputError
-from maml_tf.random_streams import fold_in, random_bits, random_normal
+from maml_tf.graph.random_streams import fold_in, random_bits, random_normal
 from maml_tf.rl import environments
 from maml_tf.rl.policy import Policy, gaussian_mlp
 
 gymnasium = pytest.importorskip("gymnasium")
 
-from tests.rl.environments import tiny_environments  # noqa: E402
+from tests.helpers import tiny_environments  # noqa: E402
 
 SEED = tf.constant([5, 7], tf.int64)
 

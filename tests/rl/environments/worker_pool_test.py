@@ -11,7 +11,7 @@ from absl.testing import absltest
 pytest.importorskip("gymnasium")
 
 from maml_tf.rl.environments import vector_worker, worker_pool  # noqa: E402
-from tests.rl.environments import tiny_environments  # noqa: E402
+from tests.helpers import tiny_environments  # noqa: E402
 
 TASKS = np.ones([3, 1], np.float32)
 SEEDS = np.arange(3, dtype=np.uint32)

@@ -1,0 +1,1 @@
+"""What `benchmarks/benchmark.py` runs: workloads, ours and the peers' updates."""

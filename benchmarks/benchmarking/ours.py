@@ -1,0 +1,118 @@
+"""This library on the benchmark's workloads, by its public interface."""
+
+from maml_tf.commands.experiments import quiet_tensorflow  # isort: skip, before TensorFlow
+import keras
+import tensorflow as tf
+
+from maml_tf import Episode, OuterStep, algorithms, datasets, losses, networks
+
+quiet_tensorflow.start()
+
+
+class MAML:
+    """MAML as `train.py` runs it.
+
+    Args:
+        workload: a `workloads.Workload`.
+        weights: arrays as `workloads.weights` gives them.
+        data: arrays as `workloads.data` gives them.
+    """
+
+    name = "maml_tf"
+    algorithm = "maml"
+
+    def __init__(self, workload, weights, data):
+        self.updates_per_call = workload.updates_per_call
+        self._workload = workload
+        self._data = [tf.constant(array) for array in data]
+        model = network(workload)
+        for variable, array in zip(
+            model.trainable_variables, weights, strict=True
+        ):
+            variable.assign(array)
+        loss, metric = losses.cross_entropy, losses.accuracy
+        if workload.draws_tasks:
+            loss = metric = losses.mean_squared_error
+        self._algorithm = algorithms.create(
+            self.algorithm,
+            model,
+            loss,
+            metric,
+            inner_steps=workload.inner_steps,
+            inner_learning_rate=workload.inner_learning_rate,
+        )
+        episodes = self._given_episode
+        if workload.draws_tasks:
+            episodes = datasets.load("sinusoid").episodes(
+                "train", 1, workload.support, workload.query, seed=0
+            )
+        self._outer_step = self._make_outer_step(episodes, workload.tasks)
+        self._iteration = 0
+        self._gradients = {}
+
+    def step(self):
+        """Performs `updates_per_call` meta-updates; returns the last loss."""
+        updates = self._outer_step(self._iteration, self.updates_per_call)
+        self._iteration += self.updates_per_call
+        return float(updates.loss[-1])
+
+    def meta_gradient(self, task=None):
+        """The query loss and the meta-gradient on the given data.
+
+        Args:
+            task: number of a task, or None for the mean over all.
+
+        Returns:
+            `(loss, arrays)`, the arrays in the order of the weights.
+        """
+        tasks = self._workload.tasks if task is None else 1
+        if tasks not in self._gradients:
+            outer_step = self._make_outer_step(self._given_episode, tasks)
+            self._gradients[tasks] = tf.function(
+                outer_step.meta_gradient,
+                autograph=False,
+                jit_compile=self._workload.draws_tasks,
+            )
+        result = self._gradients[tasks](tf.constant(task or 0, tf.int64))
+        return float(result.loss), [g.numpy() for g in result.gradient]
+
+    def _make_outer_step(self, episodes, tasks):
+        return OuterStep(
+            self._algorithm,
+            episodes,
+            keras.optimizers.Adam(1e-3),
+            tasks=tasks,
+            iterations_per_call=self.updates_per_call,
+            # As in flags/: it pays for the MLP alone.
+            jit_compile=self._workload.draws_tasks,
+        )
+
+    def _given_episode(self, number):
+        task = number % self._workload.tasks
+        return Episode(*(tf.gather(array, task) for array in self._data))
+
+
+class FirstOrderMAML(MAML):
+    """The same with inner gradients as constants."""
+
+    name = "maml_tf, first order"
+    algorithm = "fomaml"
+
+
+def network(workload):
+    """The workload's Keras model."""
+    name, options = "mlp", {"widths": workload.widths}
+    if not workload.widths:
+        name = "conv4"
+        options = {
+            "filters": workload.filters,
+            "downsampling": "max_pool" if workload.max_pool else "stride",
+            "readout": "flatten" if workload.max_pool else "mean",
+        }
+    return networks.create(
+        name, workload.input_shape, workload.outputs, **options
+    )
+
+
+IMPLEMENTATIONS = {"maml_tf": MAML, "maml_tf_first_order": FirstOrderMAML}
+VERSION = tf.__version__

@@ -1,0 +1,87 @@
+"""Which weights the inner loop adapts: predicates over a model's variables.
+
+Each function here takes the model and returns a predicate
+`adapts(variable) -> bool`; any function of that form can be given in its place.
+"""
+
+import keras
+
+from maml_tf.errors import InputError
+from maml_tf.functional.model import leaf_layers
+
+NORMALIZATIONS = (
+    keras.layers.BatchNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.GroupNormalization,
+    keras.layers.RMSNormalization,
+)
+
+
+def everything(model):
+    """All trainable weights (MAML)."""
+    del model
+    return lambda variable: True
+
+
+def head(model):
+    """The last layer that has trainable weights (ANIL, Raghu et al. 2020)."""
+    variables = _identities(_weighted_layers(model)[-1:])
+    return lambda variable: id(variable) in variables
+
+
+def body(model):
+    """All but the head (BOIL, Oh et al. 2021).
+
+    Raises:
+        InputError: the model has a head only, so that nothing would adapt.
+    """
+    if len(_weighted_layers(model)) == 1:
+        raise InputError(
+            f"adapts=body: model {model.name!r} has one layer with trainable"
+            " weights, its head; a body needs at least one more."
+        )
+    in_head = head(model)
+    return lambda variable: not in_head(variable)
+
+
+def all_but_normalization(model):
+    """All but the scales and offsets of normalisation layers.
+
+    So adapts the code of Finn et al. (2017), whose batch normalisation keeps
+    the initialisation's β.
+    """
+    variables = _identities(
+        layer
+        for layer in leaf_layers(model)
+        if isinstance(layer, NORMALIZATIONS)
+    )
+    return lambda variable: id(variable) not in variables
+
+
+SELECTIONS = {
+    "all": everything,
+    "head": head,
+    "body": body,
+    "all_but_normalization": all_but_normalization,
+}
+
+
+def _weighted_layers(model):
+    return [layer for layer in _in_order(model) if layer.trainable_variables]
+
+
+def _in_order(model):
+    """The layers of `model` in its order, those of nested models in place."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _in_order(layer)
+        else:
+            yield layer
+
+
+def _identities(layers):
+    return {
+        id(variable)
+        for layer in layers
+        for variable in layer.trainable_variables
+    }

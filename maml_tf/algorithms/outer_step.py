@@ -1,0 +1,220 @@
+"""The compiled meta-update: θ ← θ − β · mean over tasks of the meta-gradient.
+
+(Finn et al. 2017, algorithm 1, line 8.)
+"""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from maml_tf.algorithms.maml import MetaGradient
+from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.functional.convolution import by_patches
+from maml_tf.functional.model import variables_read_once
+from maml_tf.graph import execution
+from maml_tf.graph.loop_body import loop_body
+from maml_tf.graph.random_streams import fold_in
+
+# Keeps the adaptation's random stream apart from the episodes'.
+_ADAPTATION_STREAM = 7919
+
+
+class Updates(NamedTuple):
+    """What `count` meta-updates in a row report, means over their tasks.
+
+    Attributes:
+        loss: array `[count]`.
+        metric: array `[count]`.
+        support_losses: array `[count, inner_steps]`.
+    """
+
+    loss: Any
+    metric: Any
+    support_losses: Any
+
+
+class OuterStep:
+    """Meta-updates as one `tf.function`, traced once.
+
+    Iteration `i` learns from the tasks number `i · tasks … (i + 1) · tasks − 1`
+    and from nothing else, so that a run is a function of its seed.
+
+    Args:
+        algorithm: what one task contributes, such as `maml_tf.algorithms.MAML`.
+        episodes: pure TensorFlow function `number -> Episode`, called within
+            the graph with an int64 scalar.
+        optimizer: any Keras optimizer; its `clipvalue`, `global_clipnorm` and
+            `gradient_accumulation_steps` are the outer step's.
+        tasks: tasks in a meta-batch.
+        seed: of dropout and minibatches within tasks.
+        vectorize: whether all tasks run as one batched computation
+            (`tf.vectorized_map`) rather than in a loop, whose memory does not
+            grow with `tasks`. None: where it is the faster, see
+            `maml_tf/graph/execution.py`.
+        parallel_tasks: tasks of the loop that may run at the same time. None:
+            as many as there are threads.
+        iterations_per_call: most meta-updates in one call.
+        jit_compile: whether XLA compiles the function, `episodes` included.
+            None: where it pays, see `maml_tf/graph/execution.py`.
+    """
+
+    def __init__(
+        self,
+        algorithm,
+        episodes,
+        optimizer,
+        *,
+        tasks,
+        seed=0,
+        vectorize=None,
+        parallel_tasks=None,
+        iterations_per_call=1,
+        jit_compile=False,
+    ):
+        if parallel_tasks is None:
+            parallel_tasks = execution.tasks_at_once(tasks)
+        check_at_least_one(
+            tasks=tasks,
+            parallel_tasks=parallel_tasks,
+            iterations_per_call=iterations_per_call,
+        )
+        self.algorithm = algorithm
+        self.model = algorithm.model
+        self.episodes = episodes
+        self.optimizer = optimizer
+        self.tasks = tasks
+        self.seed = seed
+        if vectorize is None:
+            vectorize = execution.vectorizes(algorithm, tasks)
+        if jit_compile is None:
+            jit_compile = execution.compiles(vectorize)
+        self.vectorize = vectorize
+        self.parallel_tasks = parallel_tasks
+        self.iterations_per_call = iterations_per_call
+        # Slots that do not exist yet could not be restored.
+        optimizer.build(self.model.trainable_variables)
+        self._compiled = tf.function(
+            self._updates, autograph=False, jit_compile=jit_compile
+        )
+
+    def __call__(self, iteration, count=1):
+        """Performs the meta-updates `iteration … iteration + count − 1`.
+
+        Args:
+            iteration: number of the first, from 0.
+            count: how many, at most `iterations_per_call`.
+
+        Returns:
+            `Updates`.
+        """
+        if not 1 <= count <= self.iterations_per_call:
+            raise InputError(
+                f"count: {count} was given; it must be from 1 to"
+                f" iterations_per_call={self.iterations_per_call}."
+            )
+        updates = self._compiled(
+            tf.constant(iteration, tf.int64), tf.constant(count)
+        )
+        return Updates(*(values.numpy()[:count] for values in updates))
+
+    @property
+    def traces(self):
+        """How often the function was traced; 1 after any number of calls."""
+        return self._compiled.experimental_get_tracing_count()
+
+    def meta_gradient(self, iteration):
+        """The mean meta-gradient over an iteration's tasks, a `MetaGradient`.
+
+        Args:
+            iteration: int64 scalar.
+        """
+        theta = self.algorithm.theta()
+        first = tf.cast(iteration, tf.int64) * self.tasks
+
+        sum_over_tasks = (
+            self._sum_vectorized if self.vectorize else self._sum_in_a_loop
+        )
+        total = sum_over_tasks(theta, first)
+        return tf.nest.map_structure(lambda t: t / self.tasks, total)
+
+    def _draw(self, number):
+        seed = fold_in(
+            tf.constant([self.seed, _ADAPTATION_STREAM], tf.int64), number
+        )
+        return self.episodes(number), seed
+
+    def _contribution(self, theta, episode, seed):
+        result = self.algorithm.meta_gradient(theta, episode, seed)
+        # A user's loss may be of another dtype.
+        reports = (tf.cast(value, tf.float32) for value in result[1:])
+        return MetaGradient(result.gradient, *reports)
+
+    def _sum_vectorized(self, theta, first):
+        numbers = first + tf.range(self.tasks, dtype=tf.int64)
+        # Drawn in a loop: random operations cannot be vectorised. This trace
+        # tells the shapes alone; a user's generator must not be asked.
+        traced = tf.function(self._draw, autograph=False)
+        signature = tf.nest.map_structure(
+            tf.type_spec_from_value,
+            traced.get_concrete_function(first).structured_outputs,
+        )
+        drawn = tf.map_fn(self._draw, numbers, fn_output_signature=signature)
+        with by_patches():
+            stacked = tf.vectorized_map(
+                lambda task: self._contribution(theta, *task), drawn
+            )
+        return tf.nest.map_structure(lambda t: tf.reduce_sum(t, 0), stacked)
+
+    def _sum_in_a_loop(self, theta, first):
+        # A task's graph ends with its own gradient, inside the loop's body: no
+        # activation outlives its task. The sum's order is fixed, and with it
+        # the result to the last bit.
+        zero = MetaGradient(
+            [tf.zeros_like(weight) for weight in theta],
+            tf.constant(0.0),
+            tf.constant(0.0),
+            tf.zeros([self.algorithm.inner_steps]),
+        )
+
+        contribution = loop_body(self._contribution)
+
+        def add(task, total):
+            one = contribution(theta, *self._draw(first + task))
+            return task + 1, tf.nest.map_structure(tf.add, total, one)
+
+        with variables_read_once(self.model):
+            _, total = tf.while_loop(
+                lambda task, _: task < self.tasks,
+                add,
+                (tf.constant(0, tf.int64), zero),
+                parallel_iterations=self.parallel_tasks,
+                maximum_iterations=self.tasks,
+            )
+        return total
+
+    def _updates(self, iteration, count):
+        def body(index, arrays):
+            update = self.meta_gradient(iteration + tf.cast(index, tf.int64))
+            self.optimizer.apply(
+                update.gradient, self.model.trainable_variables
+            )
+            return index + 1, tuple(
+                array.write(index, value)
+                for array, value in zip(arrays, update[1:])
+            )
+
+        arrays = tuple(
+            tf.TensorArray(
+                tf.float32, self.iterations_per_call, element_shape=shape
+            )
+            for shape in ([], [], [self.algorithm.inner_steps])
+        )
+        _, arrays = tf.while_loop(
+            lambda index, _: index < count,
+            body,
+            (0, arrays),
+            maximum_iterations=self.iterations_per_call,
+            # One update must see what the one before it assigned.
+            parallel_iterations=1,
+        )
+        return tuple(array.stack() for array in arrays)

@@ -1,0 +1,1 @@
+"""Commands of `maml-tf`, one file each."""

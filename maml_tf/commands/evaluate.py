@@ -1,0 +1,108 @@
+r"""Meta-tests a trained model: accuracy or error after every inner step.
+
+    python scripts/evaluate.py --workdir=results/omniglot_5way_1shot \
+        --num_tasks=600 --inner_steps=10
+
+Prints a table and writes DIR/evaluation_<split>.json. Flags left out are as in
+the training.
+"""
+
+import pathlib
+
+from absl import flags
+
+from maml_tf.commands.experiments import (
+    supervised,
+    supervised_flags,
+    training_run,
+)
+from maml_tf.learner.files import SHIPPED, find_folder
+from maml_tf.reports import tables
+
+FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(supervised)
+flags.DEFINE_string(
+    "workdir",
+    None,
+    "Folder of the training, or the name of a model that comes with maml_tf.",
+    required=True,
+)
+flags.DEFINE_string(
+    "dataset",
+    None,
+    "Where the same data are now, as in --dataset=folder:pictures; default: as"
+    " in the training.",
+)
+flags.DEFINE_enum(
+    "split", "test", ["train", "valid", "test"], "Whose classes are drawn."
+)
+flags.DEFINE_integer("num_tasks", 600, "Tasks to adapt to.")
+flags.DEFINE_integer(
+    "inner_steps",
+    None,
+    "Gradient steps; default: --test_inner_steps of the training.",
+    lower_bound=0,
+)
+flags.DEFINE_integer(
+    "way", None, "Classes in a task; default: as in the training."
+)
+flags.DEFINE_integer(
+    "shot", None, "Support examples per class; default: as in the training."
+)
+flags.DEFINE_integer(
+    "query", None, "Query examples per class; default: as in the training."
+)
+flags.DEFINE_integer(
+    "seed", None, "Of the test episodes; default: as in the training."
+)
+flags.DEFINE_enum(
+    "batch_norm",
+    None,
+    ["transductive", "inductive", "moving"],
+    "Whose statistics batch normalisation uses; default: as in the training.",
+)
+flags.DEFINE_string(
+    "data_dir",
+    None,
+    "Folder of prepared data sets; default: as in the training.",
+)
+flags.DEFINE_bool("progress", True, "Show a progress bar, on a terminal.")
+flags.DEFINE_string(
+    "output",
+    None,
+    "Where to write; default: DIR/evaluation_<split>.json, or, of a model that"
+    " comes with maml_tf, results/evaluation_<split>.json.",
+)
+
+
+def main(argv):
+    """Evaluates as the flags say; returns the exit status."""
+    del argv
+    workdir = find_folder(FLAGS.workdir)
+    recorded = supervised_flags.recorded(workdir)
+    for name in ("dataset", "shot", "query", "seed", "batch_norm", "data_dir"):
+        if FLAGS[name].value is not None:
+            recorded[name].value = FLAGS[name].value
+    result = supervised.evaluate(
+        workdir,
+        recorded,
+        split=FLAGS.split,
+        num_tasks=FLAGS.num_tasks,
+        inner_steps=FLAGS.inner_steps,
+        way=FLAGS.way,
+        progress=FLAGS.progress,
+    )
+    # What comes with the package is not written to.
+    folder = workdir if workdir.parent != SHIPPED else pathlib.Path("results")
+    output = pathlib.Path(
+        FLAGS.output or folder / f"evaluation_{FLAGS.split}.json"
+    )
+    training_run.write_evaluation(result, output)
+    print(tables.adaptation(result))
+    print(f"Written to {output}.")
+    return 0
+
+
+def run():
+    """Runs the command with the flags in `sys.argv`."""
+    supervised.run(main)

@@ -1,0 +1,1 @@
+"""Experiments that flags describe: their data, model and algorithm."""

@@ -1,0 +1,441 @@
+"""What an experiment's flags describe: its data set, model and algorithm.
+
+`train.py`, `evaluate.py`, `plot.py` and `demo.py` share this file.
+"""
+
+import json
+import pathlib
+
+import quiet_tensorflow  # isort: skip, before TensorFlow
+import keras
+from absl import flags, logging
+
+from maml_tf import (
+    DivergenceError,
+    InputError,
+    Learner,
+    MetaTest,
+    OuterStep,
+    datasets,
+    load,
+    meta_test,
+    networks,
+)
+from maml_tf.commands.experiments import (
+    sentences,
+    supervised_flags,
+    training_run,
+)
+from maml_tf.learner.files import DESCRIPTION, PREPARATION
+
+FLAGS = flags.FLAGS
+flags.DEFINE_integer(
+    "intra_op_threads",
+    1,
+    "Threads that share one operation; 0: one a core. More than one pays for"
+    " large networks alone.",
+    lower_bound=0,
+)
+flags.DEFINE_integer(
+    "inter_op_threads",
+    0,
+    "Threads of operations, and so tasks at a time; 0: one a core.",
+    lower_bound=0,
+)
+
+_AUTOMATIC = {"auto": None, "true": True, "false": False}
+
+
+def check_preparation(dataset, workdir):
+    """Refuses data that are not those which the training in `workdir` had.
+
+    Raises:
+        InputError: the vocabulary or the like is another one now.
+    """
+    path = pathlib.Path(workdir) / PREPARATION
+    if dataset.preparation is None or not path.exists():
+        return
+    before = keras.saving.load_model(path, compile=False)
+    if _configuration(before) != _configuration(dataset.preparation):
+        raise InputError(
+            f"dataset: {dataset.name} has changed since the training in"
+            f" {str(workdir)!r} began: it gives another {PREPARATION}; give the"
+            " same data, or another --workdir."
+        )
+
+
+def _configuration(preparation):
+    """All that a preparation computes, as text; names may be any."""
+    # A sequential model has layers alone.
+    operations = getattr(preparation, "operations", preparation.layers)
+    # As text, because a tuple is read back as a list.
+    return json.dumps(
+        [
+            [type(operation).__name__, operation.get_config() | {"name": None}]
+            for operation in operations
+        ],
+        default=str,
+    )
+
+
+class Experiment:
+    """What the flags describe: data set, model and algorithm.
+
+    Args:
+        flag_values: the experiment's flags.
+
+    Attributes:
+        flags: the flags.
+        dataset: a `maml_tf.datasets.Dataset`.
+        model: the Keras model, its weights by `--seed`.
+        learner: a `maml_tf.Learner` of the model.
+        algorithm: one of `maml_tf.algorithms`.
+    """
+
+    def __init__(self, flag_values):
+        self.flags = f = flag_values
+        _check_combination(f)
+        # Where data lie may be said of any data set, even one without files.
+        where = given(
+            data_dir=f.data_dir,
+            cache_dir=f.cache_dir,
+            download=f.download or None,
+            in_memory=_AUTOMATIC[f.in_memory],
+            manual_dir=f.manual_dir,
+        )
+        taken = datasets.option_names(f.dataset)
+        options = given(
+            **{name: value for name, value in where.items() if name in taken},
+            class_split=f.class_split,
+            split_seed=f.split_seed,
+            rotations=f.rotations,
+            image_size=f.image_size,
+            vocabulary_size=f.vocabulary_size,
+            text_length=f.text_length,
+            window=f.window,
+            horizon=f.horizon,
+            augment=tuple(f.augment) if f.augment else None,
+            augmented=f.augmented,
+            alphabets=tuple(f.alphabets) if f.alphabets else None,
+            oracle=True if f.algorithm == "oracle" else None,
+        )
+        self.dataset = datasets.load(f.dataset, **options)
+        # Whether it learns to tell all training classes apart, in one go.
+        self.is_joint = f.algorithm == "pretrain" and bool(self.dataset.joint)
+        self.model = self._network(
+            self.dataset.num_classes("train")
+            if self.is_joint
+            else self.dataset.outputs(f.way)
+        )
+        self.learner = self._learner()
+        self.algorithm = self.learner.algorithm
+
+    def _network(self, outputs):
+        f = self.flags
+        vocabulary_size = self.dataset.vocabulary_size
+        _check_inputs(f, vocabulary_size)
+        return networks.create(
+            f.network,
+            self.dataset.input_shape,
+            outputs,
+            seed=f.seed,
+            dtype="mixed_bfloat16" if f.mixed_bfloat16 else None,
+            **given(
+                vocabulary_size=vocabulary_size,
+                widths=integers("widths", f.widths),
+                filters=_filters(f),
+                downsampling=f.downsampling,
+                readout=f.readout,
+                last_skip=f.last_skip,
+                kernel_sizes=integers("kernel_sizes", f.kernel_sizes),
+                embedding_width=f.embedding_width,
+                heads=f.heads,
+                dropout=f.dropout,
+            ),
+        )
+
+    def _learner(self):
+        f, dataset = self.flags, self.dataset
+        classifies = dataset.metric_name == "accuracy"
+        return Learner(
+            self.model,
+            f.algorithm,
+            task="classification" if classifies else "regression",
+            loss=dataset.loss,
+            metric=dataset.metric,
+            adapts=f.adapts,
+            steps=self.test_inner_steps,
+            preparation=dataset.preparation,
+            target_mean=dataset.target_mean,
+            target_deviation=dataset.target_deviation,
+            # Of other classes, an ordinary classifier knows no head.
+            new_outputs="zero" if self.is_joint else "drawn",
+            about={
+                # Without the folders of the machine that trains it.
+                "dataset": _short(f.dataset),
+                "network": f.network,
+                "way": f.way if classifies else None,
+                "shot": f.shot,
+                "iterations": f.iterations,
+                "seed": f.seed,
+            },
+            inner_steps=f.inner_steps,
+            inner_learning_rate=f.inner_learning_rate,
+            batch_norm=f.batch_norm,
+            **given(
+                second_order=f.second_order,
+                rematerialize=f.rematerialize,
+                inner_batch_size=f.inner_batch_size,
+                clip_norm=f.inner_clip_norm,
+                clip_value=f.inner_clip_value,
+            ),
+        )
+
+    def adapting(self, way):
+        """The algorithm that adapts the model, as it is now, to some classes.
+
+        The same where the model's outputs are as many, and of the model's own
+        weights. Else one whose network has another head.
+
+        Args:
+            way: classes in a task.
+
+        Raises:
+            InputError: BOIL, asked for more ways: it does not adapt the head,
+                so that new outputs could not be told apart.
+        """
+        return self.learner.with_outputs(self.dataset.outputs(way))
+
+    def validation(self):
+        """A function of no arguments: the `Curve` of the model as it is."""
+        f = self.flags
+        algorithm = self.adapting(f.way)
+        meta_test = MetaTest(
+            algorithm,
+            self.dataset.episodes("valid", f.way, f.shot, f.query, f.seed),
+            num_tasks=f.validation_tasks,
+            steps=self.test_inner_steps,
+            seed=f.seed,
+        )
+
+        def with_new_head():
+            self.learner.renew_head(algorithm)
+            return meta_test()
+
+        return with_new_head
+
+    @property
+    def test_inner_steps(self):
+        """Inner steps in validation and evaluation."""
+        f = self.flags
+        return (
+            f.inner_steps if f.test_inner_steps is None else f.test_inner_steps
+        )
+
+    def optimizer(self):
+        """A new outer optimizer, as the flags say."""
+        f = self.flags
+        learning_rate = f.learning_rate
+        if f.learning_rate_schedule == "linear":
+            learning_rate = keras.optimizers.schedules.PolynomialDecay(
+                f.learning_rate, max(f.iterations, 1), 0.0
+            )
+        optimizer = {
+            "adam": keras.optimizers.Adam,
+            "adamw": keras.optimizers.AdamW,
+            "rmsprop": keras.optimizers.RMSprop,
+            "sgd": keras.optimizers.SGD,
+        }[f.optimizer]
+        return optimizer(
+            learning_rate,
+            global_clipnorm=f.clip_norm,
+            clipvalue=f.clip_value,
+            gradient_accumulation_steps=f.gradient_accumulation_steps,
+        )
+
+    def outer_step(self):
+        """The meta-update on training episodes."""
+        f = self.flags
+        if f.jit_compile == "true" and not self.dataset.compiles:
+            raise InputError(
+                "jit_compile: true was given, but images are read from files"
+                " (in_memory), which XLA cannot compile; give one or the other."
+            )
+        shot = f.shot if f.train_shot is None else f.train_shot
+        if self.is_joint:
+            examples = f.way * (shot + f.query)
+            episodes = self.dataset.joint("train", examples, f.seed)
+        else:
+            episodes = self.dataset.episodes(
+                "train", f.way, shot, f.query, f.seed
+            )
+        return OuterStep(
+            self.algorithm,
+            episodes,
+            self.optimizer(),
+            tasks=f.tasks,
+            seed=f.seed,
+            vectorize=_AUTOMATIC[f.vectorize],
+            iterations_per_call=f.iterations_per_call,
+            jit_compile=(
+                _AUTOMATIC[f.jit_compile] if self.dataset.compiles else False
+            ),
+        )
+
+    def restore(self, workdir):
+        """Restores the model's weights; see `training_run.restore`.
+
+        Of a learner that was shared, the weights that it came with.
+
+        Raises:
+            InputError: there is no checkpoint, or none can be read, or the data
+                are not those of the training.
+        """
+        workdir = pathlib.Path(workdir)
+        check_preparation(self.dataset, workdir)
+        checkpoints = workdir / "checkpoints"
+        if not checkpoints.is_dir() and (workdir / DESCRIPTION).is_file():
+            # A learner that was shared has its weights alone.
+            shared = load(workdir)
+            self.model.set_weights(shared.model.get_weights())
+            return shared.about["iteration"], shared.about["checkpoint"]
+        return training_run.restore(self.model, workdir)
+
+
+def trained(workdir):
+    """The `Experiment` of a training, with the weights that it ended with."""
+    built = Experiment(supervised_flags.recorded(workdir))
+    built.restore(workdir)
+    return built
+
+
+def evaluate(
+    workdir,
+    flag_values,
+    *,
+    split="test",
+    num_tasks=600,
+    inner_steps=None,
+    way=None,
+    progress=False,
+):
+    """Meta-tests the model of a training.
+
+    Args:
+        workdir: folder of the training.
+        flag_values: its flags, as `recorded` gives them; shot, query, seed and
+            batch-norm mode may have been changed.
+        split: whose classes are drawn.
+        num_tasks: tasks to adapt to.
+        inner_steps: gradient steps; None: as in validation.
+        way: classes in a task; None: as in the training.
+        progress: whether to show a progress bar, on a terminal.
+
+    Returns:
+        A dict, which is what `evaluation_<split>.json` holds.
+    """
+    f = flag_values
+    built = Experiment(f)
+    iteration, checkpoint = built.restore(workdir)
+    way = f.way if way is None else way
+    episodes = built.dataset.episodes(split, way, f.shot, f.query, f.seed)
+    curve = meta_test(
+        built.adapting(way),
+        episodes,
+        num_tasks=num_tasks,
+        steps=built.test_inner_steps if inner_steps is None else inner_steps,
+        seed=f.seed,
+        progress=progress,
+    )
+    name = built.dataset.metric_name
+    return {
+        "dataset": f.dataset,
+        "split": split,
+        "algorithm": f.algorithm,
+        "network": f.network,
+        "way": way if name == "accuracy" else None,
+        "shot": f.shot,
+        "query": f.query,
+        "num_tasks": num_tasks,
+        "seed": f.seed,
+        "batch_norm": f.batch_norm,
+        "inner_learning_rate": f.inner_learning_rate,
+        "iteration": iteration,
+        "checkpoint": checkpoint,
+        "steps": training_run.evaluated_steps(
+            **{name: curve.metric, "ci95": curve.ci95, "loss": curve.loss}
+        ),
+    }
+
+
+def run(main):
+    """Runs a script's `main(argv)`; bad input ends it with a sentence."""
+
+    def on_devices(argv):
+        logging.set_verbosity(logging.WARNING)
+        quiet_tensorflow.start(FLAGS.intra_op_threads, FLAGS.inter_op_threads)
+        return main(argv)
+
+    sentences.run(on_devices, InputError, DivergenceError)
+
+
+def _short(dataset):
+    """The data set's name, of a file or folder its last part alone."""
+    kind, colon, argument = dataset.partition(":")
+    return f"{kind}{colon}{pathlib.PurePath(argument).name}"
+
+
+def given(**options):
+    """The options that are not None, a dict."""
+    return {name: v for name, v in options.items() if v is not None}
+
+
+def integers(name, values):
+    """A list flag's numbers, a tuple; None where it was not given.
+
+    Raises:
+        InputError: naming the flag, where they are not whole numbers.
+    """
+    if values is None:
+        return None
+    try:
+        return tuple(int(value) for value in values)
+    except ValueError:
+        raise InputError(
+            f"{name}: {','.join(values)!r} was given; give whole numbers"
+            " separated by commas."
+        ) from None
+
+
+def _filters(flag_values):
+    filters = integers("filters", flag_values.filters)
+    if filters and flag_values.network in ("conv4", "text_cnn"):
+        if len(filters) != 1:
+            raise InputError(
+                f"filters: {','.join(flag_values.filters)} was given;"
+                f" {flag_values.network} takes one number, for all its layers."
+            )
+        return filters[0]
+    return filters
+
+
+def _check_combination(f):
+    if f.algorithm == "oracle" and f.dataset != "sinusoid":
+        raise InputError(
+            f"algorithm: oracle was given with dataset={f.dataset}; an oracle"
+            " is told amplitude and phase, which only sinusoid has."
+        )
+
+
+def _check_inputs(f, vocabulary_size):
+    takes_texts = "vocabulary_size" in networks.option_names(f.network)
+    if takes_texts and not vocabulary_size:
+        raise InputError(
+            f"network: {f.network} was given with dataset={f.dataset}, which"
+            " has no texts; another network will do."
+        )
+    if vocabulary_size and not takes_texts:
+        raise InputError(
+            f"network: {f.network} was given with dataset={f.dataset}, whose"
+            " inputs are words of texts; give text_cnn or text_transformer."
+        )

@@ -1,0 +1,113 @@
+"""A training's course, its closing sentences, and its weights afterwards.
+
+Shared by the scripts of every kind of experiment.
+"""
+
+import json
+import pathlib
+import signal
+
+import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
+
+import maml_tf
+from maml_tf import InputError
+from maml_tf.files import replacing
+from maml_tf.training.checkpoints import restore_weights
+from maml_tf.training.metrics_log import finite
+
+
+def train(
+    flag_values,
+    algorithm,
+    outer_step,
+    validation,
+    *,
+    metric_name,
+    higher_is_better,
+    evaluated_by,
+):
+    """Meta-trains as the flags say.
+
+    Args:
+        flag_values: the flags: workdir, iterations, intervals, progress.
+        algorithm: one of `maml_tf.algorithms`.
+        outer_step: what `maml_tf.meta_train` repeats.
+        validation: function without arguments that returns a `Curve`.
+        metric_name: what the metric is called in logs.
+        higher_is_better: whether it is.
+        evaluated_by: the script to name as the next one.
+
+    Returns:
+        The exit status.
+    """
+    f = flag_values
+    iterations = f.iterations
+    if not algorithm.meta_trains:
+        print(f"{f.algorithm}: nothing to meta-train; weights are saved.")
+        iterations = 0
+    training = maml_tf.meta_train(
+        outer_step,
+        iterations,
+        f.workdir,
+        validation=validation,
+        higher_is_better=higher_is_better,
+        metric_name=metric_name,
+        log_interval=f.log_interval,
+        validation_interval=f.validation_interval,
+        checkpoint_interval=f.checkpoint_interval,
+        progress=f.progress,
+    )
+    if training.signal_number is not None:
+        name = signal.Signals(training.signal_number).name
+        print(
+            f"{name}: saved after {training.iteration} of {iterations}"
+            f" iterations in {f.workdir}; the same command goes on."
+        )
+        return 128 + training.signal_number
+    now = training.iteration - training.resumed_from
+    print(
+        f"Trained {training.iteration} iterations, {now} of them now in"
+        f" {training.seconds / 60:.1f} minutes, saved in {f.workdir};"
+        f" next: python {evaluated_by} --workdir={f.workdir}"
+    )
+    return 0
+
+
+def restore(model, workdir):
+    """Restores the model's weights from a training.
+
+    The best checkpoint by validation, or the latest where none was validated
+    or the best cannot be read.
+
+    Returns:
+        `(iteration, which)`, `which` being `"best"` or `"latest"`.
+
+    Raises:
+        InputError: there is no checkpoint, or none can be read.
+    """
+    checkpoints = pathlib.Path(workdir) / "checkpoints"
+    restored = checkpoints.is_dir() and restore_weights(model, checkpoints)
+    if not restored:
+        raise InputError(
+            f"workdir: {str(workdir)!r} has no checkpoint; train there first."
+        )
+    return restored
+
+
+def evaluated_steps(**by_step):
+    """What an evaluation found, as a list of dicts, one an inner step.
+
+    Args:
+        **by_step: arrays `[steps + 1]` by name.
+    """
+    columns = [[float(v) for v in values] for values in by_step.values()]
+    return [
+        {"step": step, **dict(zip(by_step, map(finite, values)))}
+        for step, values in enumerate(zip(*columns))
+    ]
+
+
+def write_evaluation(result, path):
+    """Writes an evaluation, a dict, as JSON."""
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(result, indent=2) + "\n")

@@ -1,0 +1,50 @@
+r"""Meta-trains a model.
+
+    python scripts/train.py --flagfile=flags/omniglot_5way_1shot.flags \
+        --workdir=results/omniglot_5way_1shot
+
+The same command resumes a training that was stopped. DIR/experiment.flags
+records the flags, DIR/metrics.jsonl and DIR/tensorboard the course,
+DIR/checkpoints the latest and the best weights.
+"""
+
+from absl import flags
+
+from maml_tf.commands.experiments import (
+    recorded_flags,
+    supervised,
+    supervised_flags,
+    training_run,
+)
+
+FLAGS = flags.FLAGS
+supervised_flags.define(FLAGS)
+flags.adopt_module_key_flags(supervised)
+flags.adopt_module_key_flags(recorded_flags)
+flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
+
+
+def main(argv):
+    """Trains as the flags say; returns the exit status."""
+    del argv
+    supervised_flags.check_unchanged(FLAGS, FLAGS.workdir)
+    built = supervised.Experiment(FLAGS)
+    outer_step = built.outer_step()
+    validation = built.validation()
+    supervised.check_preparation(built.dataset, FLAGS.workdir)
+    supervised_flags.record(FLAGS, FLAGS.workdir)
+    built.learner.save(FLAGS.workdir)
+    return training_run.train(
+        FLAGS,
+        built.algorithm,
+        outer_step,
+        validation,
+        metric_name=built.dataset.metric_name,
+        higher_is_better=built.dataset.metric_name == "accuracy",
+        evaluated_by="scripts/evaluate.py",
+    )
+
+
+def run():
+    """Runs the command with the flags in `sys.argv`."""
+    supervised.run(main)

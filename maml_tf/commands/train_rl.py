@@ -1,0 +1,51 @@
+r"""Meta-trains a policy, which a few gradient steps adapt to a task.
+
+    python scripts/train_rl.py --flagfile=flags/rl_navigation_2d.flags \
+        --workdir=results/rl_navigation_2d
+
+The same command resumes a training that was stopped. DIR/experiment.flags
+records the flags, DIR/metrics.jsonl and DIR/tensorboard the course,
+DIR/checkpoints the latest and the best weights. Baselines: --algorithm=pretrain
+(one policy for all tasks), scratch (random weights) and oracle (a policy that
+is told the task).
+"""
+
+from absl import flags
+
+from maml_tf.commands.experiments import (
+    policies,
+    policy_flags,
+    recorded_flags,
+    supervised,
+    training_run,
+)
+
+FLAGS = flags.FLAGS
+policy_flags.define(FLAGS)
+flags.adopt_module_key_flags(supervised)
+flags.adopt_module_key_flags(recorded_flags)
+flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
+
+
+def main(argv):
+    """Trains as the flags say; returns the exit status."""
+    del argv
+    policy_flags.check_unchanged(FLAGS, FLAGS.workdir)
+    built = policies.RLExperiment(FLAGS)
+    outer_step = built.outer_step()
+    validation = built.validation()
+    policy_flags.record(FLAGS, FLAGS.workdir)
+    return training_run.train(
+        FLAGS,
+        built.algorithm,
+        outer_step,
+        validation,
+        metric_name="return",
+        higher_is_better=True,
+        evaluated_by="scripts/evaluate_rl.py",
+    )
+
+
+def run():
+    """Runs the command with the flags in `sys.argv`."""
+    supervised.run(main)

@@ -1,0 +1,1 @@
+"""Makes data sets of examples, of rows and of texts."""

@@ -1,0 +1,164 @@
+"""Dividing classes into those to train, validate and test on."""
+
+import importlib.resources
+import json
+import pathlib
+
+import numpy as np
+
+from maml_tf.episodes.class_pool import SPLITS
+from maml_tf.errors import InputError
+
+# Shares of validation and test among all classes, as in mini-ImageNet.
+VALID, TEST = 0.16, 0.20
+
+# What files call the validation split.
+ALIASES = {"val": "valid", "validation": "valid"}
+
+
+def divide(names, class_split="random", split_seed=0):
+    """Divides classes by seed or by a file.
+
+    Args:
+        names: Name of each class, `[classes]`.
+        class_split: `"random"`: 64 / 16 / 20 % by `split_seed`. Otherwise a
+            JSON file's path: a dict of `train`, `valid` (or `val`) and `test`
+            to lists of names; classes that it does not list are left out.
+        split_seed: Seed of the division, independent of the run's seed.
+
+    Returns:
+        Dict of `"train"`, `"valid"` and `"test"` to disjoint, sorted indices of
+        classes, none empty.
+
+    Raises:
+        InputError: If there are too few classes, or the file cannot be used.
+    """
+    if class_split == "random":
+        return by_seed(len(names), split_seed)
+    if not str(class_split).endswith(".json"):
+        raise InputError(
+            f"class_split: {class_split!r} was given; give random, or the path"
+            " of a .json file."
+        )
+    return by_names(names, read(class_split), f"class_split: {class_split}")
+
+
+def by_seed(number_of_classes, split_seed=0):
+    """Divides classes at random: 64 / 16 / 20 %, each split one at least.
+
+    Args:
+        number_of_classes: How many there are.
+        split_seed: Seed of the division.
+
+    Returns:
+        As `divide`.
+
+    Raises:
+        InputError: If there are fewer than three classes.
+    """
+    if number_of_classes < len(SPLITS):
+        raise InputError(
+            f"dataset: it has {number_of_classes} class"
+            f"{'es' * (number_of_classes != 1)}; three splits need at least 3,"
+            " and --way of them each."
+        )
+    valid = max(1, round(VALID * number_of_classes))
+    test = max(1, round(TEST * number_of_classes))
+    # RandomState's stream is frozen: NumPy may change that of default_rng, and
+    # then a seed would no longer name the same classes.
+    shuffled = np.random.RandomState(split_seed).permutation(number_of_classes)
+    parts = np.split(
+        shuffled, [number_of_classes - valid - test, number_of_classes - test]
+    )
+    return dict(zip(SPLITS, map(np.sort, parts), strict=True))
+
+
+def by_names(names, listed, source):
+    """Divides classes as lists of names say.
+
+    Args:
+        names: Name of each class, `[classes]`.
+        listed: Dict of split to names.
+        source: Where the lists are from, for messages.
+
+    Returns:
+        As `divide`.
+
+    Raises:
+        InputError: If a split is missing or empty, a name is unknown, or is in
+            two splits.
+    """
+    index = {str(name): number for number, name in enumerate(names)}
+    split_of, classes = {}, {}
+    for split in SPLITS:
+        if not listed.get(split):
+            raise InputError(
+                f"{source} lists no classes for {split}; it must list some for"
+                f" each of {', '.join(SPLITS)}."
+            )
+        for name in listed[split]:
+            if name not in index:
+                raise InputError(
+                    f"{source} lists {name!r} for {split}, which is not a class"
+                    f" of the data set; its {len(index)} classes are"
+                    f" {_some(index)}."
+                )
+            if split_of.setdefault(name, split) != split:
+                raise InputError(
+                    f"{source} lists {name!r} for {split_of[name]} and for"
+                    f" {split}; the splits' classes must be disjoint."
+                )
+        classes[split] = np.unique([index[name] for name in listed[split]])
+    return classes
+
+
+def read(path):
+    """Reads a file of names by split; returns a dict of split to names.
+
+    Args:
+        path: A JSON file.
+
+    Raises:
+        InputError: If it cannot be read or has another form.
+    """
+    try:
+        listed = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"class_split: {path} cannot be read: {error.strerror}."
+        ) from error
+    except ValueError as error:
+        raise InputError(
+            f"class_split: {path} is not JSON: {error}."
+        ) from error
+    if not isinstance(listed, dict) or not all(
+        isinstance(names, list) and all(isinstance(n, str) for n in names)
+        for names in listed.values()
+    ):
+        raise InputError(
+            f"class_split: {path} must hold an object with lists of class names"
+            " for train, valid and test."
+        )
+    return _with_our_names(listed)
+
+
+def shipped(name):
+    """Returns the split that the package ships, a dict of split to names.
+
+    Args:
+        name: `"cifar_fs"` (Bertinetto et al. 2019), `"fc100"` (Oreshkin et al.
+            2018) or `"mini_imagenet_ravi"` (Ravi and Larochelle 2017).
+    """
+    file = importlib.resources.files("maml_tf.datasets") / "splits"
+    return _with_our_names(
+        json.loads((file / f"{name}.json").read_text("utf-8"))
+    )
+
+
+def _with_our_names(listed):
+    return {ALIASES.get(split, split): names for split, names in listed.items()}
+
+
+def _some(names):
+    names = sorted(names)
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

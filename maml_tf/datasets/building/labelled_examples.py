@@ -1,0 +1,229 @@
+"""From labelled examples and a division of their classes to a data set.
+
+All classification sets share this: images, texts, and a user's own.
+"""
+
+import dataclasses
+import warnings
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from maml_tf import losses
+from maml_tf.datasets import Dataset
+from maml_tf.episodes import augmentation
+from maml_tf.episodes.class_pool import (
+    ClassPool,
+    Episode,
+    check_episode,
+    draw_episode,
+    draw_examples,
+    stream_seed,
+)
+from maml_tf.episodes.class_records import ClassRecords
+from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.graph.random_streams import fold_in
+
+# Parts of a stream, apart from the episodes' own numbers.
+_AUGMENTATION, _JOINT = 15485863, 32452843
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledExamples:
+    """Examples sorted by class.
+
+    Attributes:
+        examples: `[examples, ...]`: an array, or
+            `maml_tf.class_records.ClassRecords`.
+        first: Row of each class's first example, int64 `[classes]`.
+        size: Number of each class's examples, int64 `[classes]`.
+        names: Name of each class, `[classes]`.
+    """
+
+    examples: Any
+    first: np.ndarray
+    size: np.ndarray
+    names: np.ndarray
+
+
+def sort_by_class(examples, labels, names):
+    """Sorts examples by class, in the order in which they came.
+
+    Args:
+        examples: `[examples, ...]`.
+        labels: Index of each one's class in `names`, `[examples]`.
+        names: Names of the classes; those without examples are left out.
+
+    Returns:
+        `LabelledExamples`.
+
+    Raises:
+        InputError: If there are not as many labels as examples, or one of them
+            is not an index in `names`.
+    """
+    labels = np.asarray(labels)
+    if labels.shape != (len(examples),):
+        raise InputError(
+            f"labels has the shape {labels.shape}, but there are"
+            f" {len(examples)} examples; each needs one label."
+        )
+    check_labels(labels, len(names), "labels")
+    order = np.argsort(labels, kind="stable")
+    present, first, size = np.unique(
+        labels[order], return_index=True, return_counts=True
+    )
+    return LabelledExamples(
+        np.asarray(examples)[order], first, size, np.asarray(names)[present]
+    )
+
+
+def check_labels(labels, number_of_classes, where):
+    """Raises `InputError` for the first label that is out of range.
+
+    Args:
+        labels: Integers, `[examples]`.
+        number_of_classes: How many classes there are names for.
+        where: What the labels are of, for the message.
+    """
+    wrong = np.flatnonzero((labels < 0) | (labels >= number_of_classes))
+    if wrong.size:
+        raise InputError(
+            f"{where}: the label {labels[wrong[0]]} was found, at example"
+            f" {wrong[0]}; there are {number_of_classes} classes, so that it"
+            f" must be from 0 to {number_of_classes - 1}."
+        )
+
+
+def classification(
+    name,
+    labelled,
+    classes,
+    *,
+    prepare=None,
+    rotations=1,
+    augment=(),
+    augmented="both",
+    **attributes,
+):
+    """Makes a data set of N-way K-shot episodes.
+
+    An episode is drawn from the classes that have `shot + query` examples;
+    others are left out of it, which is said once.
+
+    Args:
+        name: The data set's name.
+        labelled: `LabelledExamples`.
+        classes: Dict of split to indices of its classes.
+        prepare: As in `ClassPool`.
+        rotations: As in `ClassPool`.
+        augment: Names among `maml_tf.augmentation.AUGMENTATIONS`, applied to
+            training episodes in this order.
+        augmented: Which sets of an episode are: `"both"`, `"support"` or
+            `"query"`.
+        **attributes: Further attributes of `Dataset`.
+
+    Returns:
+        A `Dataset`, with cross-entropy and accuracy.
+
+    Raises:
+        InputError: If an argument cannot be used.
+    """
+    examples = labelled.examples
+    input_shape = tuple(examples.shape[1:])
+    augment = tuple(augment)
+    augmentation.check(augment, augmented, input_shape)
+    if isinstance(examples, np.ndarray):
+        examples = tf.Variable(examples, trainable=False)
+    pools = {
+        split: ClassPool(
+            examples,
+            labelled.first[chosen],
+            labelled.size[chosen],
+            rotations=rotations,
+            prepare=prepare,
+            names=labelled.names[chosen],
+        )
+        for split, chosen in classes.items()
+    }
+
+    def episodes(split, way, shot, query, seed):
+        stream = stream_seed(seed, split)
+        pool = _large_enough(pools[split], split, shot + query)
+        check_episode(pool, way, shot, query)
+
+        def draw(number):
+            episode = draw_episode(
+                pool, way, shot, query, fold_in(stream, number)
+            )
+            if augment and split == "train":
+                seed = fold_in(fold_in(stream, _AUGMENTATION), number)
+                episode = augmentation.augment_episode(
+                    episode, augment, augmented, seed
+                )
+            return episode
+
+        return draw
+
+    def joint(split, number_of_examples, seed):
+        stream = fold_in(stream_seed(seed, split), _JOINT)
+        check_at_least_one(number_of_examples=number_of_examples)
+
+        def draw(number):
+            x, y = draw_examples(
+                pools[split], number_of_examples, fold_in(stream, number)
+            )
+            return Episode(x, y, x[:0], y[:0])
+
+        return draw
+
+    return Dataset(
+        name=name,
+        input_shape=input_shape,
+        loss=losses.cross_entropy,
+        metric=losses.accuracy,
+        metric_name="accuracy",
+        outputs=lambda way: way,
+        episodes=episodes,
+        joint=joint,
+        num_classes=lambda split: pools[split].num_classes,
+        pool=pools.__getitem__,
+        compiles=not isinstance(examples, ClassRecords),
+        **attributes,
+    )
+
+
+def _large_enough(pool, split, number):
+    """The pool without classes of fewer examples, unless that leaves none."""
+    small = [i for i, size in enumerate(pool.sizes) if size < number]
+    if not small or len(small) == len(pool.sizes):
+        return pool
+    named = ", ".join(str(pool.names[i]) for i in small[:5])
+    warnings.warn(
+        f"{len(small)} of the {len(pool.sizes)} classes of the {split} split"
+        f" are left out, having fewer than shot + query = {number} examples:"
+        f" {named}{', ...' if len(small) > 5 else ''}.",
+        stacklevel=3,
+    )
+    return pool.restricted(np.setdiff1d(np.arange(len(pool.sizes)), small))
+
+
+def scale(images):
+    """Converts uint8 images to float32 in [0, 1]."""
+    return tf.cast(images, tf.float32) / 255.0
+
+
+def check_classes(labelled, where):
+    """Raises `InputError` unless there are two classes or more.
+
+    Args:
+        labelled: `LabelledExamples`.
+        where: The argument or the path that they are from, for the message.
+    """
+    if len(labelled.names) < 2:
+        names = ", ".join(map(str, labelled.names)) or "none"
+        raise InputError(
+            f"{where} has {len(labelled.names)} class"
+            f"{'es' * (len(labelled.names) != 1)} ({names}); few-shot"
+            " classification needs several."
+        )

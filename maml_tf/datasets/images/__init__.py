@@ -1,0 +1,1 @@
+"""Reads, resizes, caches and prepares images."""

@@ -1,0 +1,151 @@
+"""Where images of classes come from, and how they are kept once decoded."""
+
+import functools
+import os
+import pathlib
+import warnings
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from maml_tf.datasets.building.labelled_examples import LabelledExamples
+from maml_tf.datasets.images import cache
+from maml_tf.episodes import class_records
+from maml_tf.episodes.class_records import ClassRecords
+from maml_tf.errors import InputError
+
+# Of the memory that is free, how much decoded images may take: they are there
+# twice while they are handed over to TensorFlow.
+_SHARE = 1 / 3
+
+
+class ImageSource(NamedTuple):
+    """Images yet to be decoded.
+
+    Attributes:
+        names: Name of each class.
+        sizes: Number of each class's images, or more where some may turn out
+            to be unreadable.
+        image_shape: `(height, width, channels)` of the decoded images.
+        images: Function from a set of class indices to an iterable of `(class
+            index, uint8 image)`, each class's images always in the same order.
+        more: Further arrays to keep, `[classes, ...]` each, by name.
+    """
+
+    names: list
+    sizes: list
+    image_shape: tuple
+    images: Callable
+    more: dict = {}
+
+
+def load(key, open_source, in_memory=None, cache_dir=None):
+    """Returns a set's images, decoded on first use and kept in the cache.
+
+    Args:
+        key: Name for the cache that tells all that the images depend on.
+        open_source: Function of no arguments that returns the `ImageSource`.
+        in_memory: Whether all images are read into memory; else they stay in
+            TFRecord files, of which each episode reads its own. Episodes are
+            the same. None: as the cache has them already, else where they take
+            at most a third of the free memory.
+        cache_dir: As in `cache.folder`.
+
+    Returns:
+        `(labelled, more)`: `LabelledExamples`, and the source's `more` of the
+        classes that are left: those without an image are dropped.
+
+    Raises:
+        InputError: If TFRecord files are wanted and cannot be written.
+    """
+    open_source = functools.cache(open_source)
+    folder = cache.folder(cache_dir)
+    records, arrays = folder / f"{key}-records", folder / f"{key}.npz"
+    if in_memory is None:
+        in_memory = not records.exists() and (
+            arrays.exists() or _fits(open_source())
+        )
+    if not in_memory:
+        return _records(records, open_source)
+    kept = cache.cached_arrays(key, lambda: _decode(open_source()), cache_dir)
+    labelled = LabelledExamples(
+        *(kept.pop(name) for name in ("images", "first", "size", "names"))
+    )
+    return labelled, kept
+
+
+def _fits(source):
+    bytes_of_all = sum(source.sizes) * int(np.prod(source.image_shape))
+    return bytes_of_all <= _SHARE * free_memory()
+
+
+def free_memory():
+    """Returns the memory that is free, in bytes; infinity where unknown."""
+    try:
+        text = pathlib.Path("/proc/meminfo").read_text()
+        (line,) = (x for x in text.splitlines() if x.startswith("MemAvail"))
+        return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        return float("inf")
+
+
+def _decode(source):
+    """Decodes all images into one array; returns the dict of arrays."""
+    sizes = np.asarray(source.sizes, np.int64)
+    first = np.cumsum(sizes) - sizes
+    images = np.empty([int(sizes.sum()), *source.image_shape], np.uint8)
+    size = np.zeros_like(sizes)
+    for label, image in source.images(set(range(len(sizes)))):
+        images[first[label] + size[label]] = image
+        size[label] += 1
+    there = np.flatnonzero(size)
+    first, size = first[there], size[there]
+    # Closes the gaps that unreadable images have left, without a copy of all.
+    closed = np.cumsum(size) - size
+    for old, new, number in zip(first, closed, size, strict=True):
+        if new < old:
+            images[new : new + number] = images[old : old + number]
+    return {
+        "images": images[: size.sum()],
+        "first": closed,
+        "size": size,
+        "names": np.asarray(source.names, str)[there],
+        **{name: np.asarray(v)[there] for name, v in source.more.items()},
+    }
+
+
+def _records(folder, open_source):
+    """The images in their files, which are written where they are not."""
+    records = None
+    if folder.exists():
+        try:
+            records = ClassRecords(folder)
+        except InputError as error:
+            warnings.warn(f"{error} It is made anew.", stacklevel=2)
+    if records is None:
+        source = open_source()
+        try:
+            class_records.write(
+                folder,
+                source.names,
+                source.image_shape,
+                source.images,
+                source.more,
+            )
+        except OSError as error:
+            raise InputError(
+                f"cache_dir: {folder.parent} cannot take the images"
+                f" ({error.strerror}); give another folder, or"
+                " --in_memory=true."
+            ) from error
+        records = ClassRecords(folder)
+    there = np.flatnonzero(records.size)
+    labelled = LabelledExamples(
+        records, records.first[there], records.size[there], records.names[there]
+    )
+    return labelled, {name: v[there] for name, v in records.more.items()}

@@ -1,0 +1,116 @@
+"""Random changes of images, on the device.
+
+Pure functions of float images `[images, height, width, channels]` and a
+stateless seed; every image is changed by itself.
+"""
+
+import tensorflow as tf
+
+from maml_tf.errors import InputError
+from maml_tf.graph.random_streams import fold_in, random_bits, random_uniform
+
+# Which of an episode's sets are augmented.
+AUGMENTED = ("both", "support", "query")
+
+
+def flip(images, seed):
+    """Mirrors half of the images, left to right."""
+    bits = random_bits([tf.shape(images)[0], 1, 1, 1], seed)
+    return tf.where(bits >= 0, images, tf.reverse(images, axis=[2]))
+
+
+def crop(images, seed, padding=4):
+    """Shifts each image by up to `padding` pixels; what enters is zero.
+
+    The random crop of the zero-padded image, at the image's own size (He et al.
+    2016, section 4.2).
+
+    Args:
+        images: `[images, height, width, channels]`.
+        seed: Stateless seed, an integer tensor `[2]`.
+        padding: Zeros added on every side, in pixels.
+    """
+    height, width = images.shape[1:3]
+    number = tf.shape(images)[0]
+    offsets = tf.math.floormod(random_bits([2, number], seed), 2 * padding + 1)
+    around = [[0, 0], [padding, padding], [padding, padding], [0, 0]]
+    images = tf.pad(images, around)
+    rows = offsets[0][:, tf.newaxis] + tf.range(height)
+    columns = offsets[1][:, tf.newaxis] + tf.range(width)
+    images = tf.gather(images, rows, axis=1, batch_dims=1)
+    return tf.gather(images, columns, axis=2, batch_dims=1)
+
+
+def jitter(images, seed, strength=0.4):
+    """Changes brightness, contrast and, of colour images, saturation.
+
+    Each by a factor uniform in `1 ± strength`, in this order; the result is
+    clipped to [0, 1].
+
+    Args:
+        images: In [0, 1], `[images, height, width, channels]`.
+        seed: Stateless seed, an integer tensor `[2]`.
+        strength: Largest relative change.
+    """
+    brightness, contrast, saturation = tf.unstack(
+        random_uniform(
+            [3, tf.shape(images)[0], 1, 1, 1], seed, 1 - strength, 1 + strength
+        )
+    )
+    images = images * brightness
+    mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
+    images = mean + (images - mean) * contrast
+    if images.shape[-1] == 3:
+        grey = tf.reduce_mean(images, axis=3, keepdims=True)
+        images = grey + (images - grey) * saturation
+    return tf.clip_by_value(images, 0.0, 1.0)
+
+
+AUGMENTATIONS = {"crop": crop, "flip": flip, "jitter": jitter}
+
+
+def augment_episode(episode, names, augmented, seed):
+    """Augments an episode's images.
+
+    Args:
+        episode: An `Episode` of images in [0, 1].
+        names: Which of `AUGMENTATIONS`, in their order.
+        augmented: `"both"`, `"support"` or `"query"`.
+        seed: Stateless seed, an integer tensor `[2]`.
+
+    Returns:
+        An `Episode`.
+    """
+    inputs = [episode.support_x, episode.query_x]
+    for index, part in enumerate(("support", "query")):
+        if augmented in ("both", part):
+            for place, name in enumerate(names):
+                stream = fold_in(fold_in(seed, index), place)
+                inputs[index] = AUGMENTATIONS[name](inputs[index], stream)
+    return episode._replace(support_x=inputs[0], query_x=inputs[1])
+
+
+def check(names, augmented, input_shape):
+    """Raises `InputError` unless these augmentations can be had.
+
+    Args:
+        names: As in `augment_episode`.
+        augmented: As in `augment_episode`.
+        input_shape: Of one input.
+    """
+    for name in names:
+        if name not in AUGMENTATIONS:
+            raise InputError(
+                f"augment: {name!r} was given; there is"
+                f" {', '.join(AUGMENTATIONS)}."
+            )
+    if names and len(input_shape) != 3:
+        raise InputError(
+            f"augment: {','.join(names)} was given, but the inputs are no"
+            f" images [height, width, channels]: {tuple(input_shape)}."
+        )
+    if augmented not in AUGMENTED:
+        raise InputError(
+            f"augmented: {augmented!r} was given; choose one of"
+            f" {', '.join(AUGMENTED)}."
+        )

@@ -1,0 +1,301 @@
+"""Episodes, and how they are drawn from pools of labelled examples.
+
+An episode is one task's data: a support set to adapt on and a query set to be
+judged on. Everything here is a pure function of a stateless seed and runs
+inside `tf.function`, so a run is a function of its seed and any episode can be
+drawn again by its number.
+"""
+
+import typing
+
+import numpy as np
+import tensorflow as tf
+
+from maml_tf.episodes.class_records import ClassRecords
+from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.graph.random_streams import fold_in, random_bits
+
+SPLITS = ("train", "valid", "test")
+
+
+class Episode(typing.NamedTuple):
+    """One task's data, without a leading task axis.
+
+    Attributes:
+        support_x: Inputs to adapt on, e.g.
+            `[way * shot, height, width, channels]`.
+        support_y: Their targets, e.g. int32 labels `[way * shot]`.
+        query_x: Inputs to be judged on, e.g.
+            `[way * query, height, width, channels]`.
+        query_y: Their targets, e.g. int32 labels `[way * query]`.
+    """
+
+    support_x: tf.Tensor
+    support_y: tf.Tensor
+    query_x: tf.Tensor
+    query_y: tf.Tensor
+
+
+def stream_seed(seed, split):
+    """Makes the stateless seed of one split's endless stream of episodes.
+
+    Args:
+        seed: A Python integer, the run's seed.
+        split: `"train"`, `"valid"` or `"test"`. The streams of different
+            splits are independent.
+
+    Returns:
+        An int64 tensor `[2]`; `fold_in` makes an episode's of it.
+
+    Raises:
+        InputError: If there is no such split.
+    """
+    if split not in SPLITS:
+        raise InputError(
+            f"split={split!r} was given but the splits are {', '.join(SPLITS)}."
+        )
+    return fold_in(tf.constant([seed, 0], tf.int64), SPLITS.index(split))
+
+
+class ClassPool:
+    """Examples of many classes, kept on the device.
+
+    Several pools (a data set's splits) may share the examples and differ in
+    the classes that `first` and `size` list. Make a pool outside of any
+    `tf.function`.
+
+    Args:
+        examples: Raw examples `[examples, ...]`, sorted by class; images are
+            `[examples, height, width, channels]`, best uint8. An array, a
+            tensor, or the `examples` of another pool, which are then shared;
+            or `maml_tf.class_records.ClassRecords`, which stay in their files.
+        first: Row of each class's first example, `[classes]`.
+        size: Number of each class's examples, `[classes]`.
+        rotations: 1, or 4 to make each rotation of an image class by 0, 90,
+            180 and 270 degrees a class of its own. Images are turned after
+            they are drawn, so this takes no memory.
+        prepare: Function that turns raw examples into the float32 inputs of a
+            network. By default a cast.
+        names: Names of the classes for messages, `[classes]`; by default
+            their indices.
+
+    Raises:
+        InputError: If the arguments do not fit together.
+    """
+
+    def __init__(
+        self, examples, first, size, rotations=1, prepare=None, names=None
+    ):
+        # A variable, because a GPU can gather uint8 from variables only: from a
+        # tensor, all of it would travel to the host each time.
+        if not isinstance(examples, tf.Variable | ClassRecords):
+            examples = tf.Variable(examples, trainable=False)
+        self.examples = examples
+        self.first = tf.constant(first, tf.int64)
+        self.size = tf.constant(size, tf.int64)
+        if self.first.shape.rank != 1 or self.first.shape != self.size.shape:
+            raise InputError(
+                f"first has the shape {tuple(self.first.shape)} and size "
+                f"{tuple(self.size.shape)}; both must be [classes]."
+            )
+        if rotations not in (1, 4):
+            raise InputError(
+                f"rotations={rotations} was given; it must be 1 or 4."
+            )
+        shape = self.examples.shape
+        if rotations == 4 and (shape.rank != 4 or shape[1] != shape[2]):
+            raise InputError(
+                "rotations=4 was given but the examples are "
+                f"{tuple(shape[1:])}; only square images "
+                "[height, width, channels] can be rotated."
+            )
+        self.sizes = self.size.numpy().tolist()
+        self.rotations = rotations
+        self.prepare = prepare or (lambda raw: tf.cast(raw, tf.float32))
+        self.names = names
+
+    @property
+    def num_classes(self):
+        """Number of classes, every rotation counted."""
+        return self.rotations * len(self.sizes)
+
+    def restricted(self, classes):
+        """Returns the pool of some classes alone, given by their indices."""
+        return ClassPool(
+            self.examples,
+            self.first.numpy()[classes],
+            self.size.numpy()[classes],
+            self.rotations,
+            self.prepare,
+            None if self.names is None else np.asarray(self.names)[classes],
+        )
+
+    def read(self, rows, turns):
+        """Reads examples.
+
+        Args:
+            rows: Indices into `examples`, int64 `[number]`.
+            turns: Quarter turns anticlockwise of each, int64 `[number]`;
+                ignored where `rotations` is 1.
+
+        Returns:
+            Prepared inputs `[number, ...]`.
+        """
+        if isinstance(self.examples, ClassRecords):
+            raw = self.examples.read(rows)
+        else:
+            raw = tf.gather(self.examples, rows)
+        if self.rotations > 1:
+            raw = _rotate(raw, turns[:, tf.newaxis, tf.newaxis, tf.newaxis])
+        return self.prepare(raw)
+
+
+def check_episode(pool, way, shot, query):
+    """Checks that a pool allows an episode.
+
+    Args:
+        pool: A `ClassPool`.
+        way: Classes an episode.
+        shot: Support examples a class.
+        query: Query examples a class.
+
+    Raises:
+        InputError: If it does not, or a number is below one.
+    """
+    check_at_least_one(way=way, shot=shot, query=query)
+    if way > pool.num_classes:
+        raise InputError(
+            f"way={way} was given but the pool has only {pool.num_classes} "
+            f"classes; way can be at most {pool.num_classes}."
+        )
+    smallest = min(pool.sizes)
+    if shot + query > smallest:
+        index = pool.sizes.index(smallest)
+        name = index if pool.names is None else pool.names[index]
+        raise InputError(
+            f"shot={shot} and query={query} need {shot + query} examples a "
+            f"class, but class {name} has {smallest}; shot + query can be at "
+            f"most {smallest}."
+        )
+
+
+def draw_episode(pool, way, shot, query, seed):
+    """Draws an N-way K-shot episode.
+
+    Classes are distinct, examples within a class too (so support and query are
+    disjoint), and which class gets which label is random. Examples come sorted
+    by label. `check_episode` tells whether the pool allows the episode; this
+    function, made for compiled loops, does not check.
+
+    Args:
+        pool: A `ClassPool`.
+        way: Classes an episode, a Python integer.
+        shot: Support examples a class, a Python integer.
+        query: Query examples a class, a Python integer.
+        seed: Stateless seed, an integer tensor `[2]`.
+
+    Returns:
+        An `Episode` with int32 labels in `0 ... way - 1`.
+    """
+    largest_size = max(pool.sizes)
+    bits = _episode_bits(pool, way, seed)
+    classes = _largest(bits[: pool.num_classes], way)
+    base = classes % len(pool.sizes)
+
+    bits = tf.reshape(bits[pool.num_classes :], [way, largest_size])
+    if min(pool.sizes) < largest_size:
+        exists = (
+            tf.range(largest_size, dtype=tf.int64)
+            < tf.gather(pool.size, base)[:, tf.newaxis]
+        )
+        bits = tf.where(exists, bits, tf.int64.min)
+    rows = _largest(bits, shot + query)
+    rows += tf.gather(pool.first, base)[:, tf.newaxis]
+
+    # Support and query are read at once: small operations cost their overhead.
+    labels = np.arange(way, dtype=np.int32)
+    support_y = np.repeat(labels, shot)
+    query_y = np.repeat(labels, query)
+    rotation = classes // len(pool.sizes)
+    x = pool.read(
+        tf.concat(
+            [
+                tf.reshape(rows[:, :shot], [-1]),
+                tf.reshape(rows[:, shot:], [-1]),
+            ],
+            axis=0,
+        ),
+        tf.gather(rotation, np.concatenate([support_y, query_y])),
+    )
+    return Episode(
+        support_x=x[: way * shot],
+        support_y=tf.constant(support_y),
+        query_x=x[way * shot :],
+        query_y=tf.constant(query_y),
+    )
+
+
+def episode_classes(pool, way, seed):
+    """Says which classes `draw_episode` draws.
+
+    Args:
+        pool: A `ClassPool`.
+        way: As given to `draw_episode`.
+        seed: As given to `draw_episode`.
+
+    Returns:
+        The index of the class that has the label 0 … `way − 1`, int64 `[way]`;
+        of rotated classes, those turned once come after all that are upright,
+        and so on.
+    """
+    return _largest(_episode_bits(pool, way, seed)[: pool.num_classes], way)
+
+
+def draw_examples(pool, number_of_examples, seed):
+    """Draws examples of all classes at once, for joint training.
+
+    Each one's class is uniform over the pool's classes, rotations counted, and
+    the example uniform within its class.
+
+    Args:
+        pool: A `ClassPool`.
+        number_of_examples: How many, a Python integer.
+        seed: Stateless seed, an integer tensor `[2]`.
+
+    Returns:
+        `(x, y)`: prepared inputs `[examples, ...]` and the int32 indices of
+        their classes `[examples]`.
+    """
+    bits = random_bits([2, number_of_examples], seed)
+    bits = tf.cast(bits, tf.int64) % 2**32
+    classes = bits[0] % pool.num_classes
+    base = classes % len(pool.sizes)
+    rows = tf.gather(pool.first, base) + bits[1] % tf.gather(pool.size, base)
+    x = pool.read(rows, classes // len(pool.sizes))
+    return x, tf.cast(classes, tf.int32)
+
+
+def _episode_bits(pool, way, seed):
+    """Random numbers for an episode's classes and for each class's examples.
+
+    The largest of independent numbers are a subset without repetition, in
+    random order: the i-th drawn class gets the label i.
+    """
+    number = pool.num_classes + way * max(pool.sizes)
+    # int64, because a GPU slices int32 tensors and adds them on the host.
+    return tf.cast(random_bits([number], seed), tf.int64)
+
+
+def _largest(values, number):
+    """Returns the int64 indices of the largest values along the last axis."""
+    # A GPU finds int32 indices only.
+    return tf.cast(tf.math.top_k(values, number).indices, tf.int64)
+
+
+def _rotate(images, turns):
+    """Turns each of `[n, height, width, channels]` as `np.rot90` does."""
+    # A quarter turn is a transposition and a flip, a half turn two flips.
+    # (tf.image.rot90 builds conditionals, which cost more than the turning.)
+    quarter = tf.reverse(tf.transpose(images, [0, 2, 1, 3]), axis=[1])
+    images = tf.where(turns % 2 == 1, quarter, images)
+    return tf.where(turns >= 2, tf.reverse(images, axis=[1, 2]), images)

@@ -1,0 +1,213 @@
+"""Which classes are taken for which, after adaptation.
+
+An episode's labels are drawn at random, so that a matrix over them says
+nothing: this one is over the classes themselves, by name.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from maml_tf.algorithms import NearestCentroid
+from maml_tf.episodes.class_pool import (
+    ClassPool,
+    check_episode,
+    draw_episode,
+    episode_classes,
+    stream_seed,
+)
+from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.evaluation.curve import adaptation_seed
+from maml_tf.graph.random_streams import fold_in
+
+
+@dataclasses.dataclass(frozen=True)
+class Confusion:
+    """How often each class was taken for each, over many episodes.
+
+    Attributes:
+        names: of the classes, `[classes]`.
+        taken: `[classes, classes]`, how many queries of a row's class were
+            taken for a column's.
+        possible: `[classes, classes]`, how many could be: an episode has some
+            of the classes only.
+        accuracies: `[tasks]`.
+    """
+
+    names: list
+    taken: np.ndarray
+    possible: np.ndarray
+    accuracies: np.ndarray
+
+    @property
+    def shares(self):
+        """`taken / possible`: NaN where two classes never met.
+
+        On the diagonal is each class's accuracy. A row adds up to 1 where every
+        episode has all the classes.
+        """
+        with np.errstate(invalid="ignore"):
+            return self.taken / self.possible
+
+    def reordered(self, order):
+        """The same with its classes in another order, given by indices."""
+        return Confusion(
+            [self.names[i] for i in order],
+            self.taken[np.ix_(order, order)],
+            self.possible[np.ix_(order, order)],
+            self.accuracies,
+        )
+
+
+def counts(true, predicted, labels):
+    """Counts predictions.
+
+    Args:
+        true: the true classes' names, `[examples]`.
+        predicted: the predicted ones', `[examples]`.
+        labels: names of all classes.
+
+    Returns:
+        An int array `[classes, classes]`, rows true and columns predicted, in
+        the order of `labels`.
+
+    Raises:
+        InputError: there are not as many of both, or a name is not in `labels`.
+    """
+    true, predicted = list(true), list(predicted)
+    if len(true) != len(predicted):
+        raise InputError(
+            f"predicted: {len(predicted)} were given for {len(true)} examples;"
+            " give one for each."
+        )
+    index = {label: number for number, label in enumerate(labels)}
+    for name in (*true, *predicted):
+        if name not in index:
+            raise InputError(
+                f"labels: {name!r} was found, which is none of"
+                f" {', '.join(map(str, labels))}."
+            )
+    matrix = np.zeros((len(labels), len(labels)), int)
+    rows, columns = (
+        [index[name] for name in side] for side in (true, predicted)
+    )
+    np.add.at(matrix, (rows, columns), 1)
+    return matrix
+
+
+def some_classes(pool, number, seed=0):
+    """Chooses classes to compare.
+
+    Args:
+        pool: a `ClassPool`, such as `dataset.pool("test")`.
+        number: how many at most.
+        seed: of the choice.
+
+    Returns:
+        A `ClassPool` of them, images upright, in their order in `pool`.
+    """
+    check_at_least_one(classes=number)
+    # RandomState's stream is frozen: a seed will always name the same classes.
+    order = np.random.RandomState(seed).permutation(len(pool.sizes))
+    chosen = np.sort(order[:number])
+    return ClassPool(
+        pool.examples,
+        pool.first.numpy()[chosen],
+        pool.size.numpy()[chosen],
+        prepare=pool.prepare,
+        names=np.asarray(pool.names)[chosen],
+    )
+
+
+def confusion(
+    algorithm, pool, way, shot, query, *, num_tasks=600, steps=1, seed=0
+):
+    """Adapts to many episodes of some classes and counts confusions.
+
+    Args:
+        algorithm: one of `maml_tf.algorithms` of `way` outputs, its model
+            trained.
+        pool: a `ClassPool` with names; see `some_classes`.
+        way: classes an episode.
+        shot: support examples a class.
+        query: query examples a class.
+        num_tasks: episodes.
+        steps: inner steps.
+        seed: of the episodes and of dropout within them.
+
+    Returns:
+        A `Confusion`.
+
+    Raises:
+        InputError: an argument that cannot be used.
+    """
+    check_at_least_one(num_tasks=num_tasks)
+    check_episode(pool, way, shot, query)
+    if isinstance(algorithm, NearestCentroid):
+        raise InputError(
+            "algorithm: nearest_centroid has no weights that adapt; give"
+            " another."
+        )
+    loop = algorithm.inner_loop
+    stream = stream_seed(seed, "test")
+
+    @tf.function(autograph=False)
+    def predictions(number):
+        """Of one episode: classes `[way]`, true and predicted label."""
+        episode_seed = fold_in(stream, number)
+        episode = draw_episode(pool, way, shot, query, episode_seed)
+        adaptation = loop.adapt(
+            algorithm.theta(),
+            episode.support_x,
+            episode.support_y,
+            steps,
+            adaptation_seed(seed, number),
+        )
+        outputs = loop.predict(
+            adaptation.phi[-1],
+            adaptation.state,
+            episode.query_x,
+            episode.support_x,
+        )
+        return (
+            episode_classes(pool, way, episode_seed),
+            episode.query_y,
+            tf.argmax(outputs, -1),
+        )
+
+    taken = np.zeros((pool.num_classes, pool.num_classes), int)
+    possible, accuracies = np.zeros_like(taken), []
+    for number in tf.range(num_tasks, dtype=tf.int64):
+        classes, true, predicted = (t.numpy() for t in predictions(number))
+        np.add.at(taken, (classes[true], classes[predicted]), 1)
+        possible[np.ix_(classes, classes)] += query
+        accuracies.append(np.mean(true == predicted))
+    return Confusion(
+        [str(name) for name in pool.names],
+        taken,
+        possible,
+        np.array(accuracies),
+    )
+
+
+def by_similarity(shares):
+    """An order of classes in which those that are confused stand together.
+
+    That of the Fiedler vector (1973): the smoothest assignment of numbers to
+    the nodes of a graph, whose edges here are as strong as two classes are
+    confused.
+
+    Args:
+        shares: `[classes, classes]`, as `Confusion.shares`.
+
+    Returns:
+        Indices, `[classes]`.
+    """
+    edges = np.nan_to_num(shares)
+    edges = edges + edges.T
+    np.fill_diagonal(edges, 0.0)
+    laplacian = np.diag(edges.sum(0)) - edges
+    _, vectors = np.linalg.eigh(laplacian)
+    fiedler = vectors[:, min(1, len(edges) - 1)]
+    return np.argsort(fiedler, kind="stable")

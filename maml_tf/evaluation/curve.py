@@ -1,0 +1,190 @@
+"""Adaptation curves: how a model fares on new tasks, step by step."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.evaluation.intervals import interval
+from maml_tf.functional.model import variables_read_once
+from maml_tf.graph import execution
+from maml_tf.graph.loop_body import loop_body
+from maml_tf.graph.random_streams import fold_in
+
+# Keeps the adaptation's random stream apart from the episodes'.
+_ADAPTATION_STREAM = 104729
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """Query loss and metric by task and inner step.
+
+    Attributes:
+        losses: float array `[num_tasks, steps + 1]`.
+        metrics: float array `[num_tasks, steps + 1]`.
+    """
+
+    losses: np.ndarray
+    metrics: np.ndarray
+
+    @property
+    def num_tasks(self):
+        """How many tasks the means are over."""
+        return len(self.metrics)
+
+    @property
+    def loss(self):
+        """Mean loss by step, `[steps + 1]`."""
+        return self.losses.mean(0)
+
+    @property
+    def metric(self):
+        """Mean metric by step, `[steps + 1]`."""
+        return self.metrics.mean(0)
+
+    @property
+    def ci95(self):
+        """Half width of the metric's 95 % interval by step, `[steps + 1]`."""
+        return interval(self.metrics)
+
+
+class MetaTest:
+    """Adapts to many tasks and judges each step by the query set.
+
+    The function is compiled once and can be called again as the model learns.
+
+    Args:
+        algorithm: adapts, as in `maml_tf.algorithms`.
+        episodes: pure TensorFlow function `number -> Episode`.
+        num_tasks: tasks number 0 … `num_tasks − 1` are used.
+        steps: inner steps, 0 or more.
+        seed: of dropout and minibatches within tasks.
+        parallel_tasks: tasks that may run at the same time; None: as many as
+            there are threads.
+        tasks_per_call: tasks in one compiled call, between which the progress
+            bar moves.
+
+    Raises:
+        InputError: an argument that cannot be used.
+    """
+
+    def __init__(
+        self,
+        algorithm,
+        episodes,
+        *,
+        num_tasks=600,
+        steps=1,
+        seed=0,
+        parallel_tasks=None,
+        tasks_per_call=25,
+    ):
+        if parallel_tasks is None:
+            parallel_tasks = execution.tasks_at_once(tasks_per_call)
+        check_at_least_one(
+            num_tasks=num_tasks,
+            tasks_per_call=tasks_per_call,
+            parallel_tasks=parallel_tasks,
+        )
+        if steps < 0:
+            raise InputError(f"steps: {steps} was given; it must be 0 or more.")
+        self.num_tasks = num_tasks
+        self._tasks_per_call = min(tasks_per_call, num_tasks)
+
+        @tf.function(autograph=False)
+        def curves(numbers):
+            theta = algorithm.theta()
+
+            @loop_body
+            def curve(theta, episode, task_seed):
+                values = algorithm.curve(theta, episode, steps, task_seed)
+                # A user's loss may be of another dtype.
+                return tuple(tf.cast(value, tf.float32) for value in values)
+
+            def one(number):
+                task_seed = adaptation_seed(seed, number)
+                return curve(theta, episodes(number), task_seed)
+
+            with variables_read_once(algorithm.model):
+                return tf.map_fn(
+                    one,
+                    numbers,
+                    fn_output_signature=(
+                        tf.TensorSpec([steps + 1]),
+                        tf.TensorSpec([steps + 1]),
+                    ),
+                    parallel_iterations=parallel_tasks,
+                )
+
+        self._curves = curves
+
+    def __call__(self, progress=False):
+        """Returns the `Curve` of the model as it is now.
+
+        Args:
+            progress: whether to show a progress bar, on a terminal.
+        """
+        losses, metrics = [], []
+        count = self._tasks_per_call
+        for first in calls(self.num_tasks, count, progress):
+            numbers = tf.range(first, first + count, dtype=tf.int64)
+            loss, metric = self._curves(numbers)
+            losses.append(loss.numpy())
+            metrics.append(metric.numpy())
+        return Curve(
+            np.concatenate(losses)[: self.num_tasks],
+            np.concatenate(metrics)[: self.num_tasks],
+        )
+
+
+def calls(num_tasks, tasks_per_call, progress=False):
+    """Yields the number of the first task of each call of a meta-test.
+
+    The last call may run over; what is beyond is to be dropped.
+
+    Args:
+        num_tasks: tasks in all.
+        tasks_per_call: tasks of a call, after which the progress bar moves.
+        progress: whether to show it, on a terminal.
+    """
+    with tqdm(
+        total=num_tasks,
+        desc="meta-testing",
+        unit="task",
+        disable=None if progress else True,
+    ) as bar:
+        for first in range(0, num_tasks, tasks_per_call):
+            yield first
+            bar.update(min(tasks_per_call, num_tasks - first))
+
+
+def adaptation_seed(seed, number):
+    """The seed of dropout and minibatches in a test task.
+
+    Args:
+        seed: a Python integer, the test's seed.
+        number: the task's number.
+
+    Returns:
+        An int64 tensor `[2]`.
+    """
+    return fold_in(tf.constant([seed, _ADAPTATION_STREAM], tf.int64), number)
+
+
+def meta_test(algorithm, episodes, *, progress=False, **options):
+    """Mean and 95 % interval over tasks after every inner step.
+
+    Args:
+        algorithm: adapts, as in `maml_tf.algorithms`.
+        episodes: pure TensorFlow function `number -> Episode`, any way, shot
+            and query.
+        progress: whether to show a progress bar, on a terminal.
+        **options: `num_tasks` (600), `steps`, `seed`, `parallel_tasks`; see
+            `MetaTest`.
+
+    Returns:
+        A `Curve`.
+    """
+    return MetaTest(algorithm, episodes, **options)(progress=progress)

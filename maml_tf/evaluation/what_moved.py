@@ -1,0 +1,268 @@
+"""What the inner loop moves, layer by layer: weights and features.
+
+Does a model that has learned to learn change its features for a task, or does
+it reuse them and change its head (Raghu et al. 2020, section 3)?
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from maml_tf.algorithms import NearestCentroid, Oracle
+from maml_tf.algorithms.adapted_weights import NORMALIZATIONS
+from maml_tf.algorithms.inner_loop import InnerLoop
+from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.evaluation.curve import adaptation_seed
+from maml_tf.functional.model import FunctionalModel
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """A layer with weights, and what normalises and shapes its output alone.
+
+    Attributes:
+        name: the layer's, such as `"conv1"`.
+        variables: its trainable weights and those of its normalisation.
+        features: symbolic output, as the layers after it get it: activated,
+            pooled.
+    """
+
+    name: str
+    variables: list
+    features: keras.KerasTensor
+
+
+@dataclasses.dataclass(frozen=True)
+class WhatMoved:
+    """How far adaptation moved each layer in each task.
+
+    Attributes:
+        layers: names of the layers, first to last.
+        changes: `[tasks, layers]`, ‖φ_K − θ‖ / ‖θ‖ of a layer's weights.
+        similarities: `[tasks, layers]`, linear CKA of a layer's features of the
+            query set at θ and at φ_K.
+    """
+
+    layers: list
+    changes: np.ndarray
+    similarities: np.ndarray
+
+
+def relative_change(before, after):
+    """How far weights moved, in units of their size: ‖after − before‖/‖before‖.
+
+    Args:
+        before: a list of tensors, taken together as one vector.
+        after: the same shapes.
+
+    Returns:
+        A float32 scalar, 0 where nothing moved, infinite where zeros did.
+    """
+    moved = tf.linalg.global_norm([a - b for a, b in zip(after, before)])
+    return tf.where(moved > 0, moved / tf.linalg.global_norm(before), 0.0)
+
+
+def linear_cka(x, y):
+    """Similarity of two sets of features of the same examples.
+
+    The linear centred kernel alignment of Kornblith et al. (2019), with the
+    unbiased estimates of Nguyen, Raghu and Kornblith (2021, equation 3) in
+    place of the sums: those near 1 for any features that outnumber the
+    examples. It is 1 where one is a rotation or reflection of the other, at any
+    scale and offset, and 0 on average where they have nothing in common; it can
+    be a little below 0.
+
+    Args:
+        x: `[examples, ...]`, 4 examples or more.
+        y: `[examples, ...]`, of as many features or of others.
+
+    Returns:
+        A float32 scalar, at most 1; NaN where all examples' features are equal.
+
+    Raises:
+        InputError: there are fewer examples.
+    """
+    if x.shape[0] < 4:
+        raise InputError(
+            f"query: the features of {x.shape[0]} examples were given; to"
+            " compare them takes 4 or more."
+        )
+    x, y = _gram(x), _gram(y)
+    return _alignment(x, y) / tf.sqrt(_alignment(x, x) * _alignment(y, y))
+
+
+def layers(model):
+    """The layers of a network that have trainable weights, first to last.
+
+    A normalisation belongs to the layer whose output it alone takes. Of a
+    nested model there is one entry.
+
+    Args:
+        model: a functional or sequential `keras.Model`.
+
+    Returns:
+        A list of `Layer`.
+
+    Raises:
+        InputError: the model is of another kind, or calls a layer twice.
+    """
+    try:
+        # The same layers; of a sequential model, this knows its graph.
+        operations = keras.Model(model.inputs, model.outputs).operations
+        consumers = {}
+        for operation in operations:
+            if not isinstance(operation, keras.layers.InputLayer):
+                for tensor in keras.tree.flatten(operation.input):
+                    consumers.setdefault(id(tensor), []).append(operation)
+        return _layers(model, operations, consumers)
+    except (AttributeError, ValueError, TypeError) as error:
+        raise InputError(
+            f"model: {model.name!r} does not show what its layers are; a"
+            " functional or sequential model that calls each layer once will"
+            " do."
+        ) from error
+
+
+def _layers(model, operations, consumers):
+    found, taken = [], set()
+    outputs = {id(tensor) for tensor in model.outputs}
+    for operation in operations:
+        variables = _trainable(operation)
+        if not variables or id(operation) in taken:
+            continue
+        features = operation.output
+        while id(features) not in outputs:
+            following = consumers.get(id(features), [])
+            if (
+                len(following) != 1
+                or isinstance(following[0].input, list | tuple | dict)
+                or not (
+                    isinstance(following[0], NORMALIZATIONS)
+                    or not getattr(following[0], "weights", ())
+                )
+            ):
+                break
+            variables = variables + _trainable(following[0])
+            taken.add(id(following[0]))
+            features = following[0].output
+        found.append(Layer(operation.name, variables, features))
+    return found
+
+
+def _trainable(operation):
+    return list(getattr(operation, "trainable_variables", ()))
+
+
+def what_moved(algorithm, episodes, *, num_tasks=100, steps=1, seed=0):
+    """Adapts to many tasks and says how far each layer moved.
+
+    Features are computed as predictions are, batch normalisation by the
+    statistics that the algorithm uses.
+
+    Args:
+        algorithm: one of `maml_tf.algorithms`, its model trained.
+        episodes: pure TensorFlow function `number -> Episode`, of 4 queries or
+            more.
+        num_tasks: tasks number 0 … `num_tasks − 1` are used.
+        steps: inner steps, 1 or more.
+        seed: of dropout within tasks.
+
+    Returns:
+        A `WhatMoved`.
+
+    Raises:
+        InputError: an argument that cannot be used; or nothing adapts.
+    """
+    check_at_least_one(num_tasks=num_tasks, steps=steps)
+    if isinstance(algorithm, NearestCentroid | Oracle):
+        raise InputError(
+            f"algorithm: {type(algorithm).__name__} was given, which has no"
+            " weights that adapt; give another."
+        )
+    model, loop = algorithm.model, algorithm.inner_loop
+    found = layers(model)
+    probe = InnerLoop(
+        keras.Model(model.inputs, [layer.features for layer in found]),
+        loop.loss,
+        loop.optimizer,
+        batch_norm=loop.batch_norm,
+    )
+    own = FunctionalModel(model)
+    places = _places(model.trainable_variables)
+
+    def features(phi, state, episode):
+        # In the order of the probe's variables, which its graph decides.
+        return probe.predict(
+            _reordered(
+                phi, model.trainable_variables, probe.model.trainable_variables
+            ),
+            _reordered(
+                state,
+                model.non_trainable_variables,
+                probe.model.non_trainable_variables,
+            ),
+            episode.query_x,
+            episode.support_x,
+        )
+
+    @tf.function(autograph=False)
+    def one(number):
+        episode = episodes(number)
+        theta = own.theta()
+        task_seed = adaptation_seed(seed, number)
+        adaptation = loop.adapt(
+            theta, episode.support_x, episode.support_y, steps, task_seed
+        )
+        phi, state = adaptation.phi[-1], adaptation.state
+        changes = []
+        for layer in found:
+            chosen = [places[id(variable)] for variable in layer.variables]
+            changes.append(
+                relative_change(
+                    [theta[i] for i in chosen], [phi[i] for i in chosen]
+                )
+            )
+        similarities = [
+            linear_cka(before, after)
+            for before, after in zip(
+                features(theta, state, episode), features(phi, state, episode)
+            )
+        ]
+        return tf.stack(changes), tf.stack(similarities)
+
+    tasks = [one(number) for number in tf.range(num_tasks, dtype=tf.int64)]
+    changes, similarities = (np.stack(values) for values in zip(*tasks))
+    return WhatMoved([layer.name for layer in found], changes, similarities)
+
+
+def _places(variables):
+    return {id(variable): place for place, variable in enumerate(variables)}
+
+
+def _reordered(values, variables, wanted):
+    places = _places(variables)
+    return [values[places[id(variable)]] for variable in wanted]
+
+
+def _gram(features):
+    """Inner products of examples, the diagonal zero; any offset is allowed."""
+    features = tf.cast(features, tf.float32)
+    features = tf.reshape(features, [features.shape[0], -1])
+    # The estimate is the same for any offset; without it, rounding is small.
+    features -= tf.reduce_mean(features, 0)
+    gram = tf.matmul(features, features, transpose_b=True)
+    return tf.linalg.set_diag(gram, tf.zeros(gram.shape[0]))
+
+
+def _alignment(k, m):
+    """The unbiased estimate of HSIC (Song et al. 2012), up to a constant."""
+    n = k.shape[0]
+    return (
+        tf.reduce_sum(k * m)
+        + tf.reduce_sum(k) * tf.reduce_sum(m) / ((n - 1) * (n - 2))
+        - 2.0
+        / (n - 2)
+        * tf.reduce_sum(tf.reduce_sum(k, 0) * tf.reduce_sum(m, 0))
+    )

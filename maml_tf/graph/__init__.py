@@ -1,0 +1,1 @@
+"""Parts of a compiled step: random streams, loop bodies, maps over tasks."""

@@ -1,0 +1,414 @@
+"""Pictures of what a model made of a user's examples, before and after."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from maml_tf.datasets.images import sizes as image_sizes
+from maml_tf.reports import figures
+from maml_tf.reports.episode_picture import (
+    RIGHT,
+    WRONG,
+    bare,
+    draw_caption,
+    draw_frame,
+    draw_image,
+)
+from maml_tf.reports.tables import gradient_steps
+
+# Shown at most: of a class what is learned from and what is asked about,
+# images of no known class, classes, and texts.
+_SUPPORT, _QUERIES, _UNKNOWN, _CLASSES, _TEXTS = 5, 12, 36, 30, 30
+
+# Images of no known class in a row.
+_IN_A_ROW = 6
+
+# Pixels of an image's longer side.
+_THUMBNAIL = 160
+
+# Of an image with its captions, in widths of an image, and of one in inches.
+_WIDTH, _HEIGHT, _INCHES = 1.3, 1.62, 0.95
+
+_LETTERS = {"fontsize": 8, "parse_math": False}
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """What was asked about, and what the model said.
+
+    Attributes:
+        names: what each example is called.
+        x: the examples; images as `thumbnail` gives them.
+        y: the name of each one's class, None where it is not known.
+        labels: names of the classes that the model knows.
+        before: probabilities before adaptation, `[examples, classes]`.
+        after: likewise, after it.
+    """
+
+    names: list
+    x: list
+    y: list
+    labels: list
+    before: np.ndarray
+    after: np.ndarray
+
+    @property
+    def counted(self):
+        """The indices of those whose class the model knows."""
+        return [i for i, label in enumerate(self.y) if label in self.labels]
+
+    def accuracy(self, probabilities):
+        """`(right, counted)` of `before` or of `after`."""
+        right = [self.answer(probabilities, i)[2] for i in self.counted]
+        return sum(right), len(right)
+
+    def answer(self, probabilities, index):
+        """What is said of one example.
+
+        Args:
+            probabilities: `before` or `after`.
+            index: of the example.
+
+        Returns:
+            `(class, its probability, whether it is right)`, the last None where
+            that is not known.
+        """
+        best = probabilities[index].argmax()
+        label, true = self.labels[best], self.y[index]
+        right = label == true if true in self.labels else None
+        return label, float(probabilities[index, best]), right
+
+
+def thumbnail(image):
+    """An image as the picture shows it, its aspect kept.
+
+    Args:
+        image: uint8 `[height, width, 1 to 4]`.
+
+    Returns:
+        A float array `[height, width, 1 or 3]` in [0, 1], of 160 pixels at
+        most.
+    """
+    grey = image.shape[-1] < 3
+    image = image_sizes.to_channels(tf.constant(image), 1 if grey else 3)
+    size = np.array(image.shape[:2])
+    if size.max() > _THUMBNAIL:
+        size = np.maximum(1, np.round(size * (_THUMBNAIL / size.max())))
+        image = tf.image.resize(image, size.astype(int), antialias=True)
+    return np.clip(np.asarray(image, np.float32) / 255.0, 0.0, 1.0)
+
+
+def image_report(support_x, support_y, answers, steps):
+    """Draws images that were learned from, and those that were asked about.
+
+    A class is a row: at the left what was learned from, at the right what was
+    asked about of it; below it, in further rows, what is of no known class.
+    Under each image is what it was taken for before and after adaptation, with
+    the probability; blue is right and red is wrong.
+
+    Args:
+        support_x: images as `thumbnail` gives them.
+        support_y: their classes' names.
+        answers: `Answers`, of images.
+        steps: gradient steps of the adaptation.
+
+    Returns:
+        A Matplotlib figure; `maml_tf.plots.save` writes it.
+    """
+    labels = answers.labels[:_CLASSES]
+    learned = [np.flatnonzero(np.array(support_y) == name) for name in labels]
+    asked = [[i for i in answers.counted if answers.y[i] == n] for n in labels]
+    known = set(answers.counted)
+    unknown = [i for i in range(len(answers.y)) if i not in known]
+    columns = _columns(asked, unknown)
+    divider = 1.5 + _WIDTH * min(_SUPPORT, max(map(len, learned)))
+    left = divider + 0.75
+    # Beside the classes, where there is nothing else.
+    below = (len(labels) + 0.35) * _HEIGHT if known else 0.0
+    rows = -(-min(len(unknown), _UNKNOWN) // columns)
+    height = max(len(labels) * _HEIGHT, (below + rows * _HEIGHT) * bool(rows))
+    if len(answers.labels) > _CLASSES:
+        height += 0.3
+    axes = _canvas(left + columns * _WIDTH, height, 0.8)
+    for row, (name, of_class) in enumerate(zip(labels, learned)):
+        top = row * _HEIGHT
+        axes.text(
+            1.35,
+            top + 0.6,
+            _shorten(name),
+            horizontalalignment="right",
+            verticalalignment="center",
+            fontsize=10,
+            fontweight="bold",
+            parse_math=False,
+        )
+        for column, index in enumerate(of_class[:_SUPPORT]):
+            x = 1.5 + column * _WIDTH
+            draw_image(axes, support_x[index], x, top + 0.1, "antialiased")
+            draw_frame(axes, x, top + 0.1, figures.GREY, 0.8)
+        _more(axes, x, top, len(of_class) - _SUPPORT)
+    for row, of_class in enumerate(asked):
+        shown = of_class[:_QUERIES]
+        _cells(axes, answers, shown, left, row * _HEIGHT, columns)
+        if shown:
+            x = left + (len(shown) - 1) * _WIDTH
+            _more(axes, x, row * _HEIGHT, len(of_class) - _QUERIES)
+    shown = unknown[:_UNKNOWN]
+    _cells(axes, answers, shown, left, below, columns)
+    if unknown and known:
+        _heading(axes, left, below, "Of no class that is known")
+    axes.plot([divider] * 2, [0, height - 0.1], color="#BBBBBB", linewidth=1)
+    _heading(axes, 1.5, 0, "Learned from")
+    said = "Asked about"
+    if len(unknown) > _UNKNOWN:
+        said += f" (the first {_UNKNOWN} of {len(unknown)})"
+    _heading(axes, left, 0, f"{said}, and what it was taken for")
+    _title(axes, answers, steps)
+    if len(answers.labels) > _CLASSES:
+        axes.text(
+            0.1,
+            height - 0.15,
+            f"and {len(answers.labels) - _CLASSES} more classes",
+            **_LETTERS,
+        )
+    return axes.figure
+
+
+def text_report(support_y, answers, steps):
+    """Draws texts and the probability of what they were taken for.
+
+    Args:
+        support_y: the classes' names of the texts that were learned from.
+        answers: `Answers`, of texts.
+        steps: gradient steps of the adaptation.
+
+    Returns:
+        A Matplotlib figure; `maml_tf.plots.save` writes it.
+    """
+    number = min(len(answers.x), _TEXTS)
+    pitch, bar, first, second = 0.4, 2.6, 5.2, 8.1
+    axes = _canvas(11.0, number * pitch + 0.3, 0.85)
+    columns = ((first, answers.before), (second, answers.after))
+    for row in range(number):
+        middle = (row + 0.5) * pitch + 0.1
+        axes.text(
+            first - 0.2,
+            middle,
+            _shorten(answers.x[row], 62),
+            horizontalalignment="right",
+            verticalalignment="center",
+            **_LETTERS,
+        )
+        for left, probabilities in columns:
+            name, probability, right = answers.answer(probabilities, row)
+            color = _color(right)
+            axes.barh(middle, bar, 0.3, left, color="#F0F0F0")
+            axes.barh(
+                middle, bar * probability, 0.3, left, color=color, alpha=0.35
+            )
+            axes.text(
+                left + 0.06,
+                middle,
+                _said(name, probability, right, 24),
+                verticalalignment="center",
+                **_LETTERS,
+            )
+    axes.text(
+        first - 0.2,
+        -0.12,
+        f"Learned from {len(support_y)} texts of {len(answers.labels)} classes",
+        fontsize=10,
+        horizontalalignment="right",
+        verticalalignment="center",
+    )
+    _heading(axes, first, 0, "Before adaptation")
+    _heading(axes, second, 0, f"After {gradient_steps(steps)}")
+    if len(answers.x) > number:
+        axes.text(
+            first - 0.2,
+            number * pitch + 0.3,
+            f"and {len(answers.x) - number} more",
+            horizontalalignment="right",
+            verticalalignment="center",
+            **_LETTERS,
+        )
+    _title(axes, answers, steps)
+    return axes.figure
+
+
+def points_report(support, query, before, after, steps):
+    """Draws points and predictions against the first feature.
+
+    Args:
+        support: `maml_tf.user_examples.Points` that were learned from.
+        query: likewise, those that were asked about.
+        before: predictions before adaptation, `[examples, targets]`.
+        after: likewise, after it.
+        steps: gradient steps of the adaptation.
+
+    Returns:
+        A Matplotlib figure, axes a target; `maml_tf.plots.save` writes it.
+    """
+    number = len(support.targets)
+    figure = figures.new_figure(7, 0.6 + 3.6 * number)
+    order = np.argsort(query.x[:, 0], kind="stable")
+    x = query.x[order, 0]
+    # Between points that differ in other features too, a line means nothing.
+    line = "-" if len(support.features) == 1 else ""
+    all_axes = figure.subplots(number, squeeze=False, sharex=True)[:, 0]
+    for target, axes in enumerate(all_axes):
+        series = [
+            (before, "o", figures.ORANGE, "predicted before adaptation"),
+            (
+                after,
+                "s",
+                figures.BLUE,
+                f"predicted after {gradient_steps(steps)}",
+            ),
+        ]
+        if query.y is not None:
+            series.insert(0, (query.y, "x", "black", "truth"))
+        for y, marker, color, label in series:
+            axes.plot(
+                x,
+                y[order, target],
+                marker + ("" if marker == "x" else line),
+                color=color,
+                markersize=5 if marker != "x" else 7,
+                linewidth=1,
+                label=label,
+            )
+        axes.plot(
+            support.x[:, 0],
+            support.y[:, target],
+            "^",
+            color="#AA3399",
+            markersize=10,
+            label="learned from",
+            zorder=5,
+        )
+        axes.set_ylabel(support.targets[target], parse_math=False)
+        axes.grid(alpha=0.3)
+    all_axes[-1].set_xlabel(support.features[0], parse_math=False)
+    handles, labels = all_axes[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=2, fontsize="small"
+    )
+    said = f"{len(support.x)} points learned from, {len(x)} asked about"
+    if query.y is not None:
+        said = "mean absolute error " + "; ".join(
+            f"{name}{before:.3g} before, {after:.3g} after adaptation"
+            for name, before, after in zip(
+                [f"of {t}: " for t in support.targets] if number > 1 else [""],
+                *(np.abs(y - query.y).mean(0) for y in (before, after)),
+            )
+        )
+    figure.suptitle(said, parse_math=False)
+    return figure
+
+
+def _columns(asked, unknown):
+    """Images in a row."""
+    longest = max([min(_QUERIES, len(of_class)) for of_class in asked])
+    if not longest:
+        return min(_IN_A_ROW, len(unknown))
+    # Room for what is said below them.
+    return max(longest, 3)
+
+
+def _canvas(width, height, head):
+    """Axes that fill a figure, y downwards from below a head."""
+    figure = figures.new_figure(_INCHES * width, _INCHES * (height + head))
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    bare(axes)
+    # Images would set them anew.
+    axes.set_autoscale_on(False)
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, -head)
+    return axes
+
+
+def _cells(axes, answers, indices, left, top, columns):
+    """Draws what was asked about, some in a row, and what was said of it."""
+    for row in range(-(-len(indices) // columns)):
+        for line, said in enumerate(("before", "after")):
+            draw_caption(
+                axes,
+                left - 0.85,
+                top + row * _HEIGHT + 0.1,
+                said,
+                "black",
+                line,
+                fontsize=7.5,
+                fontweight="bold" if line else "normal",
+            )
+    for place, index in enumerate(indices):
+        x = left + place % columns * _WIDTH
+        y = top + place // columns * _HEIGHT + 0.1
+        draw_image(axes, answers.x[index], x, y, "antialiased")
+        for line, probabilities in enumerate((answers.before, answers.after)):
+            name, probability, right = answers.answer(probabilities, index)
+            draw_caption(
+                axes,
+                x,
+                y,
+                _said(name, probability, right, 13),
+                "black" if right is None else _color(right),
+                line,
+                fontsize=7.5,
+                fontweight="bold" if line else "normal",
+            )
+        draw_frame(axes, x, y, _color(right))
+
+
+def _said(name, probability, right, width):
+    mark = "" if right is None else (RIGHT if right else WRONG) + " "
+    return f"{mark}{_shorten(name, width)} {probability:.0%}"
+
+
+def _color(right):
+    return {True: figures.BLUE, False: figures.RED, None: figures.GREY}[right]
+
+
+def _more(axes, left, top, number):
+    if number > 0:
+        axes.text(
+            left + 1,
+            top + 1.54,
+            f"+ {number} more",
+            horizontalalignment="right",
+            verticalalignment="center",
+            **_LETTERS,
+        )
+
+
+def _heading(axes, left, top, said):
+    axes.text(
+        left,
+        top - 0.12,
+        said,
+        fontsize=10,
+        verticalalignment="center",
+        parse_math=False,
+    )
+
+
+def _title(axes, answers, steps):
+    """Says how many were right, where that is known."""
+    right, number = answers.accuracy(answers.after)
+    if number:
+        before, _ = answers.accuracy(answers.before)
+        said = (
+            f"{before} of {number} right before adaptation, {right} of"
+            f" {number} after {gradient_steps(steps)}"
+        )
+    else:
+        said = f"{len(answers.x)} asked about, after {gradient_steps(steps)}"
+    axes.set_title(said, y=1, pad=-22)
+
+
+def _shorten(said, width=16):
+    said = " ".join(str(said).split())
+    return said if len(said) <= width else said[: width - 1] + "…"

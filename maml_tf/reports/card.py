@@ -1,0 +1,86 @@
+"""A model's card: what it is, how good it is, and what it is not for.
+
+(Mitchell et al. 2019, "Model cards for model reporting".)
+"""
+
+from maml_tf.functional.model import has_batch_norm
+from maml_tf.reports import tables
+
+FILE_NAME = "card.md"
+
+
+def card(name, learner, results, *, description, not_for, data_licence, commit):
+    """Writes the card as Markdown.
+
+    Args:
+        name: the model's.
+        learner: a `maml_tf.Learner`.
+        results: evaluations of it, dicts as `evaluation_<split>.json` holds
+            them.
+        description: what it does, a sentence.
+        not_for: what it must not be used for.
+        data_licence: of the data that it was trained on.
+        commit: of the code that trained it.
+
+    Returns:
+        A string.
+    """
+    about = learner.about
+    trained = {
+        "data": f"{about['dataset']} ({data_licence})",
+        "network": f"{about['network']}, {learner.model.count_params():,}"
+        " weights",
+        "task": _task(about),
+        "algorithm": _algorithm(learner),
+        "trained": f"{about['iteration']:,} of {about['iterations']:,}"
+        f" iterations, the {about['checkpoint']} checkpoint; all flags are in"
+        " `experiment.flags`",
+        "seed": about["seed"],
+        "commit": commit,
+    }
+    lines = [f"# {name}", "", description, "", "| | |", "| --- | --- |"]
+    lines += [f"| {key} | {value} |" for key, value in trained.items()]
+    lines += ["", "## How good it is", ""]
+    normalises = has_batch_norm(learner.model)
+    lines += [f"- {_figure(result, normalises)}" for result in results]
+    lines += ["", "## What it must not be used for", "", not_for, ""]
+    return "\n".join(lines)
+
+
+def _task(about):
+    way = f"{about['way']}-way " if about["way"] else ""
+    return f"{way}{about['shot']}-shot"
+
+
+def _algorithm(learner):
+    steps = learner.steps
+    rate = learner.algorithm.inner_loop.optimizer.learning_rate
+    return (
+        f"{learner.name}, inner learning rate {rate}, {steps} inner"
+        f" step{'s' * (steps != 1)} to adapt"
+    )
+
+
+def _figure(result, normalises):
+    """One sentence: the figure with all that it takes to believe it."""
+    last = result["steps"][-1]
+    metric = tables.metric_name(last)
+    is_accuracy = metric == "accuracy"
+    value, before, ci95 = (
+        number * (100 if is_accuracy else 1)
+        for number in (last[metric], result["steps"][0][metric], last["ci95"])
+    )
+    digits = 2 if is_accuracy else 3
+    unit = " %" if is_accuracy else ""
+    plural = "query" if result["query"] == 1 else "queries"
+    each = " a class" if is_accuracy else ""
+    mode = f"batch norm {result['batch_norm']}"
+    way = f"{result['way']}-way " if result["way"] else ""
+    return (
+        f"{metric} {value:.{digits}f} ± {ci95:.{digits}f}{unit} after"
+        f" {last['step']} steps, {before:.{digits}f}{unit} before: mean and"
+        f" 95 % interval over {result['num_tasks']} {way}{result['shot']}-shot"
+        f" tasks of the {result['split']} split, {result['query']}"
+        f" {plural}{each}, seed {result['seed']},"
+        f" {mode if normalises else 'no batch norm'}"
+    )

@@ -1,0 +1,85 @@
+"""Pictures of confusion matrices."""
+
+import numpy as np
+
+from maml_tf.evaluation.confusion import counts
+
+# Even to the eye from dark to light, for colour-blind readers too.
+_SHADES = "cividis"
+
+
+# Smaller shares have their shade alone.
+_WRITTEN = 0.05
+
+
+def confusion_matrix(axes, true, predicted, labels, title="Confusion matrix"):
+    """Draws which classes are taken for which.
+
+    A row is a true class and a column a predicted one; a cell has the number of
+    examples, and its shade is their share of the row.
+
+    Args:
+        axes: Matplotlib axes.
+        true: the true classes' names, `[examples]`.
+        predicted: the predicted ones', `[examples]`.
+        labels: names of all classes, in the order of rows and columns.
+        title: of the axes.
+
+    Raises:
+        InputError: there are not as many of both, or a name is not in `labels`.
+    """
+    matrix = counts(true, predicted, labels)
+    shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    texts = [[str(number or "") for number in row] for row in matrix]
+    _matrix(axes, shares, texts, labels, title, "share of the row")
+
+
+def confusion_shares(axes, confusion, title="Confusion matrix"):
+    """Draws which classes are taken for which over many episodes, in percent.
+
+    Args:
+        axes: Matplotlib axes.
+        confusion: a `maml_tf.confusion.Confusion`.
+        title: of the axes; say here over how many tasks.
+    """
+    shares = confusion.shares
+    texts = [
+        [f"{100 * share:.0f}" if share >= _WRITTEN else "" for share in row]
+        for row in shares
+    ]
+    _matrix(
+        axes,
+        np.nan_to_num(shares),
+        texts,
+        confusion.names,
+        title,
+        "share of the row's queries taken for the column's class,\n"
+        f"in tasks with both (in %, written from {100 * _WRITTEN:.0f} % on)",
+    )
+
+
+def _matrix(axes, shares, texts, labels, title, meaning):
+    """Draws shares of 0 to 1 as shades, with texts on them."""
+    image = axes.imshow(shares, cmap=_SHADES, vmin=0.0, vmax=1.0)
+    size = 10 if len(labels) <= 12 else 8
+    for row, (values, words) in enumerate(zip(shares, texts)):
+        for column, (value, word) in enumerate(zip(values, words)):
+            axes.text(
+                column,
+                row,
+                word,
+                ha="center",
+                va="center",
+                fontsize=size,
+                color="black" if value > 0.55 else "white",
+            )
+    places = np.arange(len(labels))
+    axes.set_xticks(
+        places, labels, rotation=45, ha="right", rotation_mode="anchor"
+    )
+    axes.set_yticks(places, labels)
+    axes.set_xlabel("taken for")
+    axes.set_ylabel("true class")
+    axes.set_title(title)
+    bar = axes.figure.colorbar(image, ax=axes, shrink=0.8, label=meaning)
+    bar.ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")

@@ -1,0 +1,52 @@
+"""Pictures of the paths of policies in the plane."""
+
+import numpy as np
+
+from maml_tf.reports import figures
+
+# By inner step, from the unadapted one on.
+_PATHS = (
+    figures.GREY,
+    figures.ORANGE,
+    figures.GREEN,
+    figures.BLUE,
+    figures.PURPLE,
+)
+
+
+def navigation_paths(axes, goal, paths):
+    """Draws how a point moves before adaptation and after each gradient step.
+
+    Args:
+        axes: Matplotlib axes.
+        goal: where it is to go, `[2]`.
+        paths: an array for each step from 0 on, `[rollouts, horizon, 2]`, of
+            positions, NaN after a rollout's end.
+    """
+    for step, rollouts in enumerate(paths):
+        color = _PATHS[step % len(_PATHS)]
+        label = (
+            f"after {figures.inner_steps_label(step)}"
+            if step
+            else "before adaptation"
+        )
+        for number, positions in enumerate(np.asarray(rollouts)):
+            axes.plot(
+                *positions.T,
+                color=color,
+                linewidth=0.8,
+                alpha=0.8,
+                label=None if number else label,
+            )
+    axes.plot(
+        *np.asarray(goal),
+        "*",
+        color=figures.RED,
+        markeredgecolor="black",
+        markersize=14,
+        label="goal",
+        zorder=5,
+    )
+    axes.plot(0, 0, "ks", markersize=5, label="start", zorder=5)
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.3)

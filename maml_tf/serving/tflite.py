@@ -1,0 +1,77 @@
+"""A learner as TensorFlow Lite files, one for each signature.
+
+Of `maml_tf.export`'s signatures, `serving_default` and `predict_adapted` become
+TensorFlow Lite's own operations (tried with TensorFlow 2.21: conv4, mlp,
+text_cnn), and give what the SavedModel gives. `adapt` and `adapt_and_predict`
+need derivatives, which it has none of: these are TensorFlow's operations within
+the file, run by the Flex delegate (tensorflow-lite-select-tf-ops on Android).
+The interpreter in TensorFlow's Python package is without it, so that these two
+are converted and not tried.
+
+Preparation stays outside: TensorFlow Lite has no antialiased resizing. Inputs
+are the network's, as `Learner.prepare` makes them, ids of words as int32.
+"""
+
+import copy
+import pathlib
+import tempfile
+
+import tensorflow as tf
+
+from maml_tf.files import replacing
+from maml_tf.serving.saved_model import export
+
+BUILT_IN = "TensorFlow Lite's own operations"
+FLEX = "needs the Flex delegate (SELECT_TF_OPS)"
+
+
+def convert(learner, folder, **options):
+    """Writes `<signature>.tflite` for each signature that converts.
+
+    Args:
+        learner: a `maml_tf.Learner`.
+        folder: where to; made if missing.
+        **options: of `maml_tf.export`.
+
+    Returns:
+        By signature what the file needs to run, `BUILT_IN` or `FLEX`, or why
+        there is none.
+
+    Raises:
+        InputError: an argument that cannot be used.
+    """
+    unprepared = copy.copy(learner)
+    unprepared.preparation = None
+    needs = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        saved = export(unprepared, pathlib.Path(temporary, "model"), **options)
+        for name in (
+            "serving_default",
+            "predict_adapted",
+            "adapt",
+            "adapt_and_predict",
+        ):
+            content, needs[name] = _converted(saved, name)
+            if content:
+                path = pathlib.Path(folder, f"{name}.tflite")
+                with replacing(path) as partial:
+                    partial.write_bytes(content)
+    return needs
+
+
+def _converted(saved, signature):
+    """`(the file's bytes or None, what it needs or why there is none)`."""
+    converter = tf.lite.TFLiteConverter.from_saved_model(
+        str(saved), signature_keys=[signature]
+    )
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS,
+        tf.lite.OpsSet.SELECT_TF_OPS,
+    ]
+    try:
+        content = converter.convert()
+    except Exception as error:  # Of many kinds, each with pages of text.
+        reason = str(error).strip().splitlines()[0][:200]
+        return None, f"does not convert: {reason}"
+    # So are TensorFlow's operations called in the file.
+    return content, FLEX if b"\0\0\0Flex" in content else BUILT_IN

@@ -1,1 +1,0 @@
-"""What `scripts/benchmark.py` runs: workloads, ours and the peers' updates."""
