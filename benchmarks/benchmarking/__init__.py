@@ -1,1 +1,1 @@
-"""What `benchmarks/benchmark.py` runs: workloads, ours and the peers' updates."""
+"""Workloads, this library and its peers, as `benchmark.py` runs them."""

@@ -1,4 +1,4 @@
-"""Tests of maml_tf/commands/export.py, and of examples/serve.py with what it writes."""
+"""Tests of maml_tf/commands/export.py, and of examples/serve.py on its files."""
 
 import json
 import pathlib
