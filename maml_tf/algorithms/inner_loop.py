@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from maml_tf import adapted_weights
+from maml_tf.algorithms import adapted_weights
 from maml_tf.errors import InputError
 from maml_tf.functional.model import BATCH_NORM_MODES, FunctionalModel
 from maml_tf.graph.random_streams import fold_in, random_order

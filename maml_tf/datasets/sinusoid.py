@@ -8,10 +8,10 @@ import math
 
 import tensorflow as tf
 
-from maml_tf import losses
 from maml_tf.datasets import Dataset
 from maml_tf.episodes.class_pool import Episode, stream_seed
 from maml_tf.errors import check_at_least_one
+from maml_tf.functional import losses
 from maml_tf.graph.random_streams import fold_in, random_uniform
 
 # Parts of a stream. They are folded in before the episode's number: that costs

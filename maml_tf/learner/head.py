@@ -5,7 +5,7 @@ import contextlib
 import keras
 import numpy as np
 
-from maml_tf import adapted_weights
+from maml_tf.algorithms import adapted_weights
 from maml_tf.errors import InputError
 from maml_tf.functional.model import leaf_layers
 

@@ -1,4 +1,4 @@
-"""Tests of maml_tf/commands/export.py, and of examples/serve.py on its files."""
+"""Tests of maml_tf/commands/export.py, and of examples/serve.py with it."""
 
 import json
 import pathlib

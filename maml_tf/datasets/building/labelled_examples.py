@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from maml_tf import losses
 from maml_tf.datasets import Dataset
 from maml_tf.episodes import augmentation
 from maml_tf.episodes.class_pool import (
@@ -23,6 +22,7 @@ from maml_tf.episodes.class_pool import (
 )
 from maml_tf.episodes.class_records import ClassRecords
 from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.functional import losses
 from maml_tf.graph.random_streams import fold_in
 
 # Parts of a stream, apart from the episodes' own numbers.

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from maml_tf import losses
 from maml_tf.datasets import Dataset
 from maml_tf.episodes.class_pool import (
     ClassPool,
@@ -20,6 +19,7 @@ from maml_tf.episodes.class_pool import (
     stream_seed,
 )
 from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.functional import losses
 from maml_tf.graph.random_streams import fold_in
 
 WINDOW, HORIZON = 24, 1
