@@ -1,4 +1,6 @@
-"""What the library raises when a user, not the library, must act."""
+"""Errors that a user, not the library, must act on."""
+
+from typing import Any
 
 
 class InputError(ValueError):
@@ -14,10 +16,35 @@ class DivergenceError(ArithmeticError):
     """A loss became NaN or infinite, so that training cannot go on."""
 
 
-def check_at_least_one(**numbers):
-    """Raises `InputError` naming the first argument that is below one."""
+def refusal(name: str, given: Any, wanted: str) -> InputError:
+    """Returns the error to raise for a value that cannot be used.
+
+    Example:
+    ```python
+    raise refusal("steps", steps, "it must be 0 or more")
+    ```
+
+    Args:
+        name: The argument, which is also the flag.
+        given: Its value.
+        wanted: What would do, without the full stop.
+
+    Returns:
+        An `InputError` such as "steps: -1 was given; it must be 0 or more."
+    """
+    shown = repr(given) if isinstance(given, str) else given
+    return InputError(f"{name}: {shown} was given; {wanted}.")
+
+
+def check_at_least_one(**numbers: int) -> None:
+    """Refuses numbers below one.
+
+    Args:
+        **numbers: Values by the names of their arguments.
+
+    Raises:
+        InputError: One is below 1; it names the first.
+    """
     for name, number in numbers.items():
         if number < 1:
-            raise InputError(
-                f"{name}: {number} was given; it must be 1 or more."
-            )
+            raise refusal(name, number, "it must be 1 or more")
