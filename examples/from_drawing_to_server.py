@@ -73,7 +73,7 @@ figure = adaptation_report.image_report(
     ),
     learner.steps,
 )
-maml_tf.plots.save(figure, results / "drawings.png")
+maml_tf.reports.save(figure, results / "drawings.png")
 
 # %% tags=["active-ipynb"]
 # from IPython.display import Image

@@ -463,7 +463,7 @@ def run(*flags, without=()):
     code = (
         "import runpy, sys;"
         f"sys.modules.update(dict.fromkeys({list(without)}));"
-        "sys.path.insert(0, 'scripts');"
+        "sys.path.insert(0, 'benchmarks');"
         "runpy.run_path('benchmarks/benchmark.py', run_name='__main__')"
     )
     return subprocess.run(
