@@ -7,7 +7,7 @@ Each function here takes the model and returns a predicate
 import keras
 
 from maml_tf.errors import InputError
-from maml_tf.functional.model import leaf_layers
+from maml_tf.functional.layers import leaf_layers
 
 NORMALIZATIONS = (
     keras.layers.BatchNormalization,

@@ -27,7 +27,7 @@ from maml_tf import InputError
 from maml_tf.commands.experiments import supervised
 from maml_tf.evaluation import curve
 from maml_tf.evaluation.intervals import wilson_interval
-from maml_tf.functional.model import has_batch_norm
+from maml_tf.functional.layers import has_batch_norm
 from maml_tf.learner import user_examples
 from maml_tf.reports import adaptation_report, figures, tables
 from maml_tf.reports.adaptation_report import Answers, thumbnail

@@ -19,7 +19,7 @@ from absl import flags
 from maml_tf import InputError
 from maml_tf.commands.experiments import supervised, supervised_flags
 from maml_tf.files import replacing
-from maml_tf.functional.model import has_batch_norm
+from maml_tf.functional.layers import has_batch_norm
 from maml_tf.reports import card, tables
 
 FLAGS = flags.FLAGS

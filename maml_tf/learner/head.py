@@ -7,7 +7,7 @@ import numpy as np
 
 from maml_tf.algorithms import adapted_weights
 from maml_tf.errors import InputError
-from maml_tf.functional.model import leaf_layers
+from maml_tf.functional.layers import leaf_layers
 
 
 def with_outputs(model, outputs):

@@ -3,7 +3,7 @@
 (Mitchell et al. 2019, "Model cards for model reporting".)
 """
 
-from maml_tf.functional.model import has_batch_norm
+from maml_tf.functional.layers import has_batch_norm
 from maml_tf.reports import tables
 
 FILE_NAME = "card.md"

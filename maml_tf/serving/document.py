@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from maml_tf.functional.model import has_batch_norm
+from maml_tf.functional.layers import has_batch_norm
 
 
 def document(learner, servable, signatures, steps, folder):

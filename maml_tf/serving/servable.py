@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from maml_tf.algorithms import NearestCentroid
 from maml_tf.errors import InputError
-from maml_tf.functional.model import FunctionalModel, leaf_layers
+from maml_tf.functional.layers import leaf_layers
+from maml_tf.functional.model import FunctionalModel
 from maml_tf.serving.requests import all_finite, checked, finite, signature
 
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from maml_tf.errors import InputError
-from maml_tf.functional.model import FunctionalModel, _moments
+from maml_tf.functional.model import FunctionalModel
 
 layers = keras.layers
 
@@ -195,139 +195,6 @@ class RandomStreamTest(tf.test.TestCase):
     def test_dropout_is_off_where_training_is(self):
         masks, _ = self.masks(tf.constant([3, 4]), training=False)
         self.assertTrue(np.all(masks))
-
-
-class SeenLayer(layers.Layer):
-    """Does nothing, or fails; says what it sees of the layers beside it."""
-
-    def __init__(self, see, **options):
-        super().__init__(**options)
-        self.see = see
-
-    def call(self, inputs):
-        self.see()
-        return inputs
-
-
-class LayerAttributesTest(tf.test.TestCase, parameterized.TestCase):
-    @parameterized.parameters(layers.GRU, layers.LSTM)
-    def test_recurrent_layers_leave_cudnn_alone_during_a_call(self, recurrent):
-        one, other = recurrent(2), recurrent(2, use_cudnn=True)
-        seen = []
-
-        def see():
-            seen.append([one.use_cudnn, other.use_cudnn])
-
-        x = keras.Input((3, 2))
-        y = layers.Concatenate()([one(x), SeenLayer(see)(other(x))])
-        model = keras.Model(x, y)
-        seen.clear()
-        functional = FunctionalModel(model)
-        functional(
-            functional.theta(),
-            functional.state(),
-            tf.ones([1, 3, 2]),
-            training=True,
-            batch_statistics=True,
-        )
-        self.assertEqual(seen, [[False, False]])
-        self.assertEqual([one.use_cudnn, other.use_cudnn], ["auto", True])
-
-    def test_moments_are_exact_to_second_order_during_a_call(self):
-        x = tf.constant([[1.0, 2.0], [4.0, -1.0], [0.5, 3.0]], tf.float64)
-        derivatives = []
-
-        def see():
-            with tf.GradientTape() as outer:
-                outer.watch(x)
-                with tf.GradientTape() as inner:
-                    inner.watch(x)
-                    variance = keras.ops.moments(x, [0])[1]
-                gradient = inner.gradient(variance, x)
-            derivatives.append(outer.jacobian(gradient, x)[:, 0, :, 0])
-
-        theirs = tf.nn.moments
-        inputs = keras.Input((2,))
-        model = keras.Model(inputs, SeenLayer(see)(layers.Dense(2)(inputs)))
-        derivatives.clear()
-        functional = FunctionalModel(model)
-        functional(
-            functional.theta(),
-            functional.state(),
-            tf.ones([1, 2]),
-            training=True,
-            batch_statistics=True,
-        )
-        self.assertAllClose(
-            derivatives, [2 / 3 * (np.eye(3) - 1 / 3)], rtol=1e-12
-        )
-        self.assertIs(tf.nn.moments, theirs)
-        see()
-        # If TensorFlow's own are as exact some day, ours can go.
-        self.assertAllClose(derivatives[1], 2 / 3 * np.eye(3), rtol=1e-12)
-
-    @parameterized.product(
-        dtype=(tf.float16, tf.bfloat16, tf.float32, tf.float64),
-        keepdims=(False, True),
-    )
-    def test_moments_are_tensorflows_in_value(self, dtype, keepdims):
-        x = tf.cast(examples(shape=(5, 4, 3)), dtype)
-        for ours, theirs in zip(
-            _moments(x, [0, 2], keepdims=keepdims),
-            tf.nn.moments(x, [0, 2], keepdims=keepdims),
-            strict=True,
-        ):
-            self.assertEqual(ours.dtype, theirs.dtype)
-            self.assertAllCloseAccordingToType(ours, theirs)
-
-    def test_layers_are_restored_when_the_call_raises(self):
-        norm, gru = layers.BatchNormalization(momentum=0.7), layers.GRU(2)
-        fails = []
-
-        def see():
-            if fails:
-                self.assertEqual(norm.momentum, 0.0)
-                self.assertIs(gru.use_cudnn, False)
-                raise RuntimeError("in the middle of a call")
-
-        x = keras.Input((3, 2))
-        y = SeenLayer(see)(gru(norm(x)))
-        model = keras.Model(x, y)
-        functional = FunctionalModel(model)
-        fails.append(True)
-        moments = tf.nn.moments
-        with self.assertRaisesRegex(RuntimeError, "in the middle of a call"):
-            functional(
-                functional.theta(),
-                functional.state(),
-                tf.ones([1, 3, 2]),
-                training=True,
-                batch_statistics=True,
-            )
-        self.assertEqual(norm.momentum, 0.7)
-        self.assertEqual(gru.use_cudnn, "auto")
-        self.assertNotIn("call", vars(norm))
-        self.assertIs(tf.nn.moments, moments)
-        fails.clear()
-        # The layer learns its moving averages as it did before.
-        model(tf.ones([1, 3, 2]), training=True)
-        self.assertAllClose(norm.moving_mean, [0.3, 0.3])
-
-    def test_a_normalization_that_is_used_twice_is_restored(self):
-        norm = layers.BatchNormalization(momentum=0.7)
-        x = keras.Input((2,))
-        inside = keras.Sequential([keras.Input((2,)), layers.Dense(2), norm])
-        model = keras.Model(x, norm(inside(norm(x))))
-        functional = FunctionalModel(model)
-        functional(
-            functional.theta(),
-            functional.state(),
-            tf.ones([3, 2]),
-            training=True,
-            batch_statistics=True,
-        )
-        self.assertEqual(norm.momentum, 0.7)
-        self.assertNotIn("call", vars(norm))
 
 
 class InputErrorTest(tf.test.TestCase):

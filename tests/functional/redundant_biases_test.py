@@ -10,7 +10,7 @@ from absl.testing import parameterized
 from maml_tf import networks
 from maml_tf.algorithms import MAML
 from maml_tf.episodes.class_pool import Episode
-from maml_tf.functional import model as functional_model
+from maml_tf.functional import scope
 from maml_tf.functional.losses import cross_entropy
 from maml_tf.functional.model import FunctionalModel
 from maml_tf.functional.redundant_biases import redundant_biases
@@ -152,9 +152,7 @@ class EffectTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters("transductive", "inductive", "moving")
     def test_meta_gradient_is_the_same(self, batch_norm):
         without = self.meta_gradient(batch_norm)
-        with mock.patch.object(
-            functional_model, "redundant_biases", lambda _: {}
-        ):
+        with mock.patch.object(scope, "redundant_biases", lambda _: {}):
             with_biases = self.meta_gradient(batch_norm)
         self.assertAllClose(without, with_biases, rtol=1e-4, atol=1e-5)
 
@@ -182,9 +180,7 @@ class EffectTest(tf.test.TestCase, parameterized.TestCase):
             )[1]
 
         without = state()
-        with mock.patch.object(
-            functional_model, "redundant_biases", lambda _: {}
-        ):
+        with mock.patch.object(scope, "redundant_biases", lambda _: {}):
             with_biases = state()
         self.assertAllClose(without, with_biases, rtol=1e-5, atol=1e-5)
         self.assertGreater(np.abs(without[0]).max(), 0.1)
