@@ -11,7 +11,7 @@ def replacing(path):
     """Gives a name to write to, which takes the file's place at the end.
 
     Args:
-        path: the file to make or to replace; its folder is made. If the `with`
+        path: The file to make or to replace; its folder is made. If the `with`
             block raises, the file stays as it was. What a killed process left
             of an earlier attempt is removed.
 
@@ -34,7 +34,7 @@ def partial_folder(folder):
     """Gives a name for a folder to fill; to rename it is left to the caller.
 
     Args:
-        folder: the folder to make; the one that it goes into is made. What is
+        folder: The folder to make; the one that it goes into is made. What is
             left under the partial name at the end is removed, and what a killed
             process left of an earlier attempt.
 

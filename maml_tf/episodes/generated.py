@@ -17,16 +17,16 @@ class GeneratedEpisodes:
     `number -> Episode` of TensorFlow's operations can do both.
 
     Args:
-        iterable: of `(support_x, support_y, query_x, query_y)`, arrays whose
+        iterable: Of `(support_x, support_y, query_x, query_y)`, arrays whose
             shapes stay the same. Best endless.
-        check: function of an `Episode` of arrays that raises `InputError` where
+        check: Function of an `Episode` of arrays that raises `InputError` where
             it will not do.
 
     Attributes:
-        error: what ended it, an `InputError` or the generator's own, or None.
+        error: What ended it, an `InputError` or the generator's own, or None.
 
     Raises:
-        InputError: it gives nothing, or something else.
+        InputError: It gives nothing, or something else.
     """
 
     def __init__(self, iterable, check=lambda episode: None):

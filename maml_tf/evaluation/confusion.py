@@ -27,7 +27,7 @@ class Confusion:
     """How often each class was taken for each, over many episodes.
 
     Attributes:
-        names: of the classes, `[classes]`.
+        names: Of the classes, `[classes]`.
         taken: `[classes, classes]`, how many queries of a row's class were
             taken for a column's.
         possible: `[classes, classes]`, how many could be: an episode has some
@@ -64,16 +64,16 @@ def counts(true, predicted, labels):
     """Counts predictions.
 
     Args:
-        true: the true classes' names, `[examples]`.
-        predicted: the predicted ones', `[examples]`.
-        labels: names of all classes.
+        true: The true classes' names, `[examples]`.
+        predicted: The predicted ones', `[examples]`.
+        labels: Names of all classes.
 
     Returns:
         An int array `[classes, classes]`, rows true and columns predicted, in
         the order of `labels`.
 
     Raises:
-        InputError: there are not as many of both, or a name is not in `labels`.
+        InputError: There are not as many of both, or a name is not in `labels`.
     """
     true, predicted = list(true), list(predicted)
     if len(true) != len(predicted):
@@ -100,9 +100,9 @@ def some_classes(pool, number, seed=0):
     """Chooses classes to compare.
 
     Args:
-        pool: a `ClassPool`, such as `dataset.pool("test")`.
-        number: how many at most.
-        seed: of the choice.
+        pool: A `ClassPool`, such as `dataset.pool("test")`.
+        number: How many at most.
+        seed: Of the choice.
 
     Returns:
         A `ClassPool` of them, images upright, in their order in `pool`.
@@ -126,21 +126,21 @@ def confusion(
     """Adapts to many episodes of some classes and counts confusions.
 
     Args:
-        algorithm: one of `maml_tf.algorithms` of `way` outputs, its model
+        algorithm: One of `maml_tf.algorithms` of `way` outputs, its model
             trained.
-        pool: a `ClassPool` with names; see `some_classes`.
-        way: classes an episode.
-        shot: support examples a class.
-        query: query examples a class.
-        num_tasks: episodes.
-        steps: inner steps.
-        seed: of the episodes and of dropout within them.
+        pool: A `ClassPool` with names; see `some_classes`.
+        way: Classes an episode.
+        shot: Support examples a class.
+        query: Query examples a class.
+        num_tasks: Episodes.
+        steps: Inner steps.
+        seed: Of the episodes and of dropout within them.
 
     Returns:
         A `Confusion`.
 
     Raises:
-        InputError: an argument that cannot be used.
+        InputError: An argument that cannot be used.
     """
     check_at_least_one(num_tasks=num_tasks)
     check_episode(pool, way, shot, query)

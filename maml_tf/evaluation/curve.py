@@ -22,8 +22,8 @@ class Curve:
     """Query loss and metric by task and inner step.
 
     Attributes:
-        losses: float array `[num_tasks, steps + 1]`.
-        metrics: float array `[num_tasks, steps + 1]`.
+        losses: Float array `[num_tasks, steps + 1]`.
+        metrics: Float array `[num_tasks, steps + 1]`.
     """
 
     losses: np.ndarray
@@ -56,18 +56,18 @@ class MetaTest:
     The function is compiled once and can be called again as the model learns.
 
     Args:
-        algorithm: adapts, as in `maml_tf.algorithms`.
-        episodes: pure TensorFlow function `number -> Episode`.
-        num_tasks: tasks number 0 … `num_tasks − 1` are used.
-        steps: inner steps, 0 or more.
-        seed: of dropout and minibatches within tasks.
-        parallel_tasks: tasks that may run at the same time; None: as many as
+        algorithm: Adapts, as in `maml_tf.algorithms`.
+        episodes: Pure TensorFlow function `number -> Episode`.
+        num_tasks: Tasks number 0 … `num_tasks − 1` are used.
+        steps: Inner steps, 0 or more.
+        seed: Of dropout and minibatches within tasks.
+        parallel_tasks: Tasks that may run at the same time; None: as many as
             there are threads.
-        tasks_per_call: tasks in one compiled call, between which the progress
+        tasks_per_call: Tasks in one compiled call, between which the progress
             bar moves.
 
     Raises:
-        InputError: an argument that cannot be used.
+        InputError: An argument that cannot be used.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class MetaTest:
         """Returns the `Curve` of the model as it is now.
 
         Args:
-            progress: whether to show a progress bar, on a terminal.
+            progress: Whether to show a progress bar, on a terminal.
         """
         losses, metrics = [], []
         count = self._tasks_per_call
@@ -145,9 +145,9 @@ def calls(num_tasks, tasks_per_call, progress=False):
     The last call may run over; what is beyond is to be dropped.
 
     Args:
-        num_tasks: tasks in all.
-        tasks_per_call: tasks of a call, after which the progress bar moves.
-        progress: whether to show it, on a terminal.
+        num_tasks: Tasks in all.
+        tasks_per_call: Tasks of a call, after which the progress bar moves.
+        progress: Whether to show it, on a terminal.
     """
     with tqdm(
         total=num_tasks,
@@ -164,8 +164,8 @@ def adaptation_seed(seed, number):
     """The seed of dropout and minibatches in a test task.
 
     Args:
-        seed: a Python integer, the test's seed.
-        number: the task's number.
+        seed: A Python integer, the test's seed.
+        number: The task's number.
 
     Returns:
         An int64 tensor `[2]`.
@@ -177,10 +177,10 @@ def meta_test(algorithm, episodes, *, progress=False, **options):
     """Mean and 95 % interval over tasks after every inner step.
 
     Args:
-        algorithm: adapts, as in `maml_tf.algorithms`.
-        episodes: pure TensorFlow function `number -> Episode`, any way, shot
+        algorithm: Adapts, as in `maml_tf.algorithms`.
+        episodes: Pure TensorFlow function `number -> Episode`, any way, shot
             and query.
-        progress: whether to show a progress bar, on a terminal.
+        progress: Whether to show a progress bar, on a terminal.
         **options: `num_tasks` (600), `steps`, `seed`, `parallel_tasks`; see
             `MetaTest`.
 

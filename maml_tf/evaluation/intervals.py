@@ -9,7 +9,7 @@ def interval(values):
     """Half width of the 95 % interval of the mean: 1.96 · s / √N.
 
     Args:
-        values: array `[N, ...]`, independent along the first axis; s is their
+        values: Array `[N, ...]`, independent along the first axis; s is their
             standard deviation with N − 1 in the denominator.
 
     Returns:
@@ -30,8 +30,8 @@ def wilson_interval(right, number):
     nothing where all examples, or none, are right.
 
     Args:
-        right: examples that are.
-        number: of all examples, 1 or more; independent of one another.
+        right: Examples that are.
+        number: Of all examples, 1 or more; independent of one another.
 
     Returns:
         `(low, high)`, shares.

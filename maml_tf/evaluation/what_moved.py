@@ -23,9 +23,9 @@ class Layer:
     """A layer with weights, and what normalises and shapes its output alone.
 
     Attributes:
-        name: the layer's, such as `"conv1"`.
-        variables: its trainable weights and those of its normalisation.
-        features: symbolic output, as the layers after it get it: activated,
+        name: The layer's, such as `"conv1"`.
+        variables: Its trainable weights and those of its normalisation.
+        features: Symbolic output, as the layers after it get it: activated,
             pooled.
     """
 
@@ -39,7 +39,7 @@ class WhatMoved:
     """How far adaptation moved each layer in each task.
 
     Attributes:
-        layers: names of the layers, first to last.
+        layers: Names of the layers, first to last.
         changes: `[tasks, layers]`, ‖φ_K − θ‖ / ‖θ‖ of a layer's weights.
         similarities: `[tasks, layers]`, linear CKA of a layer's features of the
             query set at θ and at φ_K.
@@ -54,8 +54,8 @@ def relative_change(before, after):
     """How far weights moved, in units of their size: ‖after − before‖/‖before‖.
 
     Args:
-        before: a list of tensors, taken together as one vector.
-        after: the same shapes.
+        before: A list of tensors, taken together as one vector.
+        after: The same shapes.
 
     Returns:
         A float32 scalar, 0 where nothing moved, infinite where zeros did.
@@ -82,7 +82,7 @@ def linear_cka(x, y):
         A float32 scalar, at most 1; NaN where all examples' features are equal.
 
     Raises:
-        InputError: there are fewer examples.
+        InputError: There are fewer examples.
     """
     if x.shape[0] < 4:
         raise InputError(
@@ -100,13 +100,13 @@ def layers(model):
     nested model there is one entry.
 
     Args:
-        model: a functional or sequential `keras.Model`.
+        model: A functional or sequential `keras.Model`.
 
     Returns:
         A list of `Layer`.
 
     Raises:
-        InputError: the model is of another kind, or calls a layer twice.
+        InputError: The model is of another kind, or calls a layer twice.
     """
     try:
         # The same layers; of a sequential model, this knows its graph.
@@ -162,18 +162,18 @@ def what_moved(algorithm, episodes, *, num_tasks=100, steps=1, seed=0):
     statistics that the algorithm uses.
 
     Args:
-        algorithm: one of `maml_tf.algorithms`, its model trained.
-        episodes: pure TensorFlow function `number -> Episode`, of 4 queries or
+        algorithm: One of `maml_tf.algorithms`, its model trained.
+        episodes: Pure TensorFlow function `number -> Episode`, of 4 queries or
             more.
-        num_tasks: tasks number 0 … `num_tasks − 1` are used.
-        steps: inner steps, 1 or more.
-        seed: of dropout within tasks.
+        num_tasks: Tasks number 0 … `num_tasks − 1` are used.
+        steps: Inner steps, 1 or more.
+        seed: Of dropout within tasks.
 
     Returns:
         A `WhatMoved`.
 
     Raises:
-        InputError: an argument that cannot be used; or nothing adapts.
+        InputError: An argument that cannot be used; or nothing adapts.
     """
     check_at_least_one(num_tasks=num_tasks, steps=steps)
     if isinstance(algorithm, NearestCentroid | Oracle):

@@ -50,8 +50,8 @@ def vectorizes(algorithm, tasks):
     in the cache, and whose memory does not grow with the number of tasks.
 
     Args:
-        algorithm: one of `maml_tf.algorithms`.
-        tasks: tasks in a meta-batch.
+        algorithm: One of `maml_tf.algorithms`.
+        tasks: Tasks in a meta-batch.
     """
     # Minibatches are drawn at random, which cannot be vectorised.
     if getattr(algorithm, "inner_batch_size", None) is not None:
@@ -71,7 +71,7 @@ def compiles(vectorize):
     has no fast convolution: Omniglot's step took 8 s for 0.4.
 
     Args:
-        vectorize: whether the tasks are one batched computation.
+        vectorize: Whether the tasks are one batched computation.
     """
     return vectorize
 
@@ -84,7 +84,7 @@ def tasks_at_once(tasks):
     threads.
 
     Args:
-        tasks: tasks in the loop.
+        tasks: Tasks in the loop.
     """
     threads = tf.config.threading.get_inter_op_parallelism_threads()
     return min(tasks, threads or os.cpu_count() or 1)

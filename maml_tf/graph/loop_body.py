@@ -16,7 +16,7 @@ def loop_body(function):
     leave behind goes with the call.
 
     Args:
-        function: of tensors or structures of such; it may be traced anew with
+        function: Of tensors or structures of such; it may be traced anew with
             every call to `loop_body`.
 
     Returns:

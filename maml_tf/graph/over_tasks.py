@@ -13,8 +13,8 @@ def over_tasks(function, *arguments):
     activations stay in a core's cache, those of all tasks do not.
 
     Args:
-        function: pure TensorFlow, of one task's share of each argument.
-        *arguments: tensors `[tasks, ...]`, or structures of such.
+        function: Pure TensorFlow, of one task's share of each argument.
+        *arguments: Tensors `[tasks, ...]`, or structures of such.
 
     Returns:
         What the function returns, each tensor `[tasks, ...]`.

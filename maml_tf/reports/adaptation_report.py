@@ -45,10 +45,10 @@ def image_report(support_x, support_y, answers, steps):
     the probability; blue is right and red is wrong.
 
     Args:
-        support_x: images as `thumbnail` gives them.
-        support_y: their classes' names.
+        support_x: Images as `thumbnail` gives them.
+        support_y: Their classes' names.
         answers: `Answers`, of images.
-        steps: gradient steps of the adaptation.
+        steps: Gradient steps of the adaptation.
 
     Returns:
         A Matplotlib figure; `maml_tf.plots.save` writes it.
@@ -116,9 +116,9 @@ def text_report(support_y, answers, steps):
     """Draws texts and the probability of what they were taken for.
 
     Args:
-        support_y: the classes' names of the texts that were learned from.
+        support_y: The classes' names of the texts that were learned from.
         answers: `Answers`, of texts.
-        steps: gradient steps of the adaptation.
+        steps: Gradient steps of the adaptation.
 
     Returns:
         A Matplotlib figure; `maml_tf.plots.save` writes it.
@@ -179,10 +179,10 @@ def points_report(support, query, before, after, steps):
 
     Args:
         support: `maml_tf.user_examples.Points` that were learned from.
-        query: likewise, those that were asked about.
-        before: predictions before adaptation, `[examples, targets]`.
-        after: likewise, after it.
-        steps: gradient steps of the adaptation.
+        query: Likewise, those that were asked about.
+        before: Predictions before adaptation, `[examples, targets]`.
+        after: Likewise, after it.
+        steps: Gradient steps of the adaptation.
 
     Returns:
         A Matplotlib figure, axes a target; `maml_tf.plots.save` writes it.

@@ -16,12 +16,12 @@ class Answers:
     """What was asked about, and what the model said.
 
     Attributes:
-        names: what each example is called.
-        x: the examples; images as `thumbnail` gives them.
-        y: the name of each one's class, None where it is not known.
-        labels: names of the classes that the model knows.
-        before: probabilities before adaptation, `[examples, classes]`.
-        after: likewise, after it.
+        names: What each example is called.
+        x: The examples; images as `thumbnail` gives them.
+        y: The name of each one's class, None where it is not known.
+        labels: Names of the classes that the model knows.
+        before: Probabilities before adaptation, `[examples, classes]`.
+        after: Likewise, after it.
     """
 
     names: list
@@ -46,7 +46,7 @@ class Answers:
 
         Args:
             probabilities: `before` or `after`.
-            index: of the example.
+            index: Of the example.
 
         Returns:
             `(class, its probability, whether it is right)`, the last None where

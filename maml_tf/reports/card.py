@@ -13,14 +13,14 @@ def card(name, learner, results, *, description, not_for, data_licence, commit):
     """Writes the card as Markdown.
 
     Args:
-        name: the model's.
-        learner: a `maml_tf.Learner`.
-        results: evaluations of it, dicts as `evaluation_<split>.json` holds
+        name: The model's.
+        learner: A `maml_tf.Learner`.
+        results: Evaluations of it, dicts as `evaluation_<split>.json` holds
             them.
-        description: what it does, a sentence.
-        not_for: what it must not be used for.
-        data_licence: of the data that it was trained on.
-        commit: of the code that trained it.
+        description: What it does, a sentence.
+        not_for: What it must not be used for.
+        data_licence: Of the data that it was trained on.
+        commit: Of the code that trained it.
 
     Returns:
         A string.

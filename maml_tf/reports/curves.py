@@ -14,11 +14,11 @@ def training_curve(axes, records, metric_name):
 
     Args:
         axes: Matplotlib axes.
-        records: what `maml_tf.metrics_log.read` returns.
-        metric_name: one of `maml_tf.tables.METRICS`.
+        records: What `maml_tf.metrics_log.read` returns.
+        metric_name: One of `maml_tf.tables.METRICS`.
 
     Raises:
-        InputError: there are no records.
+        InputError: There are no records.
     """
     if not records:
         raise InputError(
@@ -60,9 +60,9 @@ def validation_curves(axes, runs, metric_name):
 
     Args:
         axes: Matplotlib axes.
-        runs: dict of label to records, as `maml_tf.metrics_log.read` returns
+        runs: Dict of label to records, as `maml_tf.metrics_log.read` returns
             them.
-        metric_name: one of `maml_tf.tables.METRICS`.
+        metric_name: One of `maml_tf.tables.METRICS`.
     """
     for number, (label, records) in enumerate(runs.items()):
         valid = [r for r in records if r["phase"] == "validation"]
@@ -113,10 +113,10 @@ def adaptation_curve(
 
     Args:
         axes: Matplotlib axes.
-        curves: dict of label to `(values, ci95)`, each `[steps + 1]`.
-        metric_name: one of `maml_tf.tables.METRICS`.
-        title: of the axes; say here over how many tasks.
-        published: dict of label to published values, a dict by step, which are
+        curves: Dict of label to `(values, ci95)`, each `[steps + 1]`.
+        metric_name: One of `maml_tf.tables.METRICS`.
+        title: Of the axes; say here over how many tasks.
+        published: Dict of label to published values, a dict by step, which are
             drawn as points.
     """
     for number, (label, (values, ci95)) in enumerate(curves.items()):

@@ -26,19 +26,19 @@ def episode_picture(algorithm, episode, steps, class_names=None, title=None):
     frame is blue or red.
 
     Args:
-        algorithm: one of `maml_tf.algorithms`, its model trained.
-        episode: an `Episode` of images `[images, height, width, channels]` in
+        algorithm: One of `maml_tf.algorithms`, its model trained.
+        episode: An `Episode` of images `[images, height, width, channels]` in
             [0, 1], grey (1 channel) or colour (3), and labels `0 … way − 1`.
-        steps: inner steps to adapt by.
+        steps: Inner steps to adapt by.
         class_names: `[way]`, written beside the rows; by default their numbers
             from 1.
-        title: said above the accuracies, such as what the images are of.
+        title: Said above the accuracies, such as what the images are of.
 
     Returns:
         A Matplotlib figure; `maml_tf.plots.save` writes it.
 
     Raises:
-        InputError: what the episode holds is no images.
+        InputError: What the episode holds is no images.
     """
     shape = tuple(episode.query_x.shape)
     if len(shape) != 4 or shape[-1] not in (1, 3):
@@ -147,9 +147,9 @@ def draw_image(axes, image, left, top, interpolation="nearest"):
     Args:
         axes: Matplotlib axes.
         image: `[height, width, 1 or 3]` in [0, 1].
-        left: of the square.
-        top: likewise.
-        interpolation: as Matplotlib has it.
+        left: Of the square.
+        top: Likewise.
+        interpolation: As Matplotlib has it.
     """
     height, width = np.array(image.shape[:2]) / max(image.shape[:2])
     left, top = left + (1 - width) / 2, top + (1 - height) / 2
@@ -168,10 +168,10 @@ def draw_frame(axes, left, top, color, linewidth=2):
 
     Args:
         axes: Matplotlib axes.
-        left: of the square.
-        top: likewise.
-        color: as Matplotlib has it.
-        linewidth: in points.
+        left: Of the square.
+        top: Likewise.
+        color: As Matplotlib has it.
+        linewidth: In points.
     """
     axes.add_patch(
         Rectangle(
@@ -185,12 +185,12 @@ def draw_caption(axes, left, top, said, color, line=0, **style):
 
     Args:
         axes: Matplotlib axes.
-        left: of the square.
-        top: likewise.
-        said: the text, in which nothing is mathematics.
-        color: as Matplotlib has it.
-        line: from 0, where there are several.
-        **style: of Matplotlib's text; bold by default.
+        left: Of the square.
+        top: Likewise.
+        said: The text, in which nothing is mathematics.
+        color: As Matplotlib has it.
+        line: From 0, where there are several.
+        **style: Of Matplotlib's text; bold by default.
     """
     axes.text(
         left + 0.5,

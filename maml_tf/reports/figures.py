@@ -39,8 +39,8 @@ def save(figure, path):
     """Writes a figure, atomically.
 
     Args:
-        figure: a Matplotlib figure.
-        path: its ending says the format, such as `.png` or `.svg`.
+        figure: A Matplotlib figure.
+        path: Its ending says the format, such as `.png` or `.svg`.
 
     Raises:
         InputError: Matplotlib cannot write the format.

@@ -15,10 +15,10 @@ def moved(change_axes, similarity_axes, runs):
     Args:
         change_axes: Matplotlib axes for the change of weights.
         similarity_axes: Matplotlib axes for the similarity of features.
-        runs: dict of label to `maml_tf.what_moved.WhatMoved`.
+        runs: Dict of label to `maml_tf.what_moved.WhatMoved`.
 
     Raises:
-        InputError: the runs' layers have different names.
+        InputError: The runs' layers have different names.
     """
     layers = next(iter(runs.values())).layers
     for label, run in runs.items():

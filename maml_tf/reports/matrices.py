@@ -20,13 +20,13 @@ def confusion_matrix(axes, true, predicted, labels, title="Confusion matrix"):
 
     Args:
         axes: Matplotlib axes.
-        true: the true classes' names, `[examples]`.
-        predicted: the predicted ones', `[examples]`.
-        labels: names of all classes, in the order of rows and columns.
-        title: of the axes.
+        true: The true classes' names, `[examples]`.
+        predicted: The predicted ones', `[examples]`.
+        labels: Names of all classes, in the order of rows and columns.
+        title: Of the axes.
 
     Raises:
-        InputError: there are not as many of both, or a name is not in `labels`.
+        InputError: There are not as many of both, or a name is not in `labels`.
     """
     matrix = counts(true, predicted, labels)
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
@@ -39,8 +39,8 @@ def confusion_shares(axes, confusion, title="Confusion matrix"):
 
     Args:
         axes: Matplotlib axes.
-        confusion: a `maml_tf.confusion.Confusion`.
-        title: of the axes; say here over how many tasks.
+        confusion: A `maml_tf.confusion.Confusion`.
+        title: Of the axes; say here over how many tasks.
     """
     shares = confusion.shares
     texts = [

@@ -19,8 +19,8 @@ def navigation_paths(axes, goal, paths):
 
     Args:
         axes: Matplotlib axes.
-        goal: where it is to go, `[2]`.
-        paths: an array for each step from 0 on, `[rollouts, horizon, 2]`, of
+        goal: Where it is to go, `[2]`.
+        paths: An array for each step from 0 on, `[rollouts, horizon, 2]`, of
             positions, NaN after a rollout's end.
     """
     for step, rollouts in enumerate(paths):

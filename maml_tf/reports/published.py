@@ -96,10 +96,10 @@ def returns(environment, algorithm, horizon, form=None):
     reward, cannot be compared.
 
     Args:
-        environment: its name.
-        algorithm: its name.
-        horizon: most steps of a rollout.
-        form: of the environment, None where it has but one.
+        environment: Its name.
+        algorithm: Its name.
+        horizon: Most steps of a rollout.
+        form: Of the environment, None where it has but one.
     """
     return _RETURNS.get((environment, form, horizon), {}).get(algorithm, {})
 

@@ -13,11 +13,11 @@ class SinusoidTask:
     """One sine wave and the points to learn it from.
 
     Attributes:
-        amplitude: float.
-        phase: float, in radians.
+        amplitude: Float.
+        phase: Float, in radians.
         support_x: `[K, 1]`.
         support_y: `[K, 1]`.
-        title: what is special about it.
+        title: What is special about it.
     """
 
     amplitude: float
@@ -51,9 +51,9 @@ def sinusoid_fit(axes, algorithm, task, steps=(0, 1, 10)):
 
     Args:
         axes: Matplotlib axes.
-        algorithm: one of `maml_tf.algorithms`, its model trained.
-        task: a `SinusoidTask`.
-        steps: the inner steps whose fit is drawn.
+        algorithm: One of `maml_tf.algorithms`, its model trained.
+        task: A `SinusoidTask`.
+        steps: The inner steps whose fit is drawn.
     """
     x = tf.linspace(-5.0, 5.0, 201)[:, tf.newaxis]
     truth = sinusoid.sine(task.amplitude, task.phase, x)
@@ -90,8 +90,8 @@ def sinusoid_fits(algorithms, seed=0):
     """Draws a row of fits for each of three tasks, a column an algorithm.
 
     Args:
-        algorithms: dict of column title to trained algorithm.
-        seed: of the tasks.
+        algorithms: Dict of column title to trained algorithm.
+        seed: Of the tasks.
 
     Returns:
         A Matplotlib figure.

@@ -14,7 +14,7 @@ def metric_name(record):
     """The metric's name, one of `METRICS`, in a record that has a value of it.
 
     Args:
-        record: dict, such as a step of an evaluation or a line of the log.
+        record: Dict, such as a step of an evaluation or a line of the log.
     """
     return next(name for name in METRICS if name in record)
 
@@ -23,7 +23,7 @@ def adaptation(result):
     """An evaluation as text: one row an inner step.
 
     Args:
-        result: the dict that `evaluation_<split>.json` holds.
+        result: The dict that `evaluation_<split>.json` holds.
     """
     steps = result["steps"]
     name = metric_name(steps[0])
@@ -104,8 +104,8 @@ def sinusoid(results, steps):
     """Mean squared errors on sinusoids: a row an algorithm and shot.
 
     Args:
-        results: list of dicts as `evaluation_<split>.json` holds them.
-        steps: the inner steps to show.
+        results: List of dicts as `evaluation_<split>.json` holds them.
+        steps: The inner steps to show.
     """
     rows = [["K", "algorithm", *(_after(step) for step in steps), "published"]]
     for result in results:
@@ -143,7 +143,7 @@ def returns(results):
     Under it what was published of its algorithm, where something was.
 
     Args:
-        results: list of dicts as `evaluation_<split>.json` holds them, of one
+        results: List of dicts as `evaluation_<split>.json` holds them, of one
             environment.
     """
     title, own = title_and_own(map(return_setting, results))
@@ -187,7 +187,7 @@ def return_setting(result):
     """What mean returns are of, in words; for `title_and_own`.
 
     Args:
-        result: the dict that `evaluation_<split>.json` holds, or so much of it.
+        result: The dict that `evaluation_<split>.json` holds, or so much of it.
     """
     form = f" ({result['form']} form)" if result["form"] else ""
     return {
@@ -205,7 +205,7 @@ def title_and_own(settings):
     """What all settings have in common, and what tells each one apart.
 
     Args:
-        settings: dicts of text, of the same keys; `dataset` and `task` have a
+        settings: Dicts of text, of the same keys; `dataset` and `task` have a
             line of the title for themselves.
 
     Returns:

@@ -13,9 +13,9 @@ class PolicyAdaptation:
     (Finn et al. 2017, algorithm 3, lines 4 to 8.)
 
     Args:
-        algorithm: one of `maml_tf.algorithms`, whose inner loop adapts.
-        environment: a `maml_tf.rl.environments.Environment`.
-        sampling: a `maml_tf.rl.sampling.Sampling`.
+        algorithm: One of `maml_tf.algorithms`, whose inner loop adapts.
+        environment: A `maml_tf.rl.environments.Environment`.
+        sampling: A `maml_tf.rl.sampling.Sampling`.
     """
 
     def __init__(self, algorithm, environment, sampling):

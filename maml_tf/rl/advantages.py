@@ -8,7 +8,7 @@ def discounted_sums(rewards, discount):
 
     Args:
         rewards: `[..., horizon]`, 0 after a rollout's end.
-        discount: γ, a number in [0, 1].
+        discount: Γ, a number in [0, 1].
 
     Returns:
         Of the same shape.
@@ -32,9 +32,9 @@ def generalized_advantages(rewards, values, mask, discount, gae_lambda):
     Args:
         rewards: `[..., horizon]`.
         values: V(s_t), likewise.
-        mask: likewise, 1.0 within the rollout and 0.0 after its end.
-        discount: γ.
-        gae_lambda: λ; at 1 the discounted return less the value.
+        mask: Likewise, 1.0 within the rollout and 0.0 after its end.
+        discount: Γ.
+        gae_lambda: Λ; at 1 the discounted return less the value.
 
     Returns:
         `[..., horizon]`, 0 after a rollout's end.
@@ -50,7 +50,7 @@ def normalized(advantages, mask):
 
     Args:
         advantages: `[tasks, rollouts, horizon]`.
-        mask: likewise; what it leaves out counts nothing and stays 0.
+        mask: Likewise; what it leaves out counts nothing and stays 0.
     """
     number = tf.reduce_sum(mask, [-2, -1], keepdims=True)
     mean = tf.reduce_sum(advantages * mask, [-2, -1], keepdims=True) / number

@@ -46,8 +46,8 @@ def kl_divergence(outputs, others):
     """KL(p ‖ q) in nats, `[...]`.
 
     Args:
-        outputs: of p, `[..., 2 * action_size]`.
-        others: of q.
+        outputs: Of p, `[..., 2 * action_size]`.
+        others: Of q.
     """
     mean, log_deviation = moments(outputs)
     other_mean, other_log_deviation = moments(others)
@@ -67,7 +67,7 @@ def fisher_product(outputs, vectors):
 
     Args:
         outputs: `[..., 2 * action_size]`.
-        vectors: likewise.
+        vectors: Likewise.
     """
     _, log_deviation = moments(outputs)
     by_mean, by_log_deviation = moments(vectors)

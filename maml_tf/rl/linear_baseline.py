@@ -38,8 +38,8 @@ def fitted_values(observations, returns, mask):
 
     Args:
         observations: `[tasks, rollouts, horizon, observation_size]`.
-        returns: discounted, from each step on, `[tasks, rollouts, horizon]`.
-        mask: likewise; what it leaves out does not count.
+        returns: Discounted, from each step on, `[tasks, rollouts, horizon]`.
+        mask: Likewise; what it leaves out does not count.
 
     Returns:
         `[tasks, rollouts, horizon]` float32.

@@ -45,7 +45,7 @@ def clipped(clip):
     """Makes PPO's loss (Schulman et al. 2017, equation 7).
 
     Args:
-        clip: ε; a ratio gains nothing beyond 1 ± ε.
+        clip: Ε; a ratio gains nothing beyond 1 ± ε.
 
     Returns:
         A function `(y, outputs) -> scalar`.

@@ -19,18 +19,18 @@ class PolicyMetaTest:
     learns.
 
     Args:
-        algorithm: one of `maml_tf.algorithms`.
-        environment: a `maml_tf.rl.environments.Environment`.
-        sampling: a `maml_tf.rl.sampling.Sampling`.
-        split: whose tasks are drawn.
-        num_tasks: tasks number 0 … `num_tasks − 1` are used.
-        steps: gradient steps, 0 or more.
-        seed: of tasks, rollouts and actions.
-        tasks_per_call: tasks that act together, between which the progress bar
+        algorithm: One of `maml_tf.algorithms`.
+        environment: A `maml_tf.rl.environments.Environment`.
+        sampling: A `maml_tf.rl.sampling.Sampling`.
+        split: Whose tasks are drawn.
+        num_tasks: Tasks number 0 … `num_tasks − 1` are used.
+        steps: Gradient steps, 0 or more.
+        seed: Of tasks, rollouts and actions.
+        tasks_per_call: Tasks that act together, between which the progress bar
             moves.
 
     Raises:
-        InputError: an argument that cannot be used.
+        InputError: An argument that cannot be used.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class PolicyMetaTest:
         its loss the same with the other sign.
 
         Args:
-            progress: whether to show a progress bar, on a terminal.
+            progress: Whether to show a progress bar, on a terminal.
         """
         by_task = []
         count = self._tasks_per_call
@@ -85,8 +85,8 @@ class PolicyMetaTest:
         """What the policy does in some tasks.
 
         Args:
-            first: number of the first task.
-            count: how many.
+            first: Number of the first task.
+            count: How many.
 
         Returns:
             A list over steps 0 … K of `Trajectories`, leading axis `tasks`.

@@ -22,13 +22,13 @@ class PolicyOuterStep:
     function of its seed.
 
     Args:
-        algorithm: one of `maml_tf.algorithms`. With `inner_steps=0`, as in
+        algorithm: One of `maml_tf.algorithms`. With `inner_steps=0`, as in
             `Pretrain`, the policy is judged as it is.
-        environment: a `maml_tf.rl.environments.Environment`.
-        update: the outer update, a `TRPO` or a `PPO`.
-        sampling: a `maml_tf.rl.sampling.Sampling`.
-        tasks: tasks in a meta-batch.
-        seed: of tasks, rollouts and actions.
+        environment: A `maml_tf.rl.environments.Environment`.
+        update: The outer update, a `TRPO` or a `PPO`.
+        sampling: A `maml_tf.rl.sampling.Sampling`.
+        tasks: Tasks in a meta-batch.
+        seed: Of tasks, rollouts and actions.
     """
 
     iterations_per_call = 1
@@ -56,7 +56,7 @@ class PolicyOuterStep:
         """Performs the meta-update number `iteration`.
 
         Args:
-            iteration: its number, from 0.
+            iteration: Its number, from 0.
             count: 1.
 
         Returns:
@@ -93,7 +93,7 @@ def adapted_outputs(inner_loop):
     """The policy that an outer update judges, as a function of θ.
 
     Args:
-        inner_loop: a `maml_tf.InnerLoop`.
+        inner_loop: A `maml_tf.InnerLoop`.
 
     Returns:
         A function `(theta, task) -> outputs`: θ adapted to the task's support

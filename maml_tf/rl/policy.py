@@ -17,9 +17,9 @@ class GaussianHead(keras.layers.Layer):
     """A linear layer for the means, and log deviations that see no input.
 
     Args:
-        units: numbers in an action.
-        initial_deviation: the standard deviation of each at first, above 0.
-        kernel_initializer: of the linear layer.
+        units: Numbers in an action.
+        initial_deviation: The standard deviation of each at first, above 0.
+        kernel_initializer: Of the linear layer.
         **options: Keras's own of every layer.
     """
 
@@ -86,12 +86,12 @@ def gaussian_mlp(
     """Dense ReLU layers and a Gaussian head (Finn et al. 2017, section 5.3).
 
     Args:
-        observation_size: numbers in an observation.
-        action_size: numbers in an action.
-        widths: units of each hidden layer.
-        initial_deviation: of every action at first; learned, and the same in
+        observation_size: Numbers in an observation.
+        action_size: Numbers in an action.
+        widths: Units of each hidden layer.
+        initial_deviation: Of every action at first; learned, and the same in
             all states.
-        seed: makes the initial weights reproducible.
+        seed: Makes the initial weights reproducible.
 
     Returns:
         A `keras.Model` from `[batch, observation_size]` to `[batch, 2 *
@@ -116,7 +116,7 @@ class Policy:
     """A Keras model that acts in many tasks at once.
 
     Args:
-        model: any built `keras.Model` from observations `[batch,
+        model: Any built `keras.Model` from observations `[batch,
             observation_size]` to `[batch, 2 * action_size]`, see
             `maml_tf.rl.gaussian`.
     """
@@ -131,10 +131,10 @@ class Policy:
         """Draws an action for each observation, by its task's weights.
 
         Args:
-            phi: weights in the order of `model.trainable_variables`, each
+            phi: Weights in the order of `model.trainable_variables`, each
                 `[tasks, *shape]`.
             observations: `[tasks, rollouts, observation_size]`.
-            noise: standard normal, `[tasks, rollouts, action_size]`.
+            noise: Standard normal, `[tasks, rollouts, action_size]`.
 
         Returns:
             `(actions, outputs)`, `[tasks, rollouts, action_size]` and `[tasks,

@@ -13,12 +13,12 @@ class PPO:
     Without its penalty on the inner step's divergence.
 
     Args:
-        optimizer: a Keras optimizer, such as Adam.
-        epochs: its steps on one set of rollouts.
-        clip: ε; a ratio of probabilities gains nothing beyond 1 ± ε.
+        optimizer: A Keras optimizer, such as Adam.
+        epochs: Its steps on one set of rollouts.
+        clip: Ε; a ratio of probabilities gains nothing beyond 1 ± ε.
 
     Raises:
-        InputError: a value that cannot be used.
+        InputError: A value that cannot be used.
     """
 
     def __init__(self, optimizer, epochs=5, clip=0.2):

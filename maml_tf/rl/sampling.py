@@ -14,12 +14,12 @@ class Sampling:
     """Settings of every policy-gradient step, inner and outer.
 
     Attributes:
-        rollouts: in each task.
-        discount: γ.
-        gae_lambda: λ of generalised advantages.
+        rollouts: In each task.
+        discount: Γ.
+        gae_lambda: Λ of generalised advantages.
 
     Raises:
-        InputError: a value that cannot be used.
+        InputError: A value that cannot be used.
     """
 
     rollouts: int = 20

@@ -19,14 +19,14 @@ class TRPO:
     """The outer update of MAML-TRPO (Finn et al. 2017, section 5.3).
 
     Args:
-        max_kl: δ, the bound of the mean divergence, in nats.
-        conjugate_gradient_steps: of solving Fd = ∇L.
-        damping: added to F's diagonal.
-        line_search_steps: lengths that are tried.
-        backtrack: how much shorter each is than the one before.
+        max_kl: Δ, the bound of the mean divergence, in nats.
+        conjugate_gradient_steps: Of solving Fd = ∇L.
+        damping: Added to F's diagonal.
+        line_search_steps: Lengths that are tried.
+        backtrack: How much shorter each is than the one before.
 
     Raises:
-        InputError: a value that cannot be used.
+        InputError: A value that cannot be used.
     """
 
     # It keeps nothing from one update to the next.
@@ -64,10 +64,10 @@ class TRPO:
         """One step of θ, or none where no length will do.
 
         Args:
-            variables: the policy's, which hold θ.
-            outputs_of: function `(theta, task) -> outputs` of the policy that
+            variables: The policy's, which hold θ.
+            outputs_of: Function `(theta, task) -> outputs` of the policy that
                 is judged, adapted to the task where there is an inner loop.
-            tasks: structure of tensors `[tasks, ...]`; what `outputs_of` takes
+            tasks: Structure of tensors `[tasks, ...]`; what `outputs_of` takes
                 of one, and its `PolicyTargets` last.
 
         Returns:
@@ -148,10 +148,10 @@ def fisher_product(theta, vector, outputs_of, task):
     ∂z/∂θ: v is pushed forward through the adaptation, and pulled back.
 
     Args:
-        theta: list of tensors.
+        theta: List of tensors.
         vector: `[weights]`, as long as all of θ.
-        outputs_of: as in `TRPO.update`.
-        task: what it takes.
+        outputs_of: As in `TRPO.update`.
+        task: What it takes.
 
     Returns:
         `[weights]`.
@@ -173,10 +173,10 @@ def conjugate_gradient(product, target, steps, tolerance=1e-10):
     """Solves A x = b for a positive definite A.
 
     Args:
-        product: function `v -> A v`.
-        target: b, `[n]`.
-        steps: at most so many products.
-        tolerance: of the squared length of b − A x, at which it is solved.
+        product: Function `v -> A v`.
+        target: B, `[n]`.
+        steps: At most so many products.
+        tolerance: Of the squared length of b − A x, at which it is solved.
 
     Returns:
         `(x, image)`, each `[n]`: what is left of b is `b - image`, where image
@@ -214,7 +214,7 @@ def like(tensors, vector):
     """A vector as a list of tensors of the others' shapes.
 
     Args:
-        tensors: a list of tensors.
+        tensors: A list of tensors.
         vector: `[n]`, as many numbers as all of them have.
     """
     sizes = [math.prod(t.shape) for t in tensors]

@@ -9,11 +9,11 @@ def document(learner, servable, signatures, steps, folder):
     """What a user of the SavedModel needs to know, as Markdown.
 
     Args:
-        learner: the `maml_tf.Learner`.
-        servable: what `maml_tf.export` makes of it.
-        signatures: dict of name to concrete function.
-        steps: inner steps where a request does not say.
-        folder: where the SavedModel will be.
+        learner: The `maml_tf.Learner`.
+        servable: What `maml_tf.export` makes of it.
+        signatures: Dict of name to concrete function.
+        steps: Inner steps where a request does not say.
+        folder: Where the SavedModel will be.
 
     Returns:
         A string.

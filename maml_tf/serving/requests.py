@@ -29,7 +29,7 @@ def checked(tensor, *requirements):
     """The tensor, once it is known that all requirements hold.
 
     Args:
-        tensor: whatever is used from there on.
+        tensor: Whatever is used from there on.
         *requirements: `(condition, sentence, tensors to show)` each, looked at
             one after the other.
     """

@@ -58,24 +58,24 @@ def export(
     is told in `assets.extra/README.md` there.
 
     Args:
-        learner: a `maml_tf.Learner`.
-        folder: where to; made here, and refused if it holds anything.
-        batch_norm: whose statistics the queries of `adapt_and_predict` are
+        learner: A `maml_tf.Learner`.
+        folder: Where to; made here, and refused if it holds anything.
+        batch_norm: Whose statistics the queries of `adapt_and_predict` are
             normalised by. `"transductive"`: their own, all queries of a
             request together; `"inductive"`: the support set's, for a server
             that gets one query at a time; `"moving"`. None: as in the
             training, which gives the accuracy of `scripts/evaluate.py`.
             `predict_adapted` always uses the support set's.
-        max_classes: most classes of a request. There are at least as many as
+        max_classes: Most classes of a request. There are at least as many as
             in training; and no more where the network cannot be given another
             head, and with BOIL.
-        steps: inner gradient steps; None: the learner's.
+        steps: Inner gradient steps; None: the learner's.
 
     Returns:
         The folder, a `pathlib.Path`.
 
     Raises:
-        InputError: an argument that cannot be used.
+        InputError: An argument that cannot be used.
     """
     steps = learner.steps if steps is None else steps
     if steps < 0:

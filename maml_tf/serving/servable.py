@@ -61,7 +61,7 @@ class Servable(tf.Module):
         """Concrete functions by name.
 
         Args:
-            steps: inner steps where a request does not say.
+            steps: Inner steps where a request does not say.
         """
         labels = tf.TensorSpec([None], tf.int32)
         if not self.classifies:

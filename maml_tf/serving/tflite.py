@@ -29,16 +29,16 @@ def convert(learner, folder, **options):
     """Writes `<signature>.tflite` for each signature that converts.
 
     Args:
-        learner: a `maml_tf.Learner`.
-        folder: where to; made if missing.
-        **options: of `maml_tf.export`.
+        learner: A `maml_tf.Learner`.
+        folder: Where to; made if missing.
+        **options: Of `maml_tf.export`.
 
     Returns:
         By signature what the file needs to run, `BUILT_IN` or `FLEX`, or why
         there is none.
 
     Raises:
-        InputError: an argument that cannot be used.
+        InputError: An argument that cannot be used.
     """
     unprepared = copy.copy(learner)
     unprepared.preparation = None

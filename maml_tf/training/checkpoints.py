@@ -26,10 +26,10 @@ class Checkpoints:
     a process killed at any moment leaves the ones before.
 
     Args:
-        model: the Keras model.
-        optimizer: its optimizer, built; None to read weights alone.
-        directory: where to write `latest/` and `best/`.
-        keep: how many of the latest stay.
+        model: The Keras model.
+        optimizer: Its optimizer, built; None to read weights alone.
+        directory: Where to write `latest/` and `best/`.
+        keep: How many of the latest stay.
     """
 
     def __init__(self, model, optimizer, directory, keep=3):
@@ -94,7 +94,7 @@ class Checkpoints:
             Whether there was a checkpoint.
 
         Raises:
-            InputError: there are checkpoints, and none can be read.
+            InputError: There are checkpoints, and none can be read.
         """
         return self._restore(self._latest)
 
@@ -144,15 +144,15 @@ def restore_weights(model, directory):
     Else, or where the best checkpoint cannot be read, the latest.
 
     Args:
-        model: the Keras model.
-        directory: as in `Checkpoints`.
+        model: The Keras model.
+        directory: As in `Checkpoints`.
 
     Returns:
         `(iteration, which)`, `which` being `"best"` or `"latest"`; None where
         there is no checkpoint.
 
     Raises:
-        InputError: there are checkpoints, and none can be read.
+        InputError: There are checkpoints, and none can be read.
     """
     checkpoints = Checkpoints(model, None, directory)
     try:

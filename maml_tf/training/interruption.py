@@ -12,7 +12,7 @@ class Interruption:
     allows no handlers, nothing is caught.
 
     Attributes:
-        signal_number: the signal received, or None.
+        signal_number: The signal received, or None.
     """
 
     def __init__(self):

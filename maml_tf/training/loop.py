@@ -20,12 +20,12 @@ class Training:
     """How a training ended.
 
     Attributes:
-        iteration: meta-updates done.
-        best_score: the best validation score, higher is better; −∞ where there
+        iteration: Meta-updates done.
+        best_score: The best validation score, higher is better; −∞ where there
             was no validation.
-        signal_number: the signal that stopped it before its end, or None.
-        resumed_from: meta-updates that were done before.
-        seconds: that it took, compilation and validation included.
+        signal_number: The signal that stopped it before its end, or None.
+        resumed_from: Meta-updates that were done before.
+        seconds: That it took, compilation and validation included.
     """
 
     iteration: int
@@ -55,28 +55,28 @@ def meta_train(
     signals SIGINT and SIGTERM end it early, the state saved.
 
     Args:
-        outer_step: a `maml_tf.OuterStep`.
-        iterations: total meta-updates, those of earlier calls included.
-        workdir: folder for `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
-        validation: function without arguments that returns a
+        outer_step: A `maml_tf.OuterStep`.
+        iterations: Total meta-updates, those of earlier calls included.
+        workdir: Folder for `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
+        validation: Function without arguments that returns a
             `maml_tf.evaluation.Curve`, such as a `MetaTest` on fixed validation
             episodes; None for no validation. Its metric after the last step is
             the score by which the best checkpoint is chosen.
-        higher_is_better: whether it is, as for accuracy; False for an error.
-        metric_name: what the metric is called in logs.
-        log_interval: iterations between records of the training loss.
-        validation_interval: iterations between validations.
-        checkpoint_interval: iterations between checkpoints.
-        progress: whether to show a progress bar on a terminal; elsewhere a line
+        higher_is_better: Whether it is, as for accuracy; False for an error.
+        metric_name: What the metric is called in logs.
+        log_interval: Iterations between records of the training loss.
+        validation_interval: Iterations between validations.
+        checkpoint_interval: Iterations between checkpoints.
+        progress: Whether to show a progress bar on a terminal; elsewhere a line
             on stderr every `validation_interval` iterations.
 
     Returns:
         A `Training`.
 
     Raises:
-        InputError: an argument that cannot be used, or checkpoints in `workdir`
+        InputError: An argument that cannot be used, or checkpoints in `workdir`
             of which none can be read.
-        DivergenceError: the loss became NaN or infinite. Nothing is saved then;
+        DivergenceError: The loss became NaN or infinite. Nothing is saved then;
             the message names the last good checkpoint.
     """
     for name, value in (

@@ -17,8 +17,8 @@ class MetricsLog:
     """Appends records by iteration; a resumed training repeats none.
 
     Args:
-        workdir: folder of the training. Scalars go to `workdir/tensorboard`.
-        iteration: where the training goes on. Records beyond it, of work that
+        workdir: Folder of the training. Scalars go to `workdir/tensorboard`.
+        iteration: Where the training goes on. Records beyond it, of work that
             will be done again, are dropped.
     """
 
@@ -38,9 +38,9 @@ class MetricsLog:
         """Adds one record.
 
         Args:
-            iteration: meta-updates done.
+            iteration: Meta-updates done.
             phase: `"train"` or `"validation"`.
-            values: dict of numbers, or of lists of them by inner step.
+            values: Dict of numbers, or of lists of them by inner step.
         """
         record = {"iteration": iteration, "phase": phase, **values}
         self._file.write(_line(record))
@@ -61,10 +61,10 @@ class MetricsLog:
         step: scalars `adaptation/step_<k>`, and the band's `/low` and `/high`.
 
         Args:
-            iteration: meta-updates done.
-            name: what the values are, such as `"accuracy"`.
-            values: means, `[steps + 1]`.
-            ci95: half widths of their intervals, `[steps + 1]`.
+            iteration: Meta-updates done.
+            name: What the values are, such as `"accuracy"`.
+            values: Means, `[steps + 1]`.
+            ci95: Half widths of their intervals, `[steps + 1]`.
         """
         with self._summaries.as_default(step=iteration):
             if not self._has_layout:
@@ -105,7 +105,7 @@ def finite(value):
     """The value, None where JSON has no word for it: NaN, infinity.
 
     Args:
-        value: a float, a list of such, or anything else, which stays as it is.
+        value: A float, a list of such, or anything else, which stays as it is.
     """
     if isinstance(value, list):
         return [finite(element) for element in value]

@@ -15,16 +15,16 @@ class Environment(abc.ABC):
     """Tasks that share observations and actions and differ in a parameter.
 
     Attributes:
-        name: as in `maml_tf.rl.environments`.
-        task_size: numbers in a task's parameter.
-        own_observation_size: numbers in an observation of the environment.
-        action_size: numbers in an action.
-        in_graph: whether `sample` is pure TensorFlow, so that it can be part of
+        name: As in `maml_tf.rl.environments`.
+        task_size: Numbers in a task's parameter.
+        own_observation_size: Numbers in an observation of the environment.
+        action_size: Numbers in an action.
+        in_graph: Whether `sample` is pure TensorFlow, so that it can be part of
             a compiled function.
 
     Args:
-        horizon: most steps of a rollout.
-        observes_task: whether the task's parameter is appended to every
+        horizon: Most steps of a rollout.
+        observes_task: Whether the task's parameter is appended to every
             observation, for the oracle.
     """
 
@@ -61,10 +61,10 @@ class Environment(abc.ABC):
         """Rollouts of a policy.
 
         Args:
-            policy: a `maml_tf.rl.policy.Policy`.
-            phi: its weights, each `[tasks, *shape]`.
+            policy: A `maml_tf.rl.policy.Policy`.
+            phi: Its weights, each `[tasks, *shape]`.
             tasks: `[tasks, task_size]`.
-            rollouts: number of rollouts in each task.
+            rollouts: Number of rollouts in each task.
             seed: int64 tensor `[2]`; the same seed gives the same rollouts.
 
         Returns:
@@ -77,9 +77,9 @@ class Environment(abc.ABC):
         Args:
             split: `"train"`, `"valid"` or `"test"`, whose tasks are drawn
                 independently of the others'.
-            first: number of the first, an integer or int64 scalar.
-            count: how many, a Python integer.
-            seed: a Python integer.
+            first: Number of the first, an integer or int64 scalar.
+            count: How many, a Python integer.
+            seed: A Python integer.
 
         Returns:
             float32 `[count, task_size]`.
@@ -127,7 +127,7 @@ class InGraphEnvironment(Environment):
         """One step of all rollouts.
 
         Args:
-            state: as `reset` or the last step gave it.
+            state: As `reset` or the last step gave it.
             actions: `[tasks, rollouts, action_size]`.
             tasks: `[tasks, task_size]`.
 

@@ -37,18 +37,18 @@ def load(argument, horizon=200, workers=None, observes_task=False):
     Args:
         argument: `ID`, `MODULE:ID` or `FILE.py:CLASS`, as described at the top
             of this module.
-        horizon: most steps of a rollout; the environment's own time limit, if
+        horizon: Most steps of a rollout; the environment's own time limit, if
             it has one, holds too.
-        workers: processes that step the environments; None: one a core. 0:
+        workers: Processes that step the environments; None: one a core. 0:
             this process.
-        observes_task: whether the task's parameter is appended to every
+        observes_task: Whether the task's parameter is appended to every
             observation.
 
     Returns:
         A `GymnasiumEnvironment`.
 
     Raises:
-        InputError: there is no such environment, or it cannot be used.
+        InputError: There is no such environment, or it cannot be used.
     """
     folder = os.getcwd()
     if folder not in sys.path:
@@ -73,16 +73,16 @@ class GymnasiumEnvironment(Environment):
     processes there are.
 
     Args:
-        source: as `vector_worker.make` takes it.
-        name: what messages call it.
-        horizon: most steps of a rollout.
-        workers: processes, which start when rollouts are first asked for and
+        source: As `vector_worker.make` takes it.
+        name: What messages call it.
+        horizon: Most steps of a rollout.
+        workers: Processes, which start when rollouts are first asked for and
             end with this object; None: one a core. 0: this process.
-        observes_task: whether the task's parameter is appended to every
+        observes_task: Whether the task's parameter is appended to every
             observation.
 
     Raises:
-        InputError: an environment that cannot be made or used, or packages that
+        InputError: An environment that cannot be made or used, or packages that
             are missing.
     """
 
@@ -155,7 +155,7 @@ class GymnasiumEnvironment(Environment):
         """Rollouts of a policy; see `Environment.sample`. Not in graph.
 
         Raises:
-            InputError: an environment raised something, or gave observations or
+            InputError: An environment raised something, or gave observations or
                 rewards that are not finite numbers.
         """
         try:

@@ -24,9 +24,9 @@ def direction(horizon=200, workers=None, observes_task=False):
     """The half cheetah that is to run forwards or backwards.
 
     Args:
-        horizon: steps of a rollout.
-        workers: processes that simulate; None: one a core. 0: this process.
-        observes_task: whether the direction is appended to every observation.
+        horizon: Steps of a rollout.
+        workers: Processes that simulate; None: one a core. 0: this process.
+        observes_task: Whether the direction is appended to every observation.
 
     Returns:
         A `GymnasiumEnvironment`.

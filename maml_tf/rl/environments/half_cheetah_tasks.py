@@ -16,7 +16,7 @@ class _HalfCheetah(HalfCheetahEnv):
     """Moves as Gymnasium's HalfCheetah-v5 does; subclasses reward it.
 
     Attributes:
-        task: the task's parameter, a number in an array.
+        task: The task's parameter, a number in an array.
     """
 
     def step(self, action):

@@ -23,11 +23,11 @@ class Navigation2D(InGraphEnvironment):
 
     Args:
         form: `"official"` or `"paper"`.
-        horizon: most steps of a rollout.
-        observes_task: whether the goal is appended to every observation.
+        horizon: Most steps of a rollout.
+        observes_task: Whether the goal is appended to every observation.
 
     Raises:
-        InputError: an unknown form.
+        InputError: An unknown form.
     """
 
     name = "navigation_2d"

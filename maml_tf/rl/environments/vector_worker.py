@@ -47,14 +47,14 @@ def draw_task(environment, rng):
     """What the `sample_task` of an environment draws.
 
     Args:
-        environment: a `gymnasium.Env`.
-        rng: a NumPy `Generator`.
+        environment: A `gymnasium.Env`.
+        rng: A NumPy `Generator`.
 
     Returns:
         A float32 array.
 
     Raises:
-        EnvironmentFailure: it has no `sample_task`, or that raised something.
+        EnvironmentFailure: It has no `sample_task`, or that raised something.
     """
     with _failures():
         task = _holder_of_task(environment).sample_task(rng)
@@ -65,7 +65,7 @@ class Environments:
     """Environments of one kind; made when first needed, and used again.
 
     Args:
-        source: as `make` takes it.
+        source: As `make` takes it.
     """
 
     def __init__(self, source):
@@ -84,7 +84,7 @@ class Environments:
             float32 observations `[environments, observation_size]`.
 
         Raises:
-            EnvironmentFailure: an environment raised something.
+            EnvironmentFailure: An environment raised something.
         """
         with _failures():
             while len(self._made) < len(seeds):
@@ -115,7 +115,7 @@ class Environments:
             latter where a rollout terminated or was truncated.
 
         Raises:
-            EnvironmentFailure: an environment raised something.
+            EnvironmentFailure: An environment raised something.
         """
         space = self._vector.action_space
         with _failures():
@@ -138,8 +138,8 @@ def send(stream, command, *arrays):
     """Writes a message: a line that says what follows, then the arrays.
 
     Args:
-        stream: binary, to write to.
-        command: a string.
+        stream: Binary, to write to.
+        command: A string.
         *arrays: NumPy arrays of numbers.
     """
     forms = [(array.dtype.str, array.shape) for array in arrays]
@@ -153,13 +153,13 @@ def receive(stream):
     """Reads what `send` wrote.
 
     Args:
-        stream: binary, to read from.
+        stream: Binary, to read from.
 
     Returns:
         `(command, arrays)`.
 
     Raises:
-        EOFError: the other side is no more.
+        EOFError: The other side is no more.
     """
     line = stream.readline()
     if not line.endswith(b"\n"):
@@ -180,8 +180,8 @@ def main(source, path):
     """Serves until stdin ends.
 
     Args:
-        source: as `make` takes it.
-        path: the parent's `sys.path`, as JSON.
+        source: As `make` takes it.
+        path: The parent's `sys.path`, as JSON.
     """
     # Ctrl-C in a terminal reaches all processes; the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -22,8 +22,8 @@ class WorkerPool:
     does. They ignore SIGINT.
 
     Args:
-        source: as `vector_worker.make` takes it.
-        workers: how many processes, 1 or more; they start at once.
+        source: As `vector_worker.make` takes it.
+        workers: How many processes, 1 or more; they start at once.
     """
 
     def __init__(self, source, workers):
