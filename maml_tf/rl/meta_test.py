@@ -1,13 +1,16 @@
-"""How policies fare on new tasks, by gradient step."""
+"""Meta-testing of policies: returns on new tasks, by gradient step."""
 
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.algorithms import MAML
+from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.evaluation.curve import Curve, calls
 from maml_tf.graph.random_streams import fold_in
 from maml_tf.rl.adaptation import PolicyAdaptation
-from maml_tf.rl.trajectories import returns
+from maml_tf.rl.environments.environment import Environment
+from maml_tf.rl.sampling import Sampling
+from maml_tf.rl.trajectories import Trajectories, returns
 
 _STREAM = 32452843
 
@@ -22,32 +25,32 @@ class PolicyMetaTest:
         algorithm: One of `maml_tf.algorithms`.
         environment: A `maml_tf.rl.environments.Environment`.
         sampling: A `maml_tf.rl.sampling.Sampling`.
-        split: Whose tasks are drawn.
+        split: The split of the tasks.
         num_tasks: Tasks number 0 … `num_tasks − 1` are used.
         steps: Gradient steps, 0 or more.
-        seed: Of tasks, rollouts and actions.
-        tasks_per_call: Tasks that act together, between which the progress bar
-            moves.
+        seed: Seed of tasks, rollouts and actions.
+        tasks_per_call: Tasks that act together; the progress bar moves after
+            each call.
 
     Raises:
-        InputError: An argument that cannot be used.
+        InputError: An argument cannot be used.
     """
 
     def __init__(
         self,
-        algorithm,
-        environment,
-        sampling,
+        algorithm: MAML,
+        environment: Environment,
+        sampling: Sampling,
         *,
-        split="test",
-        num_tasks=40,
-        steps=3,
-        seed=0,
-        tasks_per_call=40,
-    ):
+        split: str = "test",
+        num_tasks: int = 40,
+        steps: int = 3,
+        seed: int = 0,
+        tasks_per_call: int = 40,
+    ) -> None:
         check_at_least_one(num_tasks=num_tasks, tasks_per_call=tasks_per_call)
         if steps < 0:
-            raise InputError(f"steps: {steps} was given; it must be 0 or more.")
+            raise refusal("steps", steps, "it must be 0 or more")
         self.num_tasks = num_tasks
         self._tasks_per_call = min(tasks_per_call, num_tasks)
         adapt = PolicyAdaptation(algorithm, environment, sampling)
@@ -62,7 +65,7 @@ class PolicyMetaTest:
             trajectories = tf.function(trajectories, autograph=False)
         self._trajectories = trajectories
 
-    def __call__(self, progress=False):
+    def __call__(self, progress: bool = False) -> Curve:
         """Returns the `Curve` of the policy as it is now.
 
         Its metric is the mean return of a task's rollouts, not discounted, and
@@ -81,12 +84,12 @@ class PolicyMetaTest:
         metrics = np.concatenate(by_task)[: self.num_tasks]
         return Curve(-metrics, metrics)
 
-    def trajectories(self, first, count):
-        """What the policy does in some tasks.
+    def trajectories(self, first: int, count: int) -> list[Trajectories]:
+        """Returns the policy's rollouts in some tasks.
 
         Args:
             first: Number of the first task.
-            count: How many.
+            count: Number of tasks.
 
         Returns:
             A list over steps 0 … K of `Trajectories`, leading axis `tasks`.
