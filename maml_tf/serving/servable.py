@@ -1,7 +1,5 @@
 """The functions and variables of a learner that is served."""
 
-import contextlib
-import copy
 from typing import Any
 
 import keras
@@ -12,6 +10,7 @@ from maml_tf.algorithms import NearestCentroid
 from maml_tf.errors import InputError
 from maml_tf.functional.model import FunctionalModel, leaf_layers
 from maml_tf.learner.learner import Learner
+from maml_tf.serving.outputs import on_first_outputs, with_most_outputs
 from maml_tf.serving.requests import all_finite, checked, finite, signature
 
 
@@ -46,8 +45,8 @@ class Servable(tf.Module):
                 " signatures; give one with a single input."
             )
         self.classifies = learner.task == "classification"
-        algorithm = _with_most_outputs(learner, max_classes, batch_norm)
-        self.loop = _on_first_outputs(algorithm.inner_loop, self.classifies)
+        algorithm = with_most_outputs(learner, max_classes, batch_norm)
+        self.loop = on_first_outputs(algorithm.inner_loop, self.classifies)
         self.outputs = algorithm.model.output_shape[-1]
         self.input = tf.TensorSpec(
             [None, *learner.raw_input.shape[1:]], learner.raw_input.dtype
@@ -367,27 +366,6 @@ class Servable(tf.Module):
                 )
             ]
         )
-
-
-def _with_most_outputs(learner, max_classes, batch_norm):
-    """Returns the algorithm for the most classes that a request may have."""
-    options = {} if batch_norm is None else {"batch_norm": batch_norm}
-    if learner.task == "classification":
-        outputs = max(max_classes, learner.outputs)
-        # BOIL and some users' models cannot be given another head.
-        with contextlib.suppress(InputError):
-            return learner.with_outputs(outputs, **options)
-    return learner.with_outputs(learner.outputs, **options)
-
-
-def _on_first_outputs(loop, classifies):
-    """Makes a loop whose `y` is a pair: labels, and how many outputs count."""
-    if not classifies:
-        return loop
-    loop = copy.copy(loop)
-    loss = loop.loss
-    loop.loss = lambda y, outputs: loss(y[0], outputs[:, : y[1]])
-    return loop
 
 
 def _equal(one, other):
