@@ -241,7 +241,8 @@ class Servable(tf.Module):
         start = (phi, loop.optimizer.start(phi), state)
 
         def step(k, carry):
-            *after, _ = loop.step(*carry, x, y)
+            phi, slots, state = carry
+            *after, _ = loop.step(phi, slots, state, x, y)
             for tensor, before in zip(
                 tf.nest.flatten(after), tf.nest.flatten(carry), strict=True
             ):
