@@ -1,7 +1,7 @@
 """Random numbers as pure functions of seeds, the same on every device.
 
-Everything random within a compiled step is drawn from here, so that a run is a
-function of its seed and any part of it can be drawn again.
+All random numbers within a compiled step are drawn here, so a run is a function
+of its seed, and any part of it can be drawn again.
 """
 
 from typing import Any
@@ -65,8 +65,9 @@ def random_normal(shape: Any, seed: tf.Tensor) -> tf.Tensor:
 
 
 def _draw(operation, shape, seed, dtype):
-    # What tf.random.stateless_uniform(..., alg="philox") draws, in a third of
-    # its time; its default algorithm draws other numbers with XLA than without.
+    # The same numbers as tf.random.stateless_uniform(..., alg="philox"), in a
+    # third of its time; its default algorithm draws other numbers with XLA than
+    # without.
     key_counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
     return operation(
         shape=shape,

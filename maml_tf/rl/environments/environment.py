@@ -21,8 +21,8 @@ class Environment(abc.ABC):
         task_size: Numbers in a task's parameter.
         own_observation_size: Numbers in an observation of the environment.
         action_size: Numbers in an action.
-        in_graph: Whether `sample` is pure TensorFlow, so that it can be part of
-            a compiled function.
+        in_graph: Whether `sample` is pure TensorFlow and can be part of a
+            compiled function.
 
     Args:
         horizon: Most steps of a rollout.
