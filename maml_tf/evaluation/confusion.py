@@ -51,7 +51,7 @@ class Confusion:
         with np.errstate(invalid="ignore"):
             return self.taken / self.possible
 
-    def reordered(self, order: Sequence[int]) -> "Confusion":
+    def reordered(self, order: Sequence[int] | np.ndarray) -> "Confusion":
         """Returns the counts with the classes in the order of these indices."""
         return Confusion(
             [self.names[i] for i in order],
