@@ -4,16 +4,17 @@ import contextlib
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def replacing(path):
-    """Gives a name to write to, which takes the file's place at the end.
+def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Gives a temporary file to write, which replaces `path` at the end.
 
     Args:
-        path: the file to make or to replace; its folder is made. If the `with`
-            block raises, the file stays as it was. What a killed process left
-            of an earlier attempt is removed.
+        path: The file to make or to replace; its folder is made. If the `with`
+            block raises, the file stays as it was. Files that a killed process
+            left of an earlier attempt are removed.
 
     Yields:
         A `pathlib.Path` beside it, with the same ending.
@@ -30,16 +31,16 @@ def replacing(path):
 
 
 @contextlib.contextmanager
-def partial_folder(folder):
-    """Gives a name for a folder to fill; to rename it is left to the caller.
+def partial_folder(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Gives a temporary name for a folder to fill; the caller renames it.
 
     Args:
-        folder: the folder to make; the one that it goes into is made. What is
-            left under the partial name at the end is removed, and what a killed
-            process left of an earlier attempt.
+        folder: The folder to make; its parent is made. Anything left under the
+            temporary name at the end is removed, and so is anything that a
+            killed process left of an earlier attempt.
 
     Yields:
-        A `pathlib.Path` beside it, of a folder that is not there yet.
+        A `pathlib.Path` beside it, of a folder that does not exist yet.
     """
     folder = pathlib.Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -52,14 +53,14 @@ def partial_folder(folder):
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def partial_name(path):
-    """The name beside `path` under which this process writes it."""
-    # The process's number: two at once must not write into one another.
+def partial_name(path: pathlib.Path) -> pathlib.Path:
+    """Returns the name beside `path` under which this process writes it."""
+    # With the process's number: two processes must not share a file.
     return path.with_name(f".partial-{os.getpid()}-{path.name}")
 
 
-def remove_abandoned(path):
-    """Removes what processes that are no more had begun to write as `path`."""
+def remove_abandoned(path: pathlib.Path) -> None:
+    """Removes partial files of `path` that ended processes have left."""
     for partial in path.parent.glob(f".partial-*-{path.name}"):
         number = partial.name.split("-")[1]
         if number.isdigit() and not _runs(int(number)):
@@ -69,11 +70,11 @@ def remove_abandoned(path):
                 partial.unlink(missing_ok=True)
 
 
-def _runs(process):
+def _runs(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # It is somebody else's.
+    except OSError:  # It belongs to another user.
         return True
     return True

@@ -1,29 +1,32 @@
 """Random changes of images, on the device.
 
-Pure functions of float images `[images, height, width, channels]` and a
-stateless seed; every image is changed by itself.
+These are pure functions of float images `[images, height, width, channels]` and
+a stateless seed; every image is changed by itself.
 """
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-from maml_tf.errors import InputError
+from maml_tf.episodes.class_pool import Episode
+from maml_tf.errors import InputError, refusal
 from maml_tf.graph.random_streams import fold_in, random_bits, random_uniform
 
-# Which of an episode's sets are augmented.
+# The choices of an episode's sets to augment.
 AUGMENTED = ("both", "support", "query")
 
 
-def flip(images, seed):
+def flip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Mirrors half of the images, left to right."""
     bits = random_bits([tf.shape(images)[0], 1, 1, 1], seed)
     return tf.where(bits >= 0, images, tf.reverse(images, axis=[2]))
 
 
-def crop(images, seed, padding=4):
-    """Shifts each image by up to `padding` pixels; what enters is zero.
+def crop(images: tf.Tensor, seed: tf.Tensor, padding: int = 4) -> tf.Tensor:
+    """Shifts each image by up to `padding` pixels and fills in zeros.
 
-    The random crop of the zero-padded image, at the image's own size (He et al.
-    2016, section 4.2).
+    This is the random crop of the zero-padded image, at the image's own size
+    (He et al. 2016, section 4.2).
 
     Args:
         images: `[images, height, width, channels]`.
@@ -41,14 +44,16 @@ def crop(images, seed, padding=4):
     return tf.gather(images, columns, axis=2, batch_dims=1)
 
 
-def jitter(images, seed, strength=0.4):
-    """Changes brightness, contrast and, of colour images, saturation.
+def jitter(
+    images: tf.Tensor, seed: tf.Tensor, strength: float = 0.4
+) -> tf.Tensor:
+    """Changes brightness, contrast and, in colour images, saturation.
 
-    Each by a factor uniform in `1 ± strength`, in this order; the result is
-    clipped to [0, 1].
+    Each changes by a factor uniform in `1 ± strength`, in this order; the
+    result is clipped to [0, 1].
 
     Args:
-        images: In [0, 1], `[images, height, width, channels]`.
+        images: Images in [0, 1], `[images, height, width, channels]`.
         seed: Stateless seed, an integer tensor `[2]`.
         strength: Largest relative change.
     """
@@ -69,12 +74,14 @@ def jitter(images, seed, strength=0.4):
 AUGMENTATIONS = {"crop": crop, "flip": flip, "jitter": jitter}
 
 
-def augment_episode(episode, names, augmented, seed):
+def augment_episode(
+    episode: Episode, names: Sequence[str], augmented: str, seed: tf.Tensor
+) -> Episode:
     """Augments an episode's images.
 
     Args:
         episode: An `Episode` of images in [0, 1].
-        names: Which of `AUGMENTATIONS`, in their order.
+        names: Keys of `AUGMENTATIONS`, in the order in which they apply.
         augmented: `"both"`, `"support"` or `"query"`.
         seed: Stateless seed, an integer tensor `[2]`.
 
@@ -90,27 +97,31 @@ def augment_episode(episode, names, augmented, seed):
     return episode._replace(support_x=inputs[0], query_x=inputs[1])
 
 
-def check(names, augmented, input_shape):
-    """Raises `InputError` unless these augmentations can be had.
+def check(
+    names: Sequence[str], augmented: str, input_shape: Sequence[int]
+) -> None:
+    """Raises `InputError` if these augmentations cannot be used.
 
     Args:
         names: As in `augment_episode`.
         augmented: As in `augment_episode`.
-        input_shape: Of one input.
+        input_shape: Shape of one input.
+
+    Raises:
+        InputError: A name is unknown, or the inputs are not images.
     """
     for name in names:
         if name not in AUGMENTATIONS:
-            raise InputError(
-                f"augment: {name!r} was given; there is"
-                f" {', '.join(AUGMENTATIONS)}."
+            raise refusal(
+                "augment", name, f"available: {', '.join(AUGMENTATIONS)}"
             )
     if names and len(input_shape) != 3:
         raise InputError(
-            f"augment: {','.join(names)} was given, but the inputs are no"
-            f" images [height, width, channels]: {tuple(input_shape)}."
+            f"augment: {','.join(names)} was given for inputs of shape"
+            f" {tuple(input_shape)}; only images [height, width, channels] can"
+            " be augmented."
         )
     if augmented not in AUGMENTED:
-        raise InputError(
-            f"augmented: {augmented!r} was given; choose one of"
-            f" {', '.join(AUGMENTED)}."
+        raise refusal(
+            "augmented", augmented, f"available: {', '.join(AUGMENTED)}"
         )

@@ -1,18 +1,21 @@
 """Episodes, and how they are drawn from pools of labelled examples.
 
-An episode is one task's data: a support set to adapt on and a query set to be
-judged on. Everything here is a pure function of a stateless seed and runs
+An episode is one task's data: a support set to adapt on and a query set to
+evaluate on. Everything here is a pure function of a stateless seed and runs
 inside `tf.function`, so a run is a function of its seed and any episode can be
 drawn again by its number.
 """
 
 import typing
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from maml_tf.episodes.class_records import ClassRecords
-from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.errors import InputError, check_at_least_one, refusal
 from maml_tf.graph.random_streams import fold_in, random_bits
 
 SPLITS = ("train", "valid", "test")
@@ -25,7 +28,7 @@ class Episode(typing.NamedTuple):
         support_x: Inputs to adapt on, e.g.
             `[way * shot, height, width, channels]`.
         support_y: Their targets, e.g. int32 labels `[way * shot]`.
-        query_x: Inputs to be judged on, e.g.
+        query_x: Inputs to evaluate on, e.g.
             `[way * query, height, width, channels]`.
         query_y: Their targets, e.g. int32 labels `[way * query]`.
     """
@@ -36,7 +39,7 @@ class Episode(typing.NamedTuple):
     query_y: tf.Tensor
 
 
-def stream_seed(seed, split):
+def stream_seed(seed: int, split: str) -> tf.Tensor:
     """Makes the stateless seed of one split's endless stream of episodes.
 
     Args:
@@ -45,15 +48,13 @@ def stream_seed(seed, split):
             splits are independent.
 
     Returns:
-        An int64 tensor `[2]`; `fold_in` makes an episode's of it.
+        An int64 tensor `[2]`; `fold_in` makes each episode's seed from it.
 
     Raises:
-        InputError: If there is no such split.
+        InputError: The split is unknown.
     """
     if split not in SPLITS:
-        raise InputError(
-            f"split={split!r} was given but the splits are {', '.join(SPLITS)}."
-        )
+        raise refusal("split", split, f"available: {', '.join(SPLITS)}")
     return fold_in(tf.constant([seed, 0], tf.int64), SPLITS.index(split))
 
 
@@ -68,7 +69,8 @@ class ClassPool:
         examples: Raw examples `[examples, ...]`, sorted by class; images are
             `[examples, height, width, channels]`, best uint8. An array, a
             tensor, or the `examples` of another pool, which are then shared;
-            or `maml_tf.class_records.ClassRecords`, which stay in their files.
+            or `maml_tf.episodes.class_records.ClassRecords`, which stay in
+            their files.
         first: Row of each class's first example, `[classes]`.
         size: Number of each class's examples, `[classes]`.
         rotations: 1, or 4 to make each rotation of an image class by 0, 90,
@@ -80,14 +82,20 @@ class ClassPool:
             their indices.
 
     Raises:
-        InputError: If the arguments do not fit together.
+        InputError: The arguments do not fit together.
     """
 
     def __init__(
-        self, examples, first, size, rotations=1, prepare=None, names=None
-    ):
-        # A variable, because a GPU can gather uint8 from variables only: from a
-        # tensor, all of it would travel to the host each time.
+        self,
+        examples: Any,
+        first: ArrayLike,
+        size: ArrayLike,
+        rotations: int = 1,
+        prepare: Callable | None = None,
+        names: Any = None,
+    ) -> None:
+        # A GPU can gather uint8 from variables only: all of a tensor would
+        # travel to the host each time.
         if not isinstance(examples, tf.Variable | ClassRecords):
             examples = tf.Variable(examples, trainable=False)
         self.examples = examples
@@ -95,19 +103,17 @@ class ClassPool:
         self.size = tf.constant(size, tf.int64)
         if self.first.shape.rank != 1 or self.first.shape != self.size.shape:
             raise InputError(
-                f"first has the shape {tuple(self.first.shape)} and size "
-                f"{tuple(self.size.shape)}; both must be [classes]."
+                f"first: the shape {tuple(self.first.shape)} was given, and"
+                f" {tuple(self.size.shape)} for size; both must be [classes]."
             )
         if rotations not in (1, 4):
-            raise InputError(
-                f"rotations={rotations} was given; it must be 1 or 4."
-            )
+            raise refusal("rotations", rotations, "it must be 1 or 4")
         shape = self.examples.shape
         if rotations == 4 and (shape.rank != 4 or shape[1] != shape[2]):
             raise InputError(
-                "rotations=4 was given but the examples are "
-                f"{tuple(shape[1:])}; only square images "
-                "[height, width, channels] can be rotated."
+                "rotations: 4 was given for examples of shape"
+                f" {tuple(shape[1:])}; only square images [height, width,"
+                " channels] can be rotated."
             )
         self.sizes = self.size.numpy().tolist()
         self.rotations = rotations
@@ -115,11 +121,11 @@ class ClassPool:
         self.names = names
 
     @property
-    def num_classes(self):
-        """Number of classes, every rotation counted."""
+    def num_classes(self) -> int:
+        """Returns the number of classes, every rotation counted."""
         return self.rotations * len(self.sizes)
 
-    def restricted(self, classes):
+    def restricted(self, classes: np.ndarray) -> "ClassPool":
         """Returns the pool of some classes alone, given by their indices."""
         return ClassPool(
             self.examples,
@@ -130,13 +136,13 @@ class ClassPool:
             None if self.names is None else np.asarray(self.names)[classes],
         )
 
-    def read(self, rows, turns):
+    def read(self, rows: tf.Tensor, turns: tf.Tensor) -> tf.Tensor:
         """Reads examples.
 
         Args:
             rows: Indices into `examples`, int64 `[number]`.
             turns: Quarter turns anticlockwise of each, int64 `[number]`;
-                ignored where `rotations` is 1.
+                ignored if `rotations` is 1.
 
         Returns:
             Prepared inputs `[number, ...]`.
@@ -150,7 +156,7 @@ class ClassPool:
         return self.prepare(raw)
 
 
-def check_episode(pool, way, shot, query):
+def check_episode(pool: ClassPool, way: int, shot: int, query: int) -> None:
     """Checks that a pool allows an episode.
 
     Args:
@@ -160,32 +166,36 @@ def check_episode(pool, way, shot, query):
         query: Query examples a class.
 
     Raises:
-        InputError: If it does not, or a number is below one.
+        InputError: The pool has too few classes or examples, or a number is
+            below 1.
     """
     check_at_least_one(way=way, shot=shot, query=query)
     if way > pool.num_classes:
-        raise InputError(
-            f"way={way} was given but the pool has only {pool.num_classes} "
-            f"classes; way can be at most {pool.num_classes}."
+        raise refusal(
+            "way",
+            way,
+            f"the pool has only {pool.num_classes} classes, so way can be at"
+            f" most {pool.num_classes}",
         )
     smallest = min(pool.sizes)
     if shot + query > smallest:
         index = pool.sizes.index(smallest)
         name = index if pool.names is None else pool.names[index]
         raise InputError(
-            f"shot={shot} and query={query} need {shot + query} examples a "
-            f"class, but class {name} has {smallest}; shot + query can be at "
-            f"most {smallest}."
+            f"shot: {shot} was given, and {query} for query; class {name} has"
+            f" {smallest} examples, so shot + query can be at most {smallest}."
         )
 
 
-def draw_episode(pool, way, shot, query, seed):
+def draw_episode(
+    pool: ClassPool, way: int, shot: int, query: int, seed: tf.Tensor
+) -> Episode:
     """Draws an N-way K-shot episode.
 
     Classes are distinct, examples within a class too (so support and query are
-    disjoint), and which class gets which label is random. Examples come sorted
-    by label. `check_episode` tells whether the pool allows the episode; this
-    function, made for compiled loops, does not check.
+    disjoint), and labels are assigned to classes at random. Examples come
+    sorted by label. `check_episode` tells whether the pool allows the episode;
+    this function, made for compiled loops, does not check.
 
     Args:
         pool: A `ClassPool`.
@@ -212,7 +222,7 @@ def draw_episode(pool, way, shot, query, seed):
     rows = _largest(bits, shot + query)
     rows += tf.gather(pool.first, base)[:, tf.newaxis]
 
-    # Support and query are read at once: small operations cost their overhead.
+    # Support and query are read at once: each small operation has overhead.
     labels = np.arange(way, dtype=np.int32)
     support_y = np.repeat(labels, shot)
     query_y = np.repeat(labels, query)
@@ -235,8 +245,8 @@ def draw_episode(pool, way, shot, query, seed):
     )
 
 
-def episode_classes(pool, way, seed):
-    """Says which classes `draw_episode` draws.
+def episode_classes(pool: ClassPool, way: int, seed: tf.Tensor) -> tf.Tensor:
+    """Returns the classes that `draw_episode` draws.
 
     Args:
         pool: A `ClassPool`.
@@ -244,22 +254,24 @@ def episode_classes(pool, way, seed):
         seed: As given to `draw_episode`.
 
     Returns:
-        The index of the class that has the label 0 … `way − 1`, int64 `[way]`;
-        of rotated classes, those turned once come after all that are upright,
-        and so on.
+        The index of the class with each label 0 … `way − 1`, int64 `[way]`.
+        Indices of classes that are turned once come after those of all upright
+        classes, and so on.
     """
     return _largest(_episode_bits(pool, way, seed)[: pool.num_classes], way)
 
 
-def draw_examples(pool, number_of_examples, seed):
+def draw_examples(
+    pool: ClassPool, number_of_examples: int, seed: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Draws examples of all classes at once, for joint training.
 
-    Each one's class is uniform over the pool's classes, rotations counted, and
-    the example uniform within its class.
+    Each example's class is uniform over the pool's classes, rotations counted,
+    and the example is uniform within its class.
 
     Args:
         pool: A `ClassPool`.
-        number_of_examples: How many, a Python integer.
+        number_of_examples: Number of examples, a Python integer.
         seed: Stateless seed, an integer tensor `[2]`.
 
     Returns:
@@ -276,13 +288,13 @@ def draw_examples(pool, number_of_examples, seed):
 
 
 def _episode_bits(pool, way, seed):
-    """Random numbers for an episode's classes and for each class's examples.
+    """Draws numbers for an episode's classes and for each class's examples.
 
-    The largest of independent numbers are a subset without repetition, in
-    random order: the i-th drawn class gets the label i.
+    The places of the largest of independent numbers are a subset without
+    repetition, in random order: the i-th drawn class gets the label i.
     """
     number = pool.num_classes + way * max(pool.sizes)
-    # int64, because a GPU slices int32 tensors and adds them on the host.
+    # They are int64: TensorFlow slices and adds int32 tensors on the host.
     return tf.cast(random_bits([number], seed), tf.int64)
 
 

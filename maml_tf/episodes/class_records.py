@@ -1,14 +1,15 @@
 """Examples that stay in TFRecord files, one file a class.
 
-For sets that do not fit into memory. All examples have one shape, so that all
-records have one length and any of them is read by its number, without an index
-and without reading the others.
+They are for sets that do not fit into memory. All examples have one shape, so
+all records have one length, and any of them is read by its number, without an
+index and without reading the others.
 """
 
 import contextlib
 import os
 import pathlib
 import shutil
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +20,7 @@ from maml_tf.files import partial_folder, partial_name
 _INDEX = "index.npz"
 # TFRecord: length (8 bytes) and its checksum (4), the data, their checksum (4).
 _HEADER, _FOOTER = 12, 4
-# Files that are written at the same time.
+# Most files that are written at the same time.
 _OPEN_FILES = 200
 
 
@@ -27,20 +28,20 @@ class ClassRecords:
     """The uint8 examples in a folder that `write` has made.
 
     Args:
-        folder: The folder.
+        folder: The folder of the files.
 
     Attributes:
         shape: `[examples, ...]`, a `tf.TensorShape`.
         first: Row of each class's first example, int64 `[classes]`.
         size: Number of each class's examples, int64 `[classes]`.
         names: Name of each class, `[classes]`.
-        more: What else was written, a dict of arrays.
+        more: The further arrays that were written, by name.
 
     Raises:
-        InputError: If the folder is not as `write` made it.
+        InputError: The folder is not as `write` made it.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | os.PathLike) -> None:
         self.folder = pathlib.Path(folder)
         try:
             with (
@@ -72,14 +73,14 @@ class ClassRecords:
     def _path(self, number):
         return self.folder / f"{number:05d}.tfrecord"
 
-    def read(self, rows):
+    def read(self, rows: tf.Tensor) -> tf.Tensor:
         """Reads examples within a TensorFlow graph.
 
         Args:
-            rows: int64 `[number]`.
+            rows: Indices of the examples, int64 `[number]`.
 
         Returns:
-            uint8 `[number, ...]`.
+            A uint8 tensor `[number, ...]`.
         """
         examples = tf.numpy_function(
             self._read, [rows], tf.uint8, stateful=False
@@ -102,19 +103,25 @@ class ClassRecords:
         return examples.reshape([len(rows), *self.shape[1:]])
 
 
-def write(folder, names, example_shape, examples_of, more=None):
+def write(
+    folder: str | os.PathLike,
+    names: Sequence,
+    example_shape: Sequence[int],
+    examples_of: Callable,
+    more: dict | None = None,
+) -> None:
     """Writes examples by class, the folder whole or not at all.
 
-    What was there is replaced. Where two processes write it at the same time,
-    which they do alike, one of them has its way.
+    An earlier folder is replaced. If two processes write the same content at
+    once, one of them wins.
 
     Args:
-        folder: Where to.
+        folder: The folder to write.
         names: Name of each class.
-        example_shape: Of one example.
+        example_shape: Shape of one example.
         examples_of: Function from a set of class indices to an iterable of
-            `(class index, example)`, the examples uint8; it is called for some
-            classes after the others.
+            `(class index, example)`, the examples uint8; it is called with some
+            of the classes at a time.
         more: Further arrays to keep, by name.
     """
     folder = pathlib.Path(folder)
@@ -145,9 +152,9 @@ def write(folder, names, example_shape, examples_of, more=None):
 
 
 def _put_in_place(partial, folder):
-    """Renames `partial` to `folder`, which may be there already."""
-    # A folder that is not empty cannot be renamed over, and to remove it where
-    # it is would show it half gone to whoever reads it.
+    """Renames `partial` to `folder`, which may exist already."""
+    # A folder that is not empty cannot be renamed over, and removing it in
+    # place would show a reader half of it.
     replaced = partial_name(folder.with_name(f"old-{folder.name}"))
     with contextlib.suppress(FileNotFoundError):
         os.replace(folder, replaced)

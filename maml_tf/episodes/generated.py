@@ -1,53 +1,58 @@
-"""Episodes of a user's own Python generator, as training takes them."""
+"""Episodes of a user's own Python generator, in the form training takes."""
 
 import threading
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
 
 from maml_tf.episodes.class_pool import Episode
-from maml_tf.errors import InputError
+from maml_tf.errors import InputError, refusal
 
 
 class GeneratedEpisodes:
     """Gives a generator's episodes, one after the other, to a compiled step.
 
-    They are drawn by Python, so that neither XLA can compile them nor a
-    training that is resumed sees the ones after those it saw before; a function
-    `number -> Episode` of TensorFlow's operations can do both.
+    Python draws them, so XLA cannot compile the drawing, and a resumed training
+    starts the generator again. A TensorFlow function `number -> Episode` has
+    neither limit.
 
     Args:
-        iterable: of `(support_x, support_y, query_x, query_y)`, arrays whose
-            shapes stay the same. Best endless.
-        check: function of an `Episode` of arrays that raises `InputError` where
-            it will not do.
+        iterable: Iterable of `(support_x, support_y, query_x, query_y)`, arrays
+            whose shapes stay the same. Best endless.
+        check: Function of an `Episode` of arrays that raises `InputError` for
+            one that cannot be used.
 
     Attributes:
-        error: what ended it, an `InputError` or the generator's own, or None.
+        error: The error that ended it, an `InputError` or the generator's own,
+            or None.
 
     Raises:
-        InputError: it gives nothing, or something else.
+        InputError: The iterable is empty or does not give episodes.
     """
 
-    def __init__(self, iterable, check=lambda episode: None):
+    def __init__(
+        self, iterable: Iterable, check: Callable = lambda episode: None
+    ) -> None:
         try:
             self._iterator = iter(iterable)
         except TypeError as error:
-            raise InputError(
-                f"episodes: {iterable!r} was given; give a generator, or a"
-                " function number -> Episode."
+            raise refusal(
+                "episodes",
+                iterable,
+                "give a generator, or a function number -> Episode",
             ) from error
         self._check = check
         self._lock = threading.Lock()
         self._given = 0
-        self.error = None
-        self._first = self._next()
+        self.error: Exception | None = None
+        self._first: list | None = self._next()
         self._specs = [
             tf.TensorSpec(array.shape, array.dtype) for array in self._first
         ]
 
-    def __call__(self, number):
-        """The next episode, whatever its number."""
+    def __call__(self, number: tf.Tensor) -> Episode:
+        """Returns the next episode, whatever the number."""
         arrays = tf.numpy_function(
             self._draw,
             [number],
@@ -111,9 +116,9 @@ class GeneratedEpisodes:
 
 
 def _array(part):
-    """As TensorFlow has it: 32 bits, where Python and NumPy count in 64."""
+    """Returns an array whose numbers have 32 bits where they had 64."""
     array = np.asarray(part)
     if array.dtype == object:
-        raise TypeError(f"{type(part).__name__} is no array of numbers")
+        raise TypeError(f"{type(part).__name__} is not an array of numbers")
     narrower = {"float64": np.float32, "int64": np.int32}
     return array.astype(narrower.get(array.dtype.name, array.dtype))

@@ -1,15 +1,16 @@
-"""Which classes are taken for which, after adaptation.
+"""Counts the classes that an adapted model takes for one another.
 
-An episode's labels are drawn at random, so that a matrix over them says
-nothing: this one is over the classes themselves, by name.
+An episode's labels are drawn at random, so a matrix over labels says nothing:
+this one is over the classes themselves, by name.
 """
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.algorithms import NearestCentroid
+from maml_tf.algorithms import MAML, NearestCentroid
 from maml_tf.episodes.class_pool import (
     ClassPool,
     check_episode,
@@ -24,15 +25,15 @@ from maml_tf.graph.random_streams import fold_in
 
 @dataclasses.dataclass(frozen=True)
 class Confusion:
-    """How often each class was taken for each, over many episodes.
+    """The counts of each class taken for each, over many episodes.
 
     Attributes:
-        names: of the classes, `[classes]`.
+        names: The classes' names, `[classes]`.
         taken: `[classes, classes]`, how many queries of a row's class were
             taken for a column's.
         possible: `[classes, classes]`, how many could be: an episode has some
             of the classes only.
-        accuracies: `[tasks]`.
+        accuracies: Each episode's accuracy, `[tasks]`.
     """
 
     names: list
@@ -41,17 +42,17 @@ class Confusion:
     accuracies: np.ndarray
 
     @property
-    def shares(self):
-        """`taken / possible`: NaN where two classes never met.
+    def shares(self) -> np.ndarray:
+        """Returns `taken / possible`, NaN for two classes that never met.
 
-        On the diagonal is each class's accuracy. A row adds up to 1 where every
+        On the diagonal is each class's accuracy. A row adds up to 1 if every
         episode has all the classes.
         """
         with np.errstate(invalid="ignore"):
             return self.taken / self.possible
 
-    def reordered(self, order):
-        """The same with its classes in another order, given by indices."""
+    def reordered(self, order: Sequence[int] | np.ndarray) -> "Confusion":
+        """Returns the counts with the classes in the order of these indices."""
         return Confusion(
             [self.names[i] for i in order],
             self.taken[np.ix_(order, order)],
@@ -60,20 +61,20 @@ class Confusion:
         )
 
 
-def counts(true, predicted, labels):
+def counts(true: Iterable, predicted: Iterable, labels: Sequence) -> np.ndarray:
     """Counts predictions.
 
     Args:
-        true: the true classes' names, `[examples]`.
-        predicted: the predicted ones', `[examples]`.
-        labels: names of all classes.
+        true: The true classes' names, `[examples]`.
+        predicted: The predicted classes' names, `[examples]`.
+        labels: Names of all classes.
 
     Returns:
         An int array `[classes, classes]`, rows true and columns predicted, in
         the order of `labels`.
 
     Raises:
-        InputError: there are not as many of both, or a name is not in `labels`.
+        InputError: The numbers of names differ, or `labels` lacks a name.
     """
     true, predicted = list(true), list(predicted)
     if len(true) != len(predicted):
@@ -85,8 +86,8 @@ def counts(true, predicted, labels):
     for name in (*true, *predicted):
         if name not in index:
             raise InputError(
-                f"labels: {name!r} was found, which is none of"
-                f" {', '.join(map(str, labels))}."
+                f"labels: {name!r} was found among the examples' classes;"
+                f" available: {', '.join(map(str, labels))}."
             )
     matrix = np.zeros((len(labels), len(labels)), int)
     rows, columns = (
@@ -96,16 +97,19 @@ def counts(true, predicted, labels):
     return matrix
 
 
-def some_classes(pool, number, seed=0):
+def some_classes(pool: ClassPool, number: int, seed: int = 0) -> ClassPool:
     """Chooses classes to compare.
 
     Args:
-        pool: a `ClassPool`, such as `dataset.pool("test")`.
-        number: how many at most.
-        seed: of the choice.
+        pool: A `ClassPool`, such as `dataset.pool("test")`.
+        number: Most classes to choose.
+        seed: Seed of the choice.
 
     Returns:
         A `ClassPool` of them, images upright, in their order in `pool`.
+
+    Raises:
+        InputError: The number is below 1.
     """
     check_at_least_one(classes=number)
     # RandomState's stream is frozen: a seed will always name the same classes.
@@ -121,26 +125,34 @@ def some_classes(pool, number, seed=0):
 
 
 def confusion(
-    algorithm, pool, way, shot, query, *, num_tasks=600, steps=1, seed=0
-):
+    algorithm: MAML,
+    pool: ClassPool,
+    way: int,
+    shot: int,
+    query: int,
+    *,
+    num_tasks: int = 600,
+    steps: int = 1,
+    seed: int = 0,
+) -> Confusion:
     """Adapts to many episodes of some classes and counts confusions.
 
     Args:
-        algorithm: one of `maml_tf.algorithms` of `way` outputs, its model
-            trained.
-        pool: a `ClassPool` with names; see `some_classes`.
-        way: classes an episode.
-        shot: support examples a class.
-        query: query examples a class.
-        num_tasks: episodes.
-        steps: inner steps.
-        seed: of the episodes and of dropout within them.
+        algorithm: One of `maml_tf.algorithms` of `way` outputs, with a trained
+            model.
+        pool: A `ClassPool` with names; see `some_classes`.
+        way: Classes an episode.
+        shot: Support examples a class.
+        query: Query examples a class.
+        num_tasks: Number of episodes.
+        steps: Inner steps.
+        seed: Seed of the episodes and of dropout within them.
 
     Returns:
         A `Confusion`.
 
     Raises:
-        InputError: an argument that cannot be used.
+        InputError: An argument cannot be used.
     """
     check_at_least_one(num_tasks=num_tasks)
     check_episode(pool, way, shot, query)
@@ -154,7 +166,7 @@ def confusion(
 
     @tf.function(autograph=False)
     def predictions(number):
-        """Of one episode: classes `[way]`, true and predicted label."""
+        """Returns an episode's classes, true labels and predicted labels."""
         episode_seed = fold_in(stream, number)
         episode = draw_episode(pool, way, shot, query, episode_seed)
         adaptation = loop.adapt(
@@ -191,15 +203,14 @@ def confusion(
     )
 
 
-def by_similarity(shares):
-    """An order of classes in which those that are confused stand together.
+def by_similarity(shares: np.ndarray) -> np.ndarray:
+    """Orders classes such that those that are confused stand together.
 
-    That of the Fiedler vector (1973): the smoothest assignment of numbers to
-    the nodes of a graph, whose edges here are as strong as two classes are
-    confused.
+    Sorts them by the Fiedler vector (1973) of the graph whose edge weights are
+    confusion rates: the smoothest assignment of numbers to its nodes.
 
     Args:
-        shares: `[classes, classes]`, as `Confusion.shares`.
+        shares: `[classes, classes]`, as in `Confusion.shares`.
 
     Returns:
         Indices, `[classes]`.

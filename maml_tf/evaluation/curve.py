@@ -1,12 +1,15 @@
-"""Adaptation curves: how a model fares on new tasks, step by step."""
+"""Adaptation curves: loss and metric on new tasks, step by step."""
 
 import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.algorithms import MAML
+from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.evaluation.intervals import interval
 from maml_tf.functional.model import variables_read_once
 from maml_tf.graph import execution
@@ -19,68 +22,68 @@ _ADAPTATION_STREAM = 104729
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """Query loss and metric by task and inner step.
+    """The query loss and metric by task and inner step.
 
     Attributes:
-        losses: float array `[num_tasks, steps + 1]`.
-        metrics: float array `[num_tasks, steps + 1]`.
+        losses: Float array `[num_tasks, steps + 1]`.
+        metrics: Float array `[num_tasks, steps + 1]`.
     """
 
     losses: np.ndarray
     metrics: np.ndarray
 
     @property
-    def num_tasks(self):
-        """How many tasks the means are over."""
+    def num_tasks(self) -> int:
+        """Returns the number of tasks that the means are over."""
         return len(self.metrics)
 
     @property
-    def loss(self):
-        """Mean loss by step, `[steps + 1]`."""
+    def loss(self) -> np.ndarray:
+        """Returns the mean loss by step, `[steps + 1]`."""
         return self.losses.mean(0)
 
     @property
-    def metric(self):
-        """Mean metric by step, `[steps + 1]`."""
+    def metric(self) -> np.ndarray:
+        """Returns the mean metric by step, `[steps + 1]`."""
         return self.metrics.mean(0)
 
     @property
-    def ci95(self):
-        """Half width of the metric's 95 % interval by step, `[steps + 1]`."""
+    def ci95(self) -> np.ndarray:
+        """Returns half the metric's 95 % interval by step, `[steps + 1]`."""
         return interval(self.metrics)
 
 
 class MetaTest:
-    """Adapts to many tasks and judges each step by the query set.
+    """Adapts to many tasks and evaluates each step on the query set.
 
     The function is compiled once and can be called again as the model learns.
 
     Args:
-        algorithm: adapts, as in `maml_tf.algorithms`.
-        episodes: pure TensorFlow function `number -> Episode`.
-        num_tasks: tasks number 0 … `num_tasks − 1` are used.
-        steps: inner steps, 0 or more.
-        seed: of dropout and minibatches within tasks.
-        parallel_tasks: tasks that may run at the same time; None: as many as
+        algorithm: The algorithm that adapts, one of `maml_tf.algorithms`.
+        episodes: Pure TensorFlow function `number -> Episode`.
+        num_tasks: Tasks number 0 … `num_tasks − 1` are used.
+        steps: Inner steps, 0 or more.
+        seed: Seed of dropout and minibatches within tasks.
+        parallel_tasks: Tasks that may run at the same time; None: as many as
             there are threads.
-        tasks_per_call: tasks in one compiled call, between which the progress
-            bar moves.
+        tasks_per_call: Tasks in one compiled call; the progress bar moves after
+            each call.
 
     Raises:
-        InputError: an argument that cannot be used.
+        InputError: An argument cannot be used.
     """
 
     def __init__(
         self,
-        algorithm,
-        episodes,
+        algorithm: MAML,
+        episodes: Callable,
         *,
-        num_tasks=600,
-        steps=1,
-        seed=0,
-        parallel_tasks=None,
-        tasks_per_call=25,
-    ):
+        num_tasks: int = 600,
+        steps: int = 1,
+        seed: int = 0,
+        parallel_tasks: int | None = None,
+        tasks_per_call: int = 25,
+    ) -> None:
         if parallel_tasks is None:
             parallel_tasks = execution.tasks_at_once(tasks_per_call)
         check_at_least_one(
@@ -89,7 +92,7 @@ class MetaTest:
             parallel_tasks=parallel_tasks,
         )
         if steps < 0:
-            raise InputError(f"steps: {steps} was given; it must be 0 or more.")
+            raise refusal("steps", steps, "it must be 0 or more")
         self.num_tasks = num_tasks
         self._tasks_per_call = min(tasks_per_call, num_tasks)
 
@@ -103,13 +106,13 @@ class MetaTest:
                 # A user's loss may be of another dtype.
                 return tuple(tf.cast(value, tf.float32) for value in values)
 
-            def one(number):
+            def task_curve(number):
                 task_seed = adaptation_seed(seed, number)
                 return curve(theta, episodes(number), task_seed)
 
             with variables_read_once(algorithm.model):
                 return tf.map_fn(
-                    one,
+                    task_curve,
                     numbers,
                     fn_output_signature=(
                         tf.TensorSpec([steps + 1]),
@@ -120,11 +123,11 @@ class MetaTest:
 
         self._curves = curves
 
-    def __call__(self, progress=False):
+    def __call__(self, progress: bool = False) -> Curve:
         """Returns the `Curve` of the model as it is now.
 
         Args:
-            progress: whether to show a progress bar, on a terminal.
+            progress: Whether to show a progress bar, on a terminal.
         """
         losses, metrics = [], []
         count = self._tasks_per_call
@@ -139,15 +142,17 @@ class MetaTest:
         )
 
 
-def calls(num_tasks, tasks_per_call, progress=False):
+def calls(
+    num_tasks: int, tasks_per_call: int, progress: bool = False
+) -> Iterator[int]:
     """Yields the number of the first task of each call of a meta-test.
 
-    The last call may run over; what is beyond is to be dropped.
+    The last call may run over; the caller drops the tasks beyond the end.
 
     Args:
-        num_tasks: tasks in all.
-        tasks_per_call: tasks of a call, after which the progress bar moves.
-        progress: whether to show it, on a terminal.
+        num_tasks: Tasks in all.
+        tasks_per_call: Tasks of a call; the progress bar moves after each.
+        progress: Whether to show a progress bar, on a terminal.
     """
     with tqdm(
         total=num_tasks,
@@ -160,12 +165,12 @@ def calls(num_tasks, tasks_per_call, progress=False):
             bar.update(min(tasks_per_call, num_tasks - first))
 
 
-def adaptation_seed(seed, number):
-    """The seed of dropout and minibatches in a test task.
+def adaptation_seed(seed: int, number: int | tf.Tensor) -> tf.Tensor:
+    """Returns the seed of dropout and minibatches in a test task.
 
     Args:
-        seed: a Python integer, the test's seed.
-        number: the task's number.
+        seed: A Python integer, the test's seed.
+        number: The task's number.
 
     Returns:
         An int64 tensor `[2]`.
@@ -173,14 +178,20 @@ def adaptation_seed(seed, number):
     return fold_in(tf.constant([seed, _ADAPTATION_STREAM], tf.int64), number)
 
 
-def meta_test(algorithm, episodes, *, progress=False, **options):
-    """Mean and 95 % interval over tasks after every inner step.
+def meta_test(
+    algorithm: MAML,
+    episodes: Callable,
+    *,
+    progress: bool = False,
+    **options: Any,
+) -> Curve:
+    """Returns the mean and 95 % interval over tasks after every inner step.
 
     Args:
-        algorithm: adapts, as in `maml_tf.algorithms`.
-        episodes: pure TensorFlow function `number -> Episode`, any way, shot
+        algorithm: The algorithm that adapts, one of `maml_tf.algorithms`.
+        episodes: Pure TensorFlow function `number -> Episode`, of any way, shot
             and query.
-        progress: whether to show a progress bar, on a terminal.
+        progress: Whether to show a progress bar, on a terminal.
         **options: `num_tasks` (600), `steps`, `seed`, `parallel_tasks`; see
             `MetaTest`.
 

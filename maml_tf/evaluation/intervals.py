@@ -3,13 +3,14 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def interval(values):
-    """Half width of the 95 % interval of the mean: 1.96 · s / √N.
+def interval(values: ArrayLike) -> np.ndarray:
+    """Returns half the 95 % interval of the mean: 1.96 · s / √N.
 
     Args:
-        values: array `[N, ...]`, independent along the first axis; s is their
+        values: Array `[N, ...]`, independent along the first axis; s is their
             standard deviation with N − 1 in the denominator.
 
     Returns:
@@ -18,20 +19,20 @@ def interval(values):
     values = np.asarray(values, np.float64)
     if len(values) < 2:
         return np.full(values.shape[1:], np.nan)
-    # Of values that are not finite, the interval is NaN.
+    # The interval of values that are not finite is NaN.
     with np.errstate(invalid="ignore", over="ignore"):
         return 1.96 * values.std(0, ddof=1) / math.sqrt(len(values))
 
 
-def wilson_interval(right, number):
-    """The 95 % interval of a share, by Wilson (1927).
+def wilson_interval(right: int, number: int) -> tuple[float, float]:
+    """Returns the 95 % interval of a share, by Wilson (1927).
 
     Unlike mean ± 1.96 · s / √N it stays within 0 and 1 and does not shrink to
-    nothing where all examples, or none, are right.
+    nothing if all examples, or none, are right.
 
     Args:
-        right: examples that are.
-        number: of all examples, 1 or more; independent of one another.
+        right: Number of examples that are right.
+        number: Number of all examples, 1 or more, independent of one another.
 
     Returns:
         `(low, high)`, shares.

@@ -1,16 +1,17 @@
-"""What the inner loop moves, layer by layer: weights and features.
+"""Measures how the inner loop moves weights and features, layer by layer.
 
 Does a model that has learned to learn change its features for a task, or does
 it reuse them and change its head (Raghu et al. 2020, section 3)?
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.algorithms import NearestCentroid, Oracle
+from maml_tf.algorithms import MAML, NearestCentroid, Oracle
 from maml_tf.algorithms.adapted_weights import NORMALIZATIONS
 from maml_tf.algorithms.inner_loop import InnerLoop
 from maml_tf.errors import InputError, check_at_least_one
@@ -20,12 +21,12 @@ from maml_tf.functional.model import FunctionalModel
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A layer with weights, and what normalises and shapes its output alone.
+    """A layer with weights, with the layers that act on its output alone.
 
     Attributes:
-        name: the layer's, such as `"conv1"`.
-        variables: its trainable weights and those of its normalisation.
-        features: symbolic output, as the layers after it get it: activated,
+        name: The layer's name, such as `"conv1"`.
+        variables: Its trainable weights and those of its normalisation.
+        features: Symbolic output, as the layers after it get it: activated,
             pooled.
     """
 
@@ -36,10 +37,10 @@ class Layer:
 
 @dataclasses.dataclass(frozen=True)
 class WhatMoved:
-    """How far adaptation moved each layer in each task.
+    """The distances by which adaptation moved each layer in each task.
 
     Attributes:
-        layers: names of the layers, first to last.
+        layers: Names of the layers, first to last.
         changes: `[tasks, layers]`, ‖φ_K − θ‖ / ‖θ‖ of a layer's weights.
         similarities: `[tasks, layers]`, linear CKA of a layer's features of the
             query set at θ and at φ_K.
@@ -50,68 +51,71 @@ class WhatMoved:
     similarities: np.ndarray
 
 
-def relative_change(before, after):
-    """How far weights moved, in units of their size: ‖after − before‖/‖before‖.
+def relative_change(
+    before: list[tf.Tensor], after: list[tf.Tensor]
+) -> tf.Tensor:
+    """Returns the change in units of the size: ‖after − before‖ / ‖before‖.
 
     Args:
-        before: a list of tensors, taken together as one vector.
-        after: the same shapes.
+        before: A list of tensors, taken together as one vector.
+        after: A list of tensors of the same shapes.
 
     Returns:
-        A float32 scalar, 0 where nothing moved, infinite where zeros did.
+        A float32 scalar, 0 if nothing moved, infinite if zeros did.
     """
     moved = tf.linalg.global_norm([a - b for a, b in zip(after, before)])
     return tf.where(moved > 0, moved / tf.linalg.global_norm(before), 0.0)
 
 
-def linear_cka(x, y):
-    """Similarity of two sets of features of the same examples.
+def linear_cka(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Returns the similarity of two sets of features of the same examples.
 
     The linear centred kernel alignment of Kornblith et al. (2019), with the
     unbiased estimates of Nguyen, Raghu and Kornblith (2021, equation 3) in
-    place of the sums: those near 1 for any features that outnumber the
-    examples. It is 1 where one is a rotation or reflection of the other, at any
-    scale and offset, and 0 on average where they have nothing in common; it can
-    be a little below 0.
+    place of the sums, which come near 1 for any features that outnumber the
+    examples. It is 1 if one is a rotation or reflection of the other, at any
+    scale and offset, and 0 on average if they have nothing in common; it can be
+    a little below 0.
 
     Args:
-        x: `[examples, ...]`, 4 examples or more.
-        y: `[examples, ...]`, of as many features or of others.
+        x: Features `[examples, ...]`, 4 examples or more.
+        y: Features `[examples, ...]`; their number may differ.
 
     Returns:
-        A float32 scalar, at most 1; NaN where all examples' features are equal.
+        A float32 scalar, at most 1; NaN if all examples' features are equal.
 
     Raises:
-        InputError: there are fewer examples.
+        InputError: There are fewer than 4 examples.
     """
     if x.shape[0] < 4:
         raise InputError(
-            f"query: the features of {x.shape[0]} examples were given; to"
-            " compare them takes 4 or more."
+            f"query: the features of {x.shape[0]} examples were given; a"
+            " comparison needs 4 or more."
         )
     x, y = _gram(x), _gram(y)
     return _alignment(x, y) / tf.sqrt(_alignment(x, x) * _alignment(y, y))
 
 
-def layers(model):
-    """The layers of a network that have trainable weights, first to last.
+def layers(model: keras.Model) -> list[Layer]:
+    """Lists the layers of a network with trainable weights, first to last.
 
-    A normalisation belongs to the layer whose output it alone takes. Of a
-    nested model there is one entry.
+    A normalisation belongs to the layer before it if it is the only one that
+    takes that layer's output. A nested model counts as one layer.
 
     Args:
-        model: a functional or sequential `keras.Model`.
+        model: A functional or sequential `keras.Model`.
 
     Returns:
         A list of `Layer`.
 
     Raises:
-        InputError: the model is of another kind, or calls a layer twice.
+        InputError: The model is of another kind, or calls a layer twice.
     """
     try:
-        # The same layers; of a sequential model, this knows its graph.
+        # The same layers, as a model that knows its graph; a sequential model
+        # does not.
         operations = keras.Model(model.inputs, model.outputs).operations
-        consumers = {}
+        consumers: dict[int, list] = {}
         for operation in operations:
             if not isinstance(operation, keras.layers.InputLayer):
                 for tensor in keras.tree.flatten(operation.input):
@@ -126,11 +130,11 @@ def layers(model):
 
 
 def _layers(model, operations, consumers):
-    found, taken = [], set()
+    listed, merged = [], set()
     outputs = {id(tensor) for tensor in model.outputs}
     for operation in operations:
         variables = _trainable(operation)
-        if not variables or id(operation) in taken:
+        if not variables or id(operation) in merged:
             continue
         features = operation.output
         while id(features) not in outputs:
@@ -145,35 +149,42 @@ def _layers(model, operations, consumers):
             ):
                 break
             variables = variables + _trainable(following[0])
-            taken.add(id(following[0]))
+            merged.add(id(following[0]))
             features = following[0].output
-        found.append(Layer(operation.name, variables, features))
-    return found
+        listed.append(Layer(operation.name, variables, features))
+    return listed
 
 
 def _trainable(operation):
     return list(getattr(operation, "trainable_variables", ()))
 
 
-def what_moved(algorithm, episodes, *, num_tasks=100, steps=1, seed=0):
-    """Adapts to many tasks and says how far each layer moved.
+def what_moved(
+    algorithm: MAML,
+    episodes: Callable,
+    *,
+    num_tasks: int = 100,
+    steps: int = 1,
+    seed: int = 0,
+) -> WhatMoved:
+    """Adapts to many tasks and measures how far each layer moved.
 
     Features are computed as predictions are, batch normalisation by the
     statistics that the algorithm uses.
 
     Args:
-        algorithm: one of `maml_tf.algorithms`, its model trained.
-        episodes: pure TensorFlow function `number -> Episode`, of 4 queries or
+        algorithm: One of `maml_tf.algorithms`, with a trained model.
+        episodes: Pure TensorFlow function `number -> Episode`, of 4 queries or
             more.
-        num_tasks: tasks number 0 … `num_tasks − 1` are used.
-        steps: inner steps, 1 or more.
-        seed: of dropout within tasks.
+        num_tasks: Tasks number 0 … `num_tasks − 1` are used.
+        steps: Inner steps, 1 or more.
+        seed: Seed of dropout within tasks.
 
     Returns:
         A `WhatMoved`.
 
     Raises:
-        InputError: an argument that cannot be used; or nothing adapts.
+        InputError: An argument cannot be used, or nothing adapts.
     """
     check_at_least_one(num_tasks=num_tasks, steps=steps)
     if isinstance(algorithm, NearestCentroid | Oracle):
@@ -182,14 +193,14 @@ def what_moved(algorithm, episodes, *, num_tasks=100, steps=1, seed=0):
             " weights that adapt; give another."
         )
     model, loop = algorithm.model, algorithm.inner_loop
-    found = layers(model)
+    moving_layers = layers(model)
     probe = InnerLoop(
-        keras.Model(model.inputs, [layer.features for layer in found]),
+        keras.Model(model.inputs, [layer.features for layer in moving_layers]),
         loop.loss,
         loop.optimizer,
         batch_norm=loop.batch_norm,
     )
-    own = FunctionalModel(model)
+    functional_model = FunctionalModel(model)
     places = _places(model.trainable_variables)
 
     def features(phi, state, episode):
@@ -208,16 +219,16 @@ def what_moved(algorithm, episodes, *, num_tasks=100, steps=1, seed=0):
         )
 
     @tf.function(autograph=False)
-    def one(number):
+    def measure(number):
         episode = episodes(number)
-        theta = own.theta()
+        theta = functional_model.theta()
         task_seed = adaptation_seed(seed, number)
         adaptation = loop.adapt(
             theta, episode.support_x, episode.support_y, steps, task_seed
         )
         phi, state = adaptation.phi[-1], adaptation.state
         changes = []
-        for layer in found:
+        for layer in moving_layers:
             chosen = [places[id(variable)] for variable in layer.variables]
             changes.append(
                 relative_change(
@@ -232,22 +243,23 @@ def what_moved(algorithm, episodes, *, num_tasks=100, steps=1, seed=0):
         ]
         return tf.stack(changes), tf.stack(similarities)
 
-    tasks = [one(number) for number in tf.range(num_tasks, dtype=tf.int64)]
+    tasks = [measure(number) for number in tf.range(num_tasks, dtype=tf.int64)]
     changes, similarities = (np.stack(values) for values in zip(*tasks))
-    return WhatMoved([layer.name for layer in found], changes, similarities)
+    names = [layer.name for layer in moving_layers]
+    return WhatMoved(names, changes, similarities)
 
 
 def _places(variables):
     return {id(variable): place for place, variable in enumerate(variables)}
 
 
-def _reordered(values, variables, wanted):
+def _reordered(values, variables, order):
     places = _places(variables)
-    return [values[places[id(variable)]] for variable in wanted]
+    return [values[places[id(variable)]] for variable in order]
 
 
 def _gram(features):
-    """Inner products of examples, the diagonal zero; any offset is allowed."""
+    """Returns inner products of examples, with zeros on the diagonal."""
     features = tf.cast(features, tf.float32)
     features = tf.reshape(features, [features.shape[0], -1])
     # The estimate is the same for any offset; without it, rounding is small.
@@ -257,7 +269,7 @@ def _gram(features):
 
 
 def _alignment(k, m):
-    """The unbiased estimate of HSIC (Song et al. 2012), up to a constant."""
+    """Returns the unbiased HSIC estimate (Song et al. 2012), up to a factor."""
     n = k.shape[0]
     return (
         tf.reduce_sum(k * m)

@@ -1,4 +1,4 @@
-"""How the tasks of a meta-batch are run, where the caller leaves it open.
+"""Chooses how the tasks of a meta-batch are run, if the caller does not.
 
 Nothing here changes what is computed. The figures are of two cores without a
 GPU; docs/speed.md has more. The rules for a GPU follow what is known of its
@@ -6,6 +6,7 @@ hardware: its path gives the same numbers, tested on CPU, but was not timed.
 """
 
 import os
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -19,7 +20,8 @@ _DENSE = (
     keras.layers.ReLU,
     keras.layers.BatchNormalization,
 )
-# These too, by `operations.convolution.by_patches`, which costs memory.
+# These too, by `maml_tf.functional.convolution.by_patches`, at a cost of
+# memory.
 _CONVOLUTIONAL = (
     *_DENSE,
     keras.layers.Conv2D,
@@ -36,22 +38,23 @@ _CONVOLUTIONAL = (
 _MOST_WEIGHTS = 2_000_000
 
 
-def on_gpu():
-    """Whether TensorFlow has a GPU, on which it then places the work."""
+def on_gpu() -> bool:
+    """Returns whether TensorFlow has a GPU; it then places the work there."""
     return bool(tf.config.list_logical_devices("GPU"))
 
 
-def vectorizes(algorithm, tasks):
-    """Whether all tasks are best run as one batched computation.
+def vectorizes(algorithm: Any, tasks: int) -> bool:
+    """Returns whether all tasks are best run as one batched computation.
 
-    On a GPU where it can be: a task alone is too small to fill one. On CPU for
-    small dense networks, where an operation's fixed cost counts for most; any
-    other network runs its tasks in a loop, which keeps one task's activations
-    in the cache, and whose memory does not grow with the number of tasks.
+    On a GPU whenever possible: a task alone is too small to fill one. On CPU
+    for small dense networks, in which an operation's fixed cost counts for
+    most; any other network runs its tasks in a loop, which keeps one task's
+    activations in the cache, and whose memory does not grow with the number of
+    tasks.
 
     Args:
-        algorithm: one of `maml_tf.algorithms`.
-        tasks: tasks in a meta-batch.
+        algorithm: One of `maml_tf.algorithms`.
+        tasks: Tasks in a meta-batch.
     """
     # Minibatches are drawn at random, which cannot be vectorised.
     if getattr(algorithm, "inner_batch_size", None) is not None:
@@ -64,27 +67,28 @@ def vectorizes(algorithm, tasks):
     return gpu or tasks * model.count_params() <= _MOST_WEIGHTS
 
 
-def compiles(vectorize):
-    """Whether XLA pays: for tasks that are run as one batched computation.
+def compiles(vectorize: bool) -> bool:
+    """Returns whether XLA pays: for tasks run as one batched computation.
 
-    It fuses what small dense networks do (sinusoid: 0.34 ms for 1.1). On CPU it
-    has no fast convolution: Omniglot's step took 8 s for 0.4.
+    It fuses the operations of small dense networks (sinusoid: 0.34 ms in place
+    of 1.1). On CPU it has no fast convolution: Omniglot's step took 8 s in
+    place of 0.4.
 
     Args:
-        vectorize: whether the tasks are one batched computation.
+        vectorize: Whether the tasks are one batched computation.
     """
     return vectorize
 
 
-def tasks_at_once(tasks):
-    """Tasks of a loop to run at the same time: one for each thread.
+def tasks_at_once(tasks: int) -> int:
+    """Returns how many tasks of a loop run at once: one for each thread.
 
     Two tasks on a core each beat one task on both, 2 to 4 times for networks of
     few-shot size. It pays on a GPU too, whose kernels are queued from several
     threads.
 
     Args:
-        tasks: tasks in the loop.
+        tasks: Tasks in the loop.
     """
     threads = tf.config.threading.get_inter_op_parallelism_threads()
     return min(tasks, threads or os.cpu_count() or 1)

@@ -1,4 +1,7 @@
-"""A function of one task, mapped over the leading axis of its arguments."""
+"""Maps a function of one task over the leading axis of its arguments."""
+
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -6,27 +9,28 @@ from maml_tf.graph import execution
 from maml_tf.graph.loop_body import loop_body
 
 
-def over_tasks(function, *arguments):
-    """Calls the function for each task; results are stacked.
+def over_tasks(function: Callable, *arguments: Any) -> Any:
+    """Calls the function for each task and stacks the results.
 
-    In a loop, as many tasks at a time as there are threads: a task's own
+    The tasks run in a loop, as many at a time as there are threads: one task's
     activations stay in a core's cache, those of all tasks do not.
 
     Args:
-        function: pure TensorFlow, of one task's share of each argument.
-        *arguments: tensors `[tasks, ...]`, or structures of such.
+        function: A pure TensorFlow function of one task's share of each
+            argument.
+        *arguments: Tensors `[tasks, ...]`, or structures of such tensors.
 
     Returns:
-        What the function returns, each tensor `[tasks, ...]`.
+        The function's results, each tensor `[tasks, ...]`.
     """
     tasks = tf.nest.flatten(arguments)[0].shape[0]
     body = loop_body(function)
-    one = tf.nest.map_structure(
+    task_specs = tf.nest.map_structure(
         lambda t: tf.TensorSpec(t.shape[1:], t.dtype), arguments
     )
     signature = tf.nest.map_structure(
         tf.type_spec_from_value,
-        body.get_concrete_function(*one).structured_outputs,
+        body.get_concrete_function(*task_specs).structured_outputs,
     )
     return tf.map_fn(
         lambda task: body(*task),
@@ -36,8 +40,8 @@ def over_tasks(function, *arguments):
     )
 
 
-def mean_over_tasks(function, *arguments):
-    """The mean of what the function returns for each task."""
+def mean_over_tasks(function: Callable, *arguments: Any) -> Any:
+    """Returns the mean over tasks of the function's results."""
     return tf.nest.map_structure(
         lambda t: tf.reduce_mean(t, 0), over_tasks(function, *arguments)
     )

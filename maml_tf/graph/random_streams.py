@@ -1,8 +1,10 @@
 """Random numbers as pure functions of seeds, the same on every device.
 
-Everything random within a compiled step is drawn from here, so that a run is a
-function of its seed and any part of it can be drawn again.
+All random numbers within a compiled step are drawn here, so a run is a function
+of its seed, and any part of it can be drawn again.
 """
+
+from typing import Any
 
 import tensorflow as tf
 
@@ -10,7 +12,7 @@ import tensorflow as tf
 _PHILOX = 1
 
 
-def fold_in(seed, number):
+def fold_in(seed: tf.Tensor, number: int | tf.Tensor) -> tf.Tensor:
     """Makes an independent seed from a seed and a number.
 
     Args:
@@ -26,8 +28,8 @@ def fold_in(seed, number):
     return tf.stack([mixed, tf.cast(number, tf.int64)])
 
 
-def random_bits(shape, seed):
-    """Draws int32 numbers, uniform over all that there are.
+def random_bits(shape: Any, seed: tf.Tensor) -> tf.Tensor:
+    """Draws int32 numbers, uniform over their whole range.
 
     Args:
         shape: Their shape.
@@ -41,25 +43,31 @@ def random_bits(shape, seed):
     )
 
 
-def random_uniform(shape, seed, low=0.0, high=1.0):
+def random_uniform(
+    shape: Any,
+    seed: tf.Tensor,
+    low: float | tf.Tensor = 0.0,
+    high: float | tf.Tensor = 1.0,
+) -> tf.Tensor:
     """Draws float32 numbers uniform in `[low, high]`; see `random_bits`."""
     uniform = 0.5 + tf.cast(random_bits(shape, seed), tf.float32) / 2.0**32
     return low + (high - low) * uniform
 
 
-def random_order(length, seed):
-    """The integers `0 … length − 1` in random order, int32 `[length]`."""
+def random_order(length: int, seed: tf.Tensor) -> tf.Tensor:
+    """Draws an order of the integers `0 … length − 1`, int32 `[length]`."""
     return tf.argsort(random_bits([length], seed), stable=True)
 
 
-def random_normal(shape, seed):
+def random_normal(shape: Any, seed: tf.Tensor) -> tf.Tensor:
     """Draws standard normal float32 numbers; see `random_bits`."""
     return _draw(tf.raw_ops.StatelessRandomNormalV2, shape, seed, tf.float32)
 
 
 def _draw(operation, shape, seed, dtype):
-    # What tf.random.stateless_uniform(..., alg="philox") draws, in a third of
-    # its time; its default algorithm draws other numbers with XLA than without.
+    # The same numbers as tf.random.stateless_uniform(..., alg="philox"), in a
+    # third of its time; its default algorithm draws other numbers with XLA than
+    # without.
     key_counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
     return operation(
         shape=shape,

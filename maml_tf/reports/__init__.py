@@ -1,4 +1,4 @@
-"""Results that one looks at: pictures, tables, model cards."""
+"""Reports of results: pictures, tables and model cards."""
 
 from maml_tf.reports.curves import (
     adaptation_curve,

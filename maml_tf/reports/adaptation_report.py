@@ -1,6 +1,10 @@
-"""Pictures of what a model made of a user's examples, before and after."""
+"""Pictures of a model's answers to a user's examples, before and after."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from maml_tf.reports import figures
 from maml_tf.reports.answers import Answers, thumbnail
@@ -22,53 +26,64 @@ __all__ = [
     "thumbnail",
 ]
 
-# Shown at most: of a class what is learned from and what is asked about,
-# images of no known class, classes, and texts.
-_SUPPORT, _QUERIES, _UNKNOWN, _CLASSES, _TEXTS = 5, 12, 36, 30, 30
+_SUPPORT = 5  # Most support images of a class.
+_QUERIES = 12  # Most query images of a class.
+_UNKNOWN = 36  # Most query images without a known class.
+_CLASSES = 30  # Most classes.
+_TEXTS = 30  # Most texts.
 
-# Images of no known class in a row.
+# Images without a known class in a row.
 _IN_A_ROW = 6
 
 
-# Of an image with its captions, in widths of an image, and of one in inches.
-_WIDTH, _HEIGHT, _INCHES = 1.3, 1.62, 0.95
+# The size of an image with its captions, in widths of an image.
+_WIDTH, _HEIGHT = 1.3, 1.62
+# The width of an image in inches.
+_INCHES = 0.95
 
 _LETTERS = {"fontsize": 8, "parse_math": False}
 
 
-def image_report(support_x, support_y, answers, steps):
-    """Draws images that were learned from, and those that were asked about.
+def image_report(
+    support_x: Sequence[np.ndarray],
+    support_y: Sequence[str],
+    answers: Answers,
+    steps: int,
+) -> Figure:
+    """Draws the images that were learned from, and those that were asked about.
 
-    A class is a row: at the left what was learned from, at the right what was
-    asked about of it; below it, in further rows, what is of no known class.
-    Under each image is what it was taken for before and after adaptation, with
-    the probability; blue is right and red is wrong.
+    A class is a row: at the left its support images, at the right its query
+    images. Query images without a known class are in further rows below. Under
+    each query image are the answers before and after adaptation, with their
+    probabilities; blue is right and red is wrong.
 
     Args:
-        support_x: images as `thumbnail` gives them.
-        support_y: their classes' names.
-        answers: `Answers`, of images.
-        steps: gradient steps of the adaptation.
+        support_x: Images as `thumbnail` gives them.
+        support_y: Their classes' names.
+        answers: `Answers` about images.
+        steps: Gradient steps of the adaptation.
 
     Returns:
-        A Matplotlib figure; `maml_tf.plots.save` writes it.
+        A Matplotlib figure; `maml_tf.reports.save` writes it.
     """
     labels = answers.labels[:_CLASSES]
-    learned = [np.flatnonzero(np.array(support_y) == name) for name in labels]
-    asked = [[i for i in answers.counted if answers.y[i] == n] for n in labels]
+    support = [np.flatnonzero(np.array(support_y) == name) for name in labels]
+    queries = [
+        [i for i in answers.counted if answers.y[i] == n] for n in labels
+    ]
     known = set(answers.counted)
     unknown = [i for i in range(len(answers.y)) if i not in known]
-    columns = _columns(asked, unknown)
-    divider = 1.5 + _WIDTH * min(_SUPPORT, max(map(len, learned)))
+    columns = _columns(queries, unknown)
+    divider = 1.5 + _WIDTH * min(_SUPPORT, max(map(len, support)))
     left = divider + 0.75
-    # Beside the classes, where there is nothing else.
+    # Beside the classes if no query has a known class.
     below = (len(labels) + 0.35) * _HEIGHT if known else 0.0
     rows = -(-min(len(unknown), _UNKNOWN) // columns)
     height = max(len(labels) * _HEIGHT, (below + rows * _HEIGHT) * bool(rows))
     if len(answers.labels) > _CLASSES:
         height += 0.3
     axes = _canvas(left + columns * _WIDTH, height, 0.8)
-    for row, (name, of_class) in enumerate(zip(labels, learned)):
+    for row, (name, indices) in enumerate(zip(labels, support)):
         top = row * _HEIGHT
         axes.text(
             1.35,
@@ -80,27 +95,26 @@ def image_report(support_x, support_y, answers, steps):
             fontweight="bold",
             parse_math=False,
         )
-        for column, index in enumerate(of_class[:_SUPPORT]):
+        for column, index in enumerate(indices[:_SUPPORT]):
             x = 1.5 + column * _WIDTH
             draw_image(axes, support_x[index], x, top + 0.1, "antialiased")
             draw_frame(axes, x, top + 0.1, figures.GREY, 0.8)
-        _more(axes, x, top, len(of_class) - _SUPPORT)
-    for row, of_class in enumerate(asked):
-        shown = of_class[:_QUERIES]
-        _cells(axes, answers, shown, left, row * _HEIGHT, columns)
-        if shown:
-            x = left + (len(shown) - 1) * _WIDTH
-            _more(axes, x, row * _HEIGHT, len(of_class) - _QUERIES)
-    shown = unknown[:_UNKNOWN]
-    _cells(axes, answers, shown, left, below, columns)
+        _rest(axes, x, top, len(indices) - _SUPPORT)
+    for row, class_queries in enumerate(queries):
+        drawn = class_queries[:_QUERIES]
+        _cells(axes, answers, drawn, left, row * _HEIGHT, columns)
+        if drawn:
+            x = left + (len(drawn) - 1) * _WIDTH
+            _rest(axes, x, row * _HEIGHT, len(class_queries) - _QUERIES)
+    _cells(axes, answers, unknown[:_UNKNOWN], left, below, columns)
     if unknown and known:
         _heading(axes, left, below, "Of no class that is known")
     axes.plot([divider] * 2, [0, height - 0.1], color="#BBBBBB", linewidth=1)
     _heading(axes, 1.5, 0, "Learned from")
-    said = "Asked about"
+    heading = "Asked about"
     if len(unknown) > _UNKNOWN:
-        said += f" (the first {_UNKNOWN} of {len(unknown)})"
-    _heading(axes, left, 0, f"{said}, and what it was taken for")
+        heading += f" (the first {_UNKNOWN} of {len(unknown)})"
+    _heading(axes, left, 0, f"{heading}, and what it was taken for")
     _title(axes, answers, steps)
     if len(answers.labels) > _CLASSES:
         axes.text(
@@ -112,16 +126,18 @@ def image_report(support_x, support_y, answers, steps):
     return axes.figure
 
 
-def text_report(support_y, answers, steps):
-    """Draws texts and the probability of what they were taken for.
+def text_report(
+    support_y: Sequence[str], answers: Answers, steps: int
+) -> Figure:
+    """Draws texts with the model's answers and their probabilities.
 
     Args:
-        support_y: the classes' names of the texts that were learned from.
-        answers: `Answers`, of texts.
-        steps: gradient steps of the adaptation.
+        support_y: The classes' names of the texts that were learned from.
+        answers: `Answers` about texts.
+        steps: Gradient steps of the adaptation.
 
     Returns:
-        A Matplotlib figure; `maml_tf.plots.save` writes it.
+        A Matplotlib figure; `maml_tf.reports.save` writes it.
     """
     number = min(len(answers.x), _TEXTS)
     pitch, bar, first, second = 0.4, 2.6, 5.2, 8.1
@@ -147,7 +163,7 @@ def text_report(support_y, answers, steps):
             axes.text(
                 left + 0.06,
                 middle,
-                _said(name, probability, right, 24),
+                _answer_text(name, probability, right, 24),
                 verticalalignment="center",
                 **_LETTERS,
             )
@@ -174,24 +190,27 @@ def text_report(support_y, answers, steps):
     return axes.figure
 
 
-def points_report(support, query, before, after, steps):
+def points_report(
+    support: Any, query: Any, before: np.ndarray, after: np.ndarray, steps: int
+) -> Figure:
     """Draws points and predictions against the first feature.
 
     Args:
-        support: `maml_tf.user_examples.Points` that were learned from.
-        query: likewise, those that were asked about.
-        before: predictions before adaptation, `[examples, targets]`.
-        after: likewise, after it.
-        steps: gradient steps of the adaptation.
+        support: `maml_tf.learner.user_examples.Points` that were learned from.
+        query: `Points` that were asked about.
+        before: Predictions before adaptation, `[examples, targets]`.
+        after: Predictions after adaptation, `[examples, targets]`.
+        steps: Gradient steps of the adaptation.
 
     Returns:
-        A Matplotlib figure, axes a target; `maml_tf.plots.save` writes it.
+        A Matplotlib figure with axes for each target; `maml_tf.reports.save`
+        writes it.
     """
     number = len(support.targets)
     figure = figures.new_figure(7, 0.6 + 3.6 * number)
     order = np.argsort(query.x[:, 0], kind="stable")
     x = query.x[order, 0]
-    # Between points that differ in other features too, a line means nothing.
+    # A line between points that differ in other features too has no meaning.
     line = "-" if len(support.features) == 1 else ""
     all_axes = figure.subplots(number, squeeze=False, sharex=True)[:, 0]
     for target, axes in enumerate(all_axes):
@@ -232,35 +251,35 @@ def points_report(support, query, before, after, steps):
     figure.legend(
         handles, labels, loc="outside lower center", ncols=2, fontsize="small"
     )
-    said = f"{len(support.x)} points learned from, {len(x)} asked about"
+    title = f"{len(support.x)} points learned from, {len(x)} asked about"
     if query.y is not None:
-        said = "mean absolute error " + "; ".join(
+        title = "mean absolute error " + "; ".join(
             f"{name}{before:.3g} before, {after:.3g} after adaptation"
             for name, before, after in zip(
                 [f"of {t}: " for t in support.targets] if number > 1 else [""],
                 *(np.abs(y - query.y).mean(0) for y in (before, after)),
             )
         )
-    figure.suptitle(said, parse_math=False)
+    figure.suptitle(title, parse_math=False)
     return figure
 
 
-def _columns(asked, unknown):
-    """Images in a row."""
-    longest = max([min(_QUERIES, len(of_class)) for of_class in asked])
+def _columns(queries, unknown):
+    """Returns the number of images in a row."""
+    longest = max([min(_QUERIES, len(indices)) for indices in queries])
     if not longest:
         return min(_IN_A_ROW, len(unknown))
-    # Room for what is said below them.
+    # The heading needs the width of three.
     return max(longest, 3)
 
 
 def _canvas(width, height, head):
-    """Axes that fill a figure, y downwards from below a head."""
+    """Makes axes that fill a figure, y downwards from below a head."""
     figure = figures.new_figure(_INCHES * width, _INCHES * (height + head))
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
     bare(axes)
-    # Images would set them anew.
+    # Images would otherwise change the limits.
     axes.set_autoscale_on(False)
     axes.set_xlim(0, width)
     axes.set_ylim(height, -head)
@@ -268,14 +287,14 @@ def _canvas(width, height, head):
 
 
 def _cells(axes, answers, indices, left, top, columns):
-    """Draws what was asked about, some in a row, and what was said of it."""
+    """Draws query images, some in a row, and the answers below them."""
     for row in range(-(-len(indices) // columns)):
-        for line, said in enumerate(("before", "after")):
+        for line, text in enumerate(("before", "after")):
             draw_caption(
                 axes,
                 left - 0.85,
                 top + row * _HEIGHT + 0.1,
-                said,
+                text,
                 "black",
                 line,
                 fontsize=7.5,
@@ -291,7 +310,7 @@ def _cells(axes, answers, indices, left, top, columns):
                 axes,
                 x,
                 y,
-                _said(name, probability, right, 13),
+                _answer_text(name, probability, right, 13),
                 "black" if right is None else _color(right),
                 line,
                 fontsize=7.5,
@@ -300,7 +319,7 @@ def _cells(axes, answers, indices, left, top, columns):
         draw_frame(axes, x, y, _color(right))
 
 
-def _said(name, probability, right, width):
+def _answer_text(name, probability, right, width):
     mark = "" if right is None else (RIGHT if right else WRONG) + " "
     return f"{mark}{_shorten(name, width)} {probability:.0%}"
 
@@ -309,7 +328,8 @@ def _color(right):
     return {True: figures.BLUE, False: figures.RED, None: figures.GREY}[right]
 
 
-def _more(axes, left, top, number):
+def _rest(axes, left, top, number):
+    """Writes how many images are not drawn."""
     if number > 0:
         axes.text(
             left + 1,
@@ -321,11 +341,11 @@ def _more(axes, left, top, number):
         )
 
 
-def _heading(axes, left, top, said):
+def _heading(axes, left, top, text):
     axes.text(
         left,
         top - 0.12,
-        said,
+        text,
         fontsize=10,
         verticalalignment="center",
         parse_math=False,
@@ -333,19 +353,19 @@ def _heading(axes, left, top, said):
 
 
 def _title(axes, answers, steps):
-    """Says how many were right, where that is known."""
+    """Writes how many answers were right, if that is known."""
     right, number = answers.accuracy(answers.after)
     if number:
         before, _ = answers.accuracy(answers.before)
-        said = (
+        title = (
             f"{before} of {number} right before adaptation, {right} of"
             f" {number} after {gradient_steps(steps)}"
         )
     else:
-        said = f"{len(answers.x)} asked about, after {gradient_steps(steps)}"
-    axes.set_title(said, y=1, pad=-22)
+        title = f"{len(answers.x)} asked about, after {gradient_steps(steps)}"
+    axes.set_title(title, y=1, pad=-22)
 
 
-def _shorten(said, width=16):
-    said = " ".join(str(said).split())
-    return said if len(said) <= width else said[: width - 1] + "…"
+def _shorten(text, width=16):
+    text = " ".join(str(text).split())
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -13,15 +13,15 @@ _THUMBNAIL = 160
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """What was asked about, and what the model said.
+    """The examples that were asked about, and the model's answers.
 
     Attributes:
-        names: what each example is called.
-        x: the examples; images as `thumbnail` gives them.
-        y: the name of each one's class, None where it is not known.
-        labels: names of the classes that the model knows.
-        before: probabilities before adaptation, `[examples, classes]`.
-        after: likewise, after it.
+        names: Name of each example.
+        x: The examples; images as `thumbnail` gives them.
+        y: The name of each one's class, None if it is not known.
+        labels: Names of the classes that the model knows.
+        before: Probabilities before adaptation, `[examples, classes]`.
+        after: Probabilities after adaptation, `[examples, classes]`.
     """
 
     names: list
@@ -32,24 +32,33 @@ class Answers:
     after: np.ndarray
 
     @property
-    def counted(self):
-        """The indices of those whose class the model knows."""
+    def counted(self) -> list[int]:
+        """Returns the indices of the examples whose class the model knows."""
         return [i for i, label in enumerate(self.y) if label in self.labels]
 
-    def accuracy(self, probabilities):
-        """`(right, counted)` of `before` or of `after`."""
-        right = [self.answer(probabilities, i)[2] for i in self.counted]
-        return sum(right), len(right)
-
-    def answer(self, probabilities, index):
-        """What is said of one example.
+    def accuracy(self, probabilities: np.ndarray) -> tuple[int, int]:
+        """Counts right answers.
 
         Args:
             probabilities: `before` or `after`.
-            index: of the example.
 
         Returns:
-            `(class, its probability, whether it is right)`, the last None where
+            `(right, counted)`: right answers, and answers that are counted.
+        """
+        right = [self.answer(probabilities, i)[2] for i in self.counted]
+        return sum(map(bool, right)), len(right)
+
+    def answer(
+        self, probabilities: np.ndarray, index: int
+    ) -> tuple[str, float, bool | None]:
+        """Returns the answer about one example.
+
+        Args:
+            probabilities: `before` or `after`.
+            index: Index of the example.
+
+        Returns:
+            `(class, its probability, whether it is right)`, the last None if
             that is not known.
         """
         best = probabilities[index].argmax()
@@ -58,11 +67,11 @@ class Answers:
         return label, float(probabilities[index, best]), right
 
 
-def thumbnail(image):
-    """An image as the picture shows it, its aspect kept.
+def thumbnail(image: np.ndarray) -> np.ndarray:
+    """Makes the small image that the picture shows, its aspect kept.
 
     Args:
-        image: uint8 `[height, width, 1 to 4]`.
+        image: A uint8 array `[height, width, 1 to 4]`.
 
     Returns:
         A float array `[height, width, 1 or 3]` in [0, 1], of 160 pixels at

@@ -1,7 +1,10 @@
-"""A model's card: what it is, how good it is, and what it is not for.
+"""A model's card: its training, its results, and uses that are not allowed.
 
 (Mitchell et al. 2019, "Model cards for model reporting".)
 """
+
+from collections.abc import Iterable
+from typing import Any
 
 from maml_tf.functional.layers import has_batch_norm
 from maml_tf.reports import tables
@@ -9,18 +12,26 @@ from maml_tf.reports import tables
 FILE_NAME = "card.md"
 
 
-def card(name, learner, results, *, description, not_for, data_licence, commit):
+def card(
+    name: str,
+    learner: Any,
+    results: Iterable[dict],
+    *,
+    description: str,
+    not_for: str,
+    data_licence: str,
+    commit: str,
+) -> str:
     """Writes the card as Markdown.
 
     Args:
-        name: the model's.
-        learner: a `maml_tf.Learner`.
-        results: evaluations of it, dicts as `evaluation_<split>.json` holds
-            them.
-        description: what it does, a sentence.
-        not_for: what it must not be used for.
-        data_licence: of the data that it was trained on.
-        commit: of the code that trained it.
+        name: The model's name.
+        learner: A `maml_tf.Learner`.
+        results: Evaluations of it, dicts as in `evaluation_<split>.json`.
+        description: The model's purpose, a sentence.
+        not_for: Uses that are not allowed, as Markdown.
+        data_licence: Licence of the data that it was trained on.
+        commit: Commit of the code that trained it.
 
     Returns:
         A string.
@@ -56,13 +67,13 @@ def _algorithm(learner):
     steps = learner.steps
     rate = learner.algorithm.inner_loop.optimizer.learning_rate
     return (
-        f"{learner.name}, inner learning rate {rate}, {steps} inner"
-        f" step{'s' * (steps != 1)} to adapt"
+        f"{learner.name}, inner learning rate {rate},"
+        f" {tables.counted(steps, 'inner step')} to adapt"
     )
 
 
 def _figure(result, normalises):
-    """One sentence: the figure with all that it takes to believe it."""
+    """Writes a result in one sentence, with the setting it was measured in."""
     last = result["steps"][-1]
     metric = tables.metric_name(last)
     is_accuracy = metric == "accuracy"

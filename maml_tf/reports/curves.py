@@ -1,24 +1,27 @@
-"""Pictures of a training and of what its model can do.
+"""Curves of a training and of an adaptation.
 
-Functions over Matplotlib axes; `save` writes the figure.
+They are functions of Matplotlib axes; `maml_tf.reports.save` writes the figure.
 """
 
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
 
 from maml_tf.errors import InputError
 from maml_tf.reports import figures
 
 
-def training_curve(axes, records, metric_name):
+def training_curve(axes: Axes, records: list[dict], metric_name: str) -> None:
     """Draws loss or accuracy in training and in validation by iteration.
 
     Args:
         axes: Matplotlib axes.
-        records: what `maml_tf.metrics_log.read` returns.
-        metric_name: one of `maml_tf.tables.METRICS`.
+        records: Records of `maml_tf.training.metrics_log.read`.
+        metric_name: One of `maml_tf.reports.tables.METRICS`.
 
     Raises:
-        InputError: there are no records.
+        InputError: There are no records.
     """
     if not records:
         raise InputError(
@@ -55,14 +58,15 @@ def training_curve(axes, records, metric_name):
     _training_axes(axes, metric_name, "Meta-training")
 
 
-def validation_curves(axes, runs, metric_name):
+def validation_curves(
+    axes: Axes, runs: dict[str, list[dict]], metric_name: str
+) -> None:
     """Draws the metric of several trainings' validations by iteration.
 
     Args:
         axes: Matplotlib axes.
-        runs: dict of label to records, as `maml_tf.metrics_log.read` returns
-            them.
-        metric_name: one of `maml_tf.tables.METRICS`.
+        runs: Dict of label to records of `maml_tf.training.metrics_log.read`.
+        metric_name: One of `maml_tf.reports.tables.METRICS`.
     """
     for number, (label, records) in enumerate(runs.items()):
         valid = [r for r in records if r["phase"] == "validation"]
@@ -107,16 +111,20 @@ def _training_axes(axes, metric_name, title):
 
 
 def adaptation_curve(
-    axes, curves, metric_name, title="Adaptation", published=None
-):
+    axes: Axes,
+    curves: dict[str, tuple],
+    metric_name: str,
+    title: str = "Adaptation",
+    published: dict[str, dict] | None = None,
+) -> None:
     """Draws the metric by inner step, with its 95 % band.
 
     Args:
         axes: Matplotlib axes.
-        curves: dict of label to `(values, ci95)`, each `[steps + 1]`.
-        metric_name: one of `maml_tf.tables.METRICS`.
-        title: of the axes; say here over how many tasks.
-        published: dict of label to published values, a dict by step, which are
+        curves: Dict of label to `(values, ci95)`, each `[steps + 1]`.
+        metric_name: One of `maml_tf.reports.tables.METRICS`.
+        title: Title of the axes; it should tell the number of tasks.
+        published: Dict of label to published values, dicts by step; they are
             drawn as points.
     """
     for number, (label, (values, ci95)) in enumerate(curves.items()):
@@ -143,7 +151,8 @@ def adaptation_curve(
                 markersize=11,
                 label=f"{label}, published",
             )
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    locator: Any = axes.xaxis.get_major_locator()
+    locator.set_params(integer=True)
     axes.set_xlabel("inner gradient steps")
     axes.set_ylabel(f"{figures.metric_label(metric_name)} (± 95 %)")
     axes.set_title(title)

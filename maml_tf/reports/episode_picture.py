@@ -1,44 +1,57 @@
-"""A picture of one episode of images: what is learned from, and what it does.
+"""A picture of one episode of images: the support set and the predictions.
 
-Each query image is drawn as it was classified before adaptation and after it.
+Each query image is drawn with its predictions before and after adaptation.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from maml_tf.algorithms import MAML
+from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import InputError
 from maml_tf.reports import figures
 from maml_tf.reports.tables import gradient_steps
 
 RIGHT, WRONG = "✓", "✗"
-# Of a cell, in widths of an image: the image, its caption and what is between.
+# The size of a cell (an image, its caption, and space) in widths of an image.
 _CELL_WIDTH, _CELL_HEIGHT = 1.2, 1.55
-# Of an image.
+# The width of an image in inches.
 _INCHES = 0.55
 
 
-def episode_picture(algorithm, episode, steps, class_names=None, title=None):
+def episode_picture(
+    algorithm: MAML,
+    episode: Episode,
+    steps: int,
+    class_names: Sequence[str] | None = None,
+    title: str | None = None,
+) -> Figure:
     """Draws an episode: support set, and queries before and after adaptation.
 
-    A class is a row. Under each query image is a tick where it is classified
-    rightly, else a cross and the number of the class that it was taken for; its
-    frame is blue or red.
+    A class is a row. Under each query image is a tick if it is classified
+    correctly, otherwise a cross and the number of the class that it was taken
+    for; its frame is blue or red.
 
     Args:
-        algorithm: one of `maml_tf.algorithms`, its model trained.
-        episode: an `Episode` of images `[images, height, width, channels]` in
+        algorithm: One of `maml_tf.algorithms`, with a trained model.
+        episode: An `Episode` of images `[images, height, width, channels]` in
             [0, 1], grey (1 channel) or colour (3), and labels `0 … way − 1`.
-        steps: inner steps to adapt by.
-        class_names: `[way]`, written beside the rows; by default their numbers
-            from 1.
-        title: said above the accuracies, such as what the images are of.
+        steps: Inner steps of the adaptation.
+        class_names: Names `[way]` to write beside the rows; by default their
+            numbers from 1.
+        title: Text above the accuracies, such as the images' subject.
 
     Returns:
-        A Matplotlib figure; `maml_tf.plots.save` writes it.
+        A Matplotlib figure; `maml_tf.reports.save` writes it.
 
     Raises:
-        InputError: what the episode holds is no images.
+        InputError: The episode's inputs are not images.
     """
     shape = tuple(episode.query_x.shape)
     if len(shape) != 4 or shape[-1] not in (1, 3):
@@ -60,7 +73,7 @@ def episode_picture(algorithm, episode, steps, class_names=None, title=None):
         _INCHES * way * _CELL_HEIGHT + 1,
     )
     all_axes = figure.subplots(1, len(blocks), width_ratios=columns)
-    for axes, number, (said, x, labels, predicted) in zip(
+    for axes, number, (heading, x, labels, predicted) in zip(
         all_axes, columns, blocks
     ):
         _block(axes, np.clip(x, 0.0, 1.0), labels, predicted)
@@ -68,8 +81,8 @@ def episode_picture(algorithm, episode, steps, class_names=None, title=None):
         axes.set_ylim(way * _CELL_HEIGHT, 0)
         if predicted is not None:
             right = np.count_nonzero(predicted == labels)
-            said += f": {right} of {len(labels)} right"
-        axes.set_title(said, fontsize="medium")
+            heading += f": {right} of {len(labels)} right"
+        axes.set_title(heading, fontsize="medium")
     all_axes[0].set_yticks(
         (np.arange(way) + 0.4) * _CELL_HEIGHT,
         [f"class {1 + label}" for label in range(way)]
@@ -89,7 +102,7 @@ def episode_picture(algorithm, episode, steps, class_names=None, title=None):
 
 
 def _predictions(algorithm, episode, steps):
-    """The predicted class of each query image after some numbers of steps."""
+    """Predicts each query image's class after some numbers of steps."""
     loop = algorithm.inner_loop
     adaptation = loop.adapt(
         algorithm.theta(),
@@ -111,7 +124,7 @@ def _predictions(algorithm, episode, steps):
 
 
 def _block(axes, images, labels, predicted):
-    """Draws images in a grid, a row a class, marked where there are guesses."""
+    """Draws images in a grid, a row a class, with marks if predicted."""
     column = np.zeros(labels.max() + 1, int)
     for number, (image, label) in enumerate(zip(images, labels)):
         left = column[label] * _CELL_WIDTH + 0.1
@@ -132,8 +145,12 @@ def _block(axes, images, labels, predicted):
     bare(axes)
 
 
-def bare(axes):
-    """Leaves axes without ticks and frame, their units equally long."""
+def bare(axes: Axes) -> None:
+    """Removes ticks and frame from axes, and makes their units equally long.
+
+    Args:
+        axes: Matplotlib axes.
+    """
     axes.set_aspect("equal")
     axes.set_xticks([])
     axes.set_yticks([])
@@ -141,15 +158,21 @@ def bare(axes):
     axes.spines[:].set_visible(False)
 
 
-def draw_image(axes, image, left, top, interpolation="nearest"):
+def draw_image(
+    axes: Axes,
+    image: np.ndarray,
+    left: float,
+    top: float,
+    interpolation: str = "nearest",
+) -> None:
     """Draws an image into the middle of a square of width 1, y downwards.
 
     Args:
         axes: Matplotlib axes.
-        image: `[height, width, 1 or 3]` in [0, 1].
-        left: of the square.
-        top: likewise.
-        interpolation: as Matplotlib has it.
+        image: Image `[height, width, 1 or 3]` in [0, 1].
+        left: The square's left edge.
+        top: The square's top edge.
+        interpolation: Matplotlib's name of the interpolation.
     """
     height, width = np.array(image.shape[:2]) / max(image.shape[:2])
     left, top = left + (1 - width) / 2, top + (1 - height) / 2
@@ -163,15 +186,17 @@ def draw_image(axes, image, left, top, interpolation="nearest"):
     )
 
 
-def draw_frame(axes, left, top, color, linewidth=2):
+def draw_frame(
+    axes: Axes, left: float, top: float, color: str, linewidth: float = 2
+) -> None:
     """Frames a square of width 1.
 
     Args:
         axes: Matplotlib axes.
-        left: of the square.
-        top: likewise.
-        color: as Matplotlib has it.
-        linewidth: in points.
+        left: The square's left edge.
+        top: The square's top edge.
+        color: A Matplotlib colour.
+        linewidth: Line width in points.
     """
     axes.add_patch(
         Rectangle(
@@ -180,22 +205,30 @@ def draw_frame(axes, left, top, color, linewidth=2):
     )
 
 
-def draw_caption(axes, left, top, said, color, line=0, **style):
+def draw_caption(
+    axes: Axes,
+    left: float,
+    top: float,
+    text: str,
+    color: str,
+    line: int = 0,
+    **style: Any,
+) -> None:
     """Writes below a square of width 1.
 
     Args:
         axes: Matplotlib axes.
-        left: of the square.
-        top: likewise.
-        said: the text, in which nothing is mathematics.
-        color: as Matplotlib has it.
-        line: from 0, where there are several.
-        **style: of Matplotlib's text; bold by default.
+        left: The square's left edge.
+        top: The square's top edge.
+        text: The caption; dollar signs do not begin mathematics.
+        color: A Matplotlib colour.
+        line: Number of the line, from 0.
+        **style: Options of Matplotlib's text; bold by default.
     """
     axes.text(
         left + 0.5,
         top + 1.06 + 0.18 * line,
-        said,
+        text,
         color=color,
         horizontalalignment="center",
         verticalalignment="top",

@@ -1,14 +1,16 @@
-"""Figures: their colours, their labels and their files."""
+"""The colours, labels and files of figures."""
 
+import os
 import pathlib
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from maml_tf.errors import InputError
+from maml_tf.errors import refusal
 from maml_tf.files import replacing
+from maml_tf.reports import tables
 
-# Okabe and Ito's colours, told apart by colour-blind readers too.
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
 BLUE, ORANGE, GREEN, RED, GREY = (
     "#0072B2",
     "#E69F00",
@@ -16,57 +18,58 @@ BLUE, ORANGE, GREEN, RED, GREY = (
     "#D55E00",
     "#666666",
 )
-
-
 PURPLE = "#CC79A7"
-
-
 COLORS = (BLUE, RED, GREEN, ORANGE, PURPLE, GREY)
 
-
-# Told apart without colours too.
+# Markers that can be told apart without colours.
 MARKERS = "osD^vP"
 
 
-def new_figure(width, height):
-    """A figure of `width` × `height` inches, without a window or a state."""
+def new_figure(width: float, height: float) -> Figure:
+    """Makes a figure without a window or a state.
+
+    Args:
+        width: Width in inches.
+        height: Height in inches.
+    """
     figure = Figure(figsize=(width, height), layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
     return figure
 
 
-def save(figure, path):
+def save(figure: Figure, path: str | os.PathLike) -> None:
     """Writes a figure, atomically.
 
     Args:
-        figure: a Matplotlib figure.
-        path: its ending says the format, such as `.png` or `.svg`.
+        figure: A Matplotlib figure.
+        path: Its ending tells the format, such as `.png` or `.svg`.
 
     Raises:
         InputError: Matplotlib cannot write the format.
     """
     path = pathlib.Path(path)
-    known = figure.canvas.get_supported_filetypes()
-    if path.suffix[1:] not in known:
-        raise InputError(
-            f"output: {str(path)!r} was given; its ending must be one of"
-            f" {', '.join(sorted(known))}."
+    formats = figure.canvas.get_supported_filetypes()
+    if path.suffix[1:] not in formats:
+        raise refusal(
+            "output",
+            str(path),
+            f"its ending must be one of {', '.join(sorted(formats))}",
         )
     with replacing(path) as partial:
         figure.savefig(partial)
 
 
-def color(number):
+def color(number: int) -> str:
     """Returns the color of a line by its number."""
     return COLORS[number % len(COLORS)]
 
 
-def marker(number):
+def marker(number: int) -> str:
     """Returns the marker of a line by its number."""
     return MARKERS[number % len(MARKERS)]
 
 
-def metric_label(metric_name):
+def metric_label(metric_name: str) -> str:
     """Returns the label of the axis that shows a metric."""
     names = {
         "mse": "mean squared error",
@@ -76,6 +79,6 @@ def metric_label(metric_name):
     return names.get(metric_name, metric_name)
 
 
-def inner_steps_label(number):
+def inner_steps_label(number: int) -> str:
     """Returns "1 step", "2 steps" and so on."""
-    return f"{number} step" + ("s" if number != 1 else "")
+    return tables.counted(number, "step")

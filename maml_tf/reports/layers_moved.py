@@ -1,24 +1,28 @@
-"""Pictures of how far each layer moves in adaptation."""
+"""Pictures of the distances that layers move in adaptation."""
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from maml_tf.errors import InputError
 from maml_tf.evaluation.intervals import interval
+from maml_tf.evaluation.what_moved import WhatMoved
 from maml_tf.reports import figures
 
 
-def moved(change_axes, similarity_axes, runs):
-    """Draws what the inner loop moved, layer by layer, of several runs.
+def moved(
+    change_axes: Axes, similarity_axes: Axes, runs: dict[str, WhatMoved]
+) -> None:
+    """Draws how far the inner loop moves each layer, for several runs.
 
-    Means over tasks with their 95 % intervals.
+    Bars are means over tasks with their 95 % intervals.
 
     Args:
         change_axes: Matplotlib axes for the change of weights.
         similarity_axes: Matplotlib axes for the similarity of features.
-        runs: dict of label to `maml_tf.what_moved.WhatMoved`.
+        runs: Dict of label to `maml_tf.evaluation.what_moved.WhatMoved`.
 
     Raises:
-        InputError: the runs' layers have different names.
+        InputError: The runs' layers have different names.
     """
     layers = next(iter(runs.values())).layers
     for label, run in runs.items():
@@ -36,19 +40,19 @@ def moved(change_axes, similarity_axes, runs):
             (similarity_axes, run.similarities),
         ):
             means, ci95 = values.mean(0), interval(values)
-            known = np.isfinite(means)
+            finite = np.isfinite(means)
             color = figures.color(number)
             axes.bar(
                 places + offset,
-                np.where(known, means, 0.0),
+                np.where(finite, means, 0.0),
                 width,
-                yerr=np.where(known, ci95, 0.0),
+                yerr=np.where(finite, ci95, 0.0),
                 color=color,
                 edgecolor="white",
                 label=label,
                 capsize=3,
             )
-            # A bar of no height would look forgotten.
+            # A bar without height gets a text; it would look forgotten.
             for place, mean in zip(places + offset, means):
                 if mean == 0 or not np.isfinite(mean):
                     text = "0" if mean == 0 else "∞" if mean > 0 else "?"

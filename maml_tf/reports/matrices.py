@@ -1,32 +1,41 @@
 """Pictures of confusion matrices."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
+from matplotlib.axes import Axes
 
-from maml_tf.evaluation.confusion import counts
+from maml_tf.evaluation.confusion import Confusion, counts
 
-# Even to the eye from dark to light, for colour-blind readers too.
+# Perceptually uniform from dark to light, for colour-blind readers too.
 _SHADES = "cividis"
 
 
-# Smaller shares have their shade alone.
+# Smaller shares have a shade and no number.
 _WRITTEN = 0.05
 
 
-def confusion_matrix(axes, true, predicted, labels, title="Confusion matrix"):
-    """Draws which classes are taken for which.
+def confusion_matrix(
+    axes: Axes,
+    true: Iterable,
+    predicted: Iterable,
+    labels: Sequence[str],
+    title: str = "Confusion matrix",
+) -> None:
+    """Draws how often each class is taken for each.
 
     A row is a true class and a column a predicted one; a cell has the number of
     examples, and its shade is their share of the row.
 
     Args:
         axes: Matplotlib axes.
-        true: the true classes' names, `[examples]`.
-        predicted: the predicted ones', `[examples]`.
-        labels: names of all classes, in the order of rows and columns.
-        title: of the axes.
+        true: The true classes' names, `[examples]`.
+        predicted: The predicted classes' names, `[examples]`.
+        labels: Names of all classes, in the order of rows and columns.
+        title: Title of the axes.
 
     Raises:
-        InputError: there are not as many of both, or a name is not in `labels`.
+        InputError: The numbers of names differ, or `labels` lacks a name.
     """
     matrix = counts(true, predicted, labels)
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
@@ -34,13 +43,15 @@ def confusion_matrix(axes, true, predicted, labels, title="Confusion matrix"):
     _matrix(axes, shares, texts, labels, title, "share of the row")
 
 
-def confusion_shares(axes, confusion, title="Confusion matrix"):
-    """Draws which classes are taken for which over many episodes, in percent.
+def confusion_shares(
+    axes: Axes, confusion: Confusion, title: str = "Confusion matrix"
+) -> None:
+    """Draws how often each class is taken for each, in percent of episodes.
 
     Args:
         axes: Matplotlib axes.
-        confusion: a `maml_tf.confusion.Confusion`.
-        title: of the axes; say here over how many tasks.
+        confusion: A `maml_tf.evaluation.confusion.Confusion`.
+        title: Title of the axes; it should tell the number of tasks.
     """
     shares = confusion.shares
     texts = [

@@ -1,10 +1,14 @@
 """Pictures of the paths of policies in the plane."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
 
 from maml_tf.reports import figures
 
-# By inner step, from the unadapted one on.
+# Colours by inner step, from the unadapted policy on.
 _PATHS = (
     figures.GREY,
     figures.ORANGE,
@@ -14,14 +18,16 @@ _PATHS = (
 )
 
 
-def navigation_paths(axes, goal, paths):
+def navigation_paths(
+    axes: Axes, goal: Any, paths: Iterable[np.ndarray]
+) -> None:
     """Draws how a point moves before adaptation and after each gradient step.
 
     Args:
         axes: Matplotlib axes.
-        goal: where it is to go, `[2]`.
-        paths: an array for each step from 0 on, `[rollouts, horizon, 2]`, of
-            positions, NaN after a rollout's end.
+        goal: Position of the goal, `[2]`.
+        paths: For each step from 0 on an array of positions
+            `[rollouts, horizon, 2]`, NaN after a rollout's end.
     """
     for step, rollouts in enumerate(paths):
         color = _PATHS[step % len(_PATHS)]

@@ -1,7 +1,7 @@
 """Figures from papers, to print beside ours."""
 
 # (data set, network, algorithm, way, shot): accuracy in %, its 95 % interval
-# where the paper has one, and the source.
+# if the paper has one, and the source.
 _MAML = "Finn et al. 2017, table 1"
 _REPTILE = "Nichol et al. 2018, table 2"
 _ANIL = "Raghu et al. 2020, table 1"
@@ -51,14 +51,14 @@ _SINUSOID = {
 }
 
 # Mean returns by (environment, form, horizon), then by algorithm and inner step
-# (Finn et al. 2017, figures 4 and 5; those of navigation_2d with the reward of
-# the official code).
+# (Finn et al. 2017, figures 4 and 5; for navigation_2d with the reward of the
+# official code).
 _RETURNS = {
     ("navigation_2d", "official", 100): {
         "maml": {0: -40.4, 1: -11.7, 2: -3.33, 3: -3.23},
         "pretrain": {0: -40.8, 1: -19.7, 2: -11.7, 3: -8.5},
         "scratch": {0: -82.7, 3: -46.8},
-        # It does not adapt.
+        # The oracle does not adapt.
         "oracle": dict.fromkeys(range(4), -2.29),
     },
     ("half_cheetah_direction", None, 200): {
@@ -79,31 +79,36 @@ _RETURNS_SOURCES = {
 }
 
 
-def accuracy(dataset, network, algorithm, way, shot):
-    """The published accuracy with its source, or None where there is none."""
+def accuracy(
+    dataset: str, network: str, algorithm: str, way: int, shot: int
+) -> str | None:
+    """Returns the published accuracy with its source, or None."""
     return _ACCURACIES.get((dataset, network, algorithm, way, shot))
 
 
-def sinusoid_error(algorithm, shot, step):
-    """The published mean squared error (Finn et al. 2017), or None."""
+def sinusoid_error(algorithm: str, shot: int, step: int) -> float | None:
+    """Returns the published mean squared error (Finn et al. 2017), or None."""
     return _SINUSOID.get((algorithm, shot), {}).get(step)
 
 
-def returns(environment, algorithm, horizon, form=None):
-    """Published mean returns (Finn et al. 2017) by inner step, a dict.
-
-    Empty where there are none: returns over another horizon, or of another
-    reward, cannot be compared.
+def returns(
+    environment: str, algorithm: str, horizon: int, form: str | None = None
+) -> dict[int, float]:
+    """Returns published mean returns (Finn et al. 2017) by inner step.
 
     Args:
-        environment: its name.
-        algorithm: its name.
-        horizon: most steps of a rollout.
-        form: of the environment, None where it has but one.
+        environment: The environment's name.
+        algorithm: The algorithm's name.
+        horizon: Most steps of a rollout.
+        form: The environment's form, None if it has only one.
+
+    Returns:
+        A dict; empty if there are none. Returns over another horizon, or of
+        another reward, cannot be compared.
     """
     return _RETURNS.get((environment, form, horizon), {}).get(algorithm, {})
 
 
-def returns_source(environment):
-    """Where published mean returns of an environment are from."""
+def returns_source(environment: str) -> str:
+    """Returns the source of an environment's published mean returns."""
     return _RETURNS_SOURCES[environment]

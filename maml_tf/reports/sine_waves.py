@@ -1,9 +1,13 @@
 """Pictures of sine waves that a model adapts to."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import tensorflow as tf
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
+from maml_tf.algorithms import MAML
 from maml_tf.datasets import sinusoid
 from maml_tf.reports import figures
 
@@ -13,11 +17,11 @@ class SinusoidTask:
     """One sine wave and the points to learn it from.
 
     Attributes:
-        amplitude: float.
-        phase: float, in radians.
-        support_x: `[K, 1]`.
-        support_y: `[K, 1]`.
-        title: what is special about it.
+        amplitude: The wave's amplitude.
+        phase: The wave's phase, in radians.
+        support_x: Inputs `[K, 1]`.
+        support_y: Targets `[K, 1]`.
+        title: The task's title, such as `"K = 5"`.
     """
 
     amplitude: float
@@ -27,8 +31,15 @@ class SinusoidTask:
     title: str
 
 
-def sinusoid_tasks(seed=0):
-    """The tasks of the picture: K = 5, K = 10, and 10 points in one half."""
+def sinusoid_tasks(seed: int = 0) -> list[SinusoidTask]:
+    """Draws the picture's tasks: K = 5, K = 10, and 10 points in one half.
+
+    Args:
+        seed: Seed of the tasks.
+
+    Returns:
+        A list of `SinusoidTask`.
+    """
     tasks = []
     for number, (shot, low, title) in enumerate(
         (
@@ -39,21 +50,26 @@ def sinusoid_tasks(seed=0):
     ):
         task_seed, point_seed = tf.unstack(tf.random.split([seed, number], 2))
         amplitude, phase = sinusoid.draw_task(task_seed)
-        # A wave that can be seen.
+        # An amplitude that is large enough to be seen.
         amplitude = 2.0 + 0.5 * amplitude
         x, y = sinusoid.draw_points(amplitude, phase, shot, point_seed, low=low)
         tasks.append(SinusoidTask(float(amplitude), float(phase), x, y, title))
     return tasks
 
 
-def sinusoid_fit(axes, algorithm, task, steps=(0, 1, 10)):
+def sinusoid_fit(
+    axes: Axes,
+    algorithm: MAML,
+    task: SinusoidTask,
+    steps: Sequence[int] = (0, 1, 10),
+) -> None:
     """Draws truth, support points and the network before and after adaptation.
 
     Args:
         axes: Matplotlib axes.
-        algorithm: one of `maml_tf.algorithms`, its model trained.
-        task: a `SinusoidTask`.
-        steps: the inner steps whose fit is drawn.
+        algorithm: One of `maml_tf.algorithms`, with a trained model.
+        task: A `SinusoidTask`.
+        steps: Inner steps after which the fit is drawn.
     """
     x = tf.linspace(-5.0, 5.0, 201)[:, tf.newaxis]
     truth = sinusoid.sine(task.amplitude, task.phase, x)
@@ -86,12 +102,12 @@ def sinusoid_fit(axes, algorithm, task, steps=(0, 1, 10)):
     axes.grid(alpha=0.3)
 
 
-def sinusoid_fits(algorithms, seed=0):
+def sinusoid_fits(algorithms: dict[str, MAML], seed: int = 0) -> Figure:
     """Draws a row of fits for each of three tasks, a column an algorithm.
 
     Args:
-        algorithms: dict of column title to trained algorithm.
-        seed: of the tasks.
+        algorithms: Dict of column title to trained algorithm.
+        seed: Seed of the tasks.
 
     Returns:
         A Matplotlib figure.

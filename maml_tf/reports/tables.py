@@ -1,29 +1,34 @@
-"""Tables of results, each figure with what it takes to believe it."""
+"""Tables of results, each figure with the setting it was measured in."""
 
 import math
+from collections.abc import Iterable, Sequence
 
 from maml_tf.reports import published
 
 METRICS = ("accuracy", "mse", "mae", "return")
 
-# Data sets that are made rather than measured, which a title must say.
+# Data sets that are made rather than measured; titles must tell this.
 SYNTHETIC = ("demand_series", "glyphs")
 
 
-def metric_name(record):
-    """The metric's name, one of `METRICS`, in a record that has a value of it.
+def metric_name(record: dict) -> str:
+    """Returns the metric's name, one of `METRICS`, in a record.
 
     Args:
-        record: dict, such as a step of an evaluation or a line of the log.
+        record: Dict with a metric's value, such as a step of an evaluation or a
+            line of the log.
     """
     return next(name for name in METRICS if name in record)
 
 
-def adaptation(result):
-    """An evaluation as text: one row an inner step.
+def adaptation(result: dict) -> str:
+    """Writes an evaluation as text, a row for each inner step.
 
     Args:
-        result: the dict that `evaluation_<split>.json` holds.
+        result: The dict in `evaluation_<split>.json`.
+
+    Returns:
+        A string.
     """
     steps = result["steps"]
     name = metric_name(steps[0])
@@ -85,13 +90,30 @@ def adaptation(result):
     return text
 
 
-def gradient_steps(number):
-    """Such as "1 gradient step", or "3 gradient steps"."""
-    return f"{number} gradient step{'s' * (number != 1)}"
+def counted(number: int, noun: str) -> str:
+    """Returns "1 step", "2 steps" and so on, for the noun "step".
+
+    Args:
+        number: How many.
+        noun: The noun in the singular; its plural ends in s.
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def columns(rows):
-    """Rows of strings, right-aligned under the first one and a rule."""
+def gradient_steps(number: int) -> str:
+    """Returns "1 gradient step", "3 gradient steps" and so on."""
+    return counted(number, "gradient step")
+
+
+def columns(rows: list[list[str]]) -> str:
+    """Aligns rows of strings at the right, with a rule below the first.
+
+    Args:
+        rows: Lists of strings of one length.
+
+    Returns:
+        A string.
+    """
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = [
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths))
@@ -100,21 +122,24 @@ def columns(rows):
     return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
 
 
-def sinusoid(results, steps):
-    """Mean squared errors on sinusoids: a row an algorithm and shot.
+def sinusoid(results: list[dict], steps: Sequence[int]) -> str:
+    """Writes mean squared errors on sinusoids, a row an algorithm and shot.
 
     Args:
-        results: list of dicts as `evaluation_<split>.json` holds them.
-        steps: the inner steps to show.
+        results: List of dicts as in `evaluation_<split>.json`.
+        steps: The inner steps to show.
+
+    Returns:
+        A string.
     """
     rows = [["K", "algorithm", *(_after(step) for step in steps), "published"]]
     for result in results:
         by_step = {step["step"]: step for step in result["steps"]}
-        paper = (
+        errors = (
             published.sinusoid_error(result["algorithm"], result["shot"], step)
             for step in steps
         )
-        paper = " / ".join(str(value) for value in paper if value)
+        paper = " / ".join(str(value) for value in errors if value)
         rows.append(
             [
                 str(result["shot"]),
@@ -137,26 +162,29 @@ def sinusoid(results, steps):
     )
 
 
-def returns(results):
-    """Mean returns of policies by inner step: a row a training.
+def returns(results: list[dict]) -> str:
+    """Writes mean returns of policies by inner step, a row a training.
 
-    Under it what was published of its algorithm, where something was.
+    Published returns of its algorithm, if there are any, are in a row below.
 
     Args:
-        results: list of dicts as `evaluation_<split>.json` holds them, of one
+        results: List of dicts as in `evaluation_<split>.json`, of one
             environment.
+
+    Returns:
+        A string.
     """
-    title, own = title_and_own(map(return_setting, results))
+    title, differences = title_and_own(map(return_setting, results))
     steps = range(max(len(result["steps"]) for result in results))
     rows = [["algorithm", "iteration", *map(_after, steps)]]
-    for result, said in zip(results, own):
+    for result, texts in zip(results, differences):
         cells = [
             f"{_number(step['return'], 2)} ± {_number(step['ci95'], 2)}"
             for step in result["steps"]
         ]
         rows.append(
             [
-                ", ".join([result["algorithm"], *said]),
+                ", ".join([result["algorithm"], *texts]),
                 f"{result['iteration']} ({result['checkpoint']})",
                 *cells,
                 *["-"] * (len(steps) - len(cells)),
@@ -164,8 +192,8 @@ def returns(results):
         )
         paper = published_returns(result)
         if paper:
-            known = (paper.get(step) for step in steps)
-            rows.append(["published", ""] + [_known(value) for value in known])
+            values = (paper.get(step) for step in steps)
+            rows.append(["published", ""] + [_or_dash(v) for v in values])
     text = (
         f"Mean return, by inner gradient steps, ± 95 %\n{title}\n\n"
         f"{columns(rows)}"
@@ -176,18 +204,26 @@ def returns(results):
     return text
 
 
-def published_returns(result):
-    """`published.returns` of what an evaluation is of."""
+def published_returns(result: dict) -> dict[int, float]:
+    """Returns `published.returns` of an evaluation's setting.
+
+    Args:
+        result: The dict in `evaluation_<split>.json`.
+    """
     return published.returns(
         *(result[n] for n in ("environment", "algorithm", "horizon", "form"))
     )
 
 
-def return_setting(result):
-    """What mean returns are of, in words; for `title_and_own`.
+def return_setting(result: dict) -> dict[str, str]:
+    """Describes the setting of mean returns, for `title_and_own`.
 
     Args:
-        result: the dict that `evaluation_<split>.json` holds, or so much of it.
+        result: The dict in `evaluation_<split>.json`, or the part of it that
+            describes the setting.
+
+    Returns:
+        A dict of texts.
     """
     form = f" ({result['form']} form)" if result["form"] else ""
     return {
@@ -201,12 +237,14 @@ def return_setting(result):
     }
 
 
-def title_and_own(settings):
-    """What all settings have in common, and what tells each one apart.
+def title_and_own(
+    settings: Iterable[dict[str, str]],
+) -> tuple[str, list[list[str]]]:
+    """Separates the texts that all settings share from those that differ.
 
     Args:
-        settings: dicts of text, of the same keys; `dataset` and `task` have a
-            line of the title for themselves.
+        settings: Dicts of texts, of the same keys; `dataset` and `task` have
+            their own line in the title.
 
     Returns:
         `(title, own)`: the common texts, on two lines, and for each setting a
@@ -214,33 +252,33 @@ def title_and_own(settings):
     """
     settings = list(settings)
     shared = {
-        name: said
-        for name, said in settings[0].items()
-        if all(other[name] == said for other in settings)
+        name: text
+        for name, text in settings[0].items()
+        if all(other[name] == text for other in settings)
     }
     first = [shared[n] for n in ("dataset", "task") if n in shared]
     second = [s for n, s in shared.items() if n not in ("dataset", "task")]
     title = "\n".join(", ".join(line) for line in (first, second) if line)
     return title, [
-        [said for name, said in setting.items() if name not in shared]
+        [text for name, text in setting.items() if name not in shared]
         for setting in settings
     ]
 
 
-def _known(value):
+def _or_dash(value):
     return "-" if value is None else f"{value:g}"
 
 
 def _number(value, decimals=3, scale=1, unit=""):
-    """The number as text; "-" for what is not finite or not known."""
+    """Returns the number as text; "-" for None, an unknown or infinite one."""
     return "-" if value is None else f"{scale * value:.{decimals}f}{unit}"
 
 
 def _decimals(values):
-    """Decimals that show the largest of some values to four digits."""
+    """Returns the decimals that show the largest value to four digits."""
     largest = max((abs(value) for value in values if value), default=1.0)
     return max(0, 3 - math.floor(math.log10(largest)))
 
 
 def _after(step):
-    return "before" if step == 0 else f"{step} step{'s' * (step > 1)}"
+    return "before" if step == 0 else counted(step, "step")

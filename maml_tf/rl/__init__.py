@@ -1,8 +1,8 @@
 """Reinforcement learning: policies that adapt to a task by acting in it.
 
 (Finn et al. 2017, algorithm 3.) The inner loop, the algorithms and the training
-loop are those of supervised learning; data are rollouts, drawn anew before each
-gradient step. Example:
+loop are those of supervised learning; data are rollouts, drawn again before
+each gradient step. Example:
 
 ```python
 environment = rl.environments.create("navigation_2d")

@@ -1,24 +1,30 @@
-"""Adapts a policy to tasks: act, take a step, act anew with what came of it."""
+"""Adapts a policy to tasks: act, take a gradient step, act again."""
 
 import tensorflow as tf
 
+from maml_tf.algorithms import MAML
 from maml_tf.graph.over_tasks import over_tasks
 from maml_tf.graph.random_streams import fold_in
+from maml_tf.rl.environments.environment import Environment
 from maml_tf.rl.policy import Policy
+from maml_tf.rl.sampling import Sampling
+from maml_tf.rl.trajectories import Trajectories
 
 
 class PolicyAdaptation:
     """Collects rollouts before each inner step and after the last.
 
-    (Finn et al. 2017, algorithm 3, lines 4 to 8.)
+    These are lines 4 to 8 of algorithm 3 of Finn et al. (2017).
 
     Args:
-        algorithm: one of `maml_tf.algorithms`, whose inner loop adapts.
-        environment: a `maml_tf.rl.environments.Environment`.
-        sampling: a `maml_tf.rl.sampling.Sampling`.
+        algorithm: One of `maml_tf.algorithms`; its inner loop adapts.
+        environment: A `maml_tf.rl.environments.Environment`.
+        sampling: A `maml_tf.rl.sampling.Sampling`.
     """
 
-    def __init__(self, algorithm, environment, sampling):
+    def __init__(
+        self, algorithm: MAML, environment: Environment, sampling: Sampling
+    ) -> None:
         self.algorithm = algorithm
         self.environment = environment
         self.sampling = sampling
@@ -26,19 +32,21 @@ class PolicyAdaptation:
         self._step_compiled = tf.function(self._step, autograph=False)
         self._batch_compiled = tf.function(sampling.batch, autograph=False)
 
-    def __call__(self, tasks, steps, seed):
+    def __call__(
+        self, tasks: tf.Tensor, steps: int, seed: tf.Tensor
+    ) -> tuple[list[Trajectories], list]:
         """Adapts to some tasks.
 
-        Pure TensorFlow where the environment is; else to be called eagerly.
+        It is pure TensorFlow if the environment is; otherwise call it eagerly.
 
         Args:
-            tasks: `[tasks, task_size]`.
-            steps: K, gradient steps.
-            seed: int64 tensor `[2]`.
+            tasks: Parameters of the tasks, `[tasks, task_size]`.
+            steps: Gradient steps K.
+            seed: Stateless seed, an int64 tensor `[2]`.
 
         Returns:
-            `(trajectories, batches)`, lists of length K + 1: what the policy
-            did at φ_0 … φ_K, and what a loss takes of it.
+            `(trajectories, batches)`, lists of length K + 1: the policy's
+            rollouts at φ_0 … φ_K, and a loss's batch of each.
         """
         number = tasks.shape[0]
         theta = self.algorithm.theta()

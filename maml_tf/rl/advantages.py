@@ -1,17 +1,17 @@
-"""Discounted returns, and how much better than expected an action was."""
+"""Discounted returns, and advantages of actions over the expected return."""
 
 import tensorflow as tf
 
 
-def discounted_sums(rewards, discount):
-    """Σ_k γᵏ r_{t+k} for each t, in one product with a triangular matrix.
+def discounted_sums(rewards: tf.Tensor, discount: float) -> tf.Tensor:
+    """Returns Σ_k γᵏ r_{t+k} for each t, by one triangular matrix product.
 
     Args:
-        rewards: `[..., horizon]`, 0 after a rollout's end.
-        discount: γ, a number in [0, 1].
+        rewards: Rewards `[..., horizon]`, 0 after a rollout's end.
+        discount: Discount γ, a number in [0, 1].
 
     Returns:
-        Of the same shape.
+        A tensor of the same shape.
     """
     time = tf.range(rewards.shape[-1], dtype=rewards.dtype)
     delay = time[:, tf.newaxis] - time
@@ -23,21 +23,29 @@ def discounted_sums(rewards, discount):
     return tf.tensordot(rewards, weights, 1)
 
 
-def generalized_advantages(rewards, values, mask, discount, gae_lambda):
-    """Generalised advantage estimates (Schulman et al. 2016, equation 16).
+def generalized_advantages(
+    rewards: tf.Tensor,
+    values: tf.Tensor,
+    mask: tf.Tensor,
+    discount: float,
+    gae_lambda: float,
+) -> tf.Tensor:
+    """Returns generalised advantage estimates.
 
-    Σ_k (γλ)ᵏ δ_{t+k} with δ_t = r_t + γ V(s_{t+1}) − V(s_t). What comes after
-    the horizon counts as worth nothing, as in rllab's and the MAML code.
+    They are Σ_k (γλ)ᵏ δ_{t+k} with δ_t = r_t + γ V(s_{t+1}) − V(s_t) (Schulman
+    et al. 2016, equation 16). States after the horizon have the value 0, as in
+    rllab's and the MAML code.
 
     Args:
-        rewards: `[..., horizon]`.
-        values: V(s_t), likewise.
-        mask: likewise, 1.0 within the rollout and 0.0 after its end.
-        discount: γ.
-        gae_lambda: λ; at 1 the discounted return less the value.
+        rewards: Rewards `[..., horizon]`.
+        values: Values V(s_t), `[..., horizon]`.
+        mask: `[..., horizon]`, 1.0 within the rollout and 0.0 after its end.
+        discount: Discount γ.
+        gae_lambda: Parameter λ; at 1 the advantage is the discounted return
+            less the value.
 
     Returns:
-        `[..., horizon]`, 0 after a rollout's end.
+        A tensor `[..., horizon]`, 0 after a rollout's end.
     """
     values = values * mask
     following = tf.concat([values[..., 1:], tf.zeros_like(values[..., :1])], -1)
@@ -45,12 +53,16 @@ def generalized_advantages(rewards, values, mask, discount, gae_lambda):
     return discounted_sums(residuals, discount * gae_lambda)
 
 
-def normalized(advantages, mask):
-    """Advantages of mean 0 and standard deviation 1 over each task's rollouts.
+def normalized(advantages: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Normalises each task's advantages to mean 0 and standard deviation 1.
 
     Args:
-        advantages: `[tasks, rollouts, horizon]`.
-        mask: likewise; what it leaves out counts nothing and stays 0.
+        advantages: Advantages `[tasks, rollouts, horizon]`.
+        mask: `[tasks, rollouts, horizon]`, 0.0 for steps that do not count;
+            their advantage is 0.
+
+    Returns:
+        A tensor of the same shape.
     """
     number = tf.reduce_sum(mask, [-2, -1], keepdims=True)
     mean = tf.reduce_sum(advantages * mask, [-2, -1], keepdims=True) / number

@@ -1,7 +1,7 @@
 """Diagonal Gaussians as the outputs of a network: mean and log deviation.
 
-Pure functions of `outputs [..., 2 * action_size]`: the mean of each action,
-then the logarithm of its standard deviation.
+These are pure functions of `outputs [..., 2 * action_size]`: the mean of each
+action, then the logarithm of its standard deviation.
 """
 
 import math
@@ -9,28 +9,28 @@ import math
 import tensorflow as tf
 
 
-def moments(outputs):
-    """`(mean, log_deviation)`, each `[..., action_size]`."""
+def moments(outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns `(mean, log_deviation)`, each `[..., action_size]`."""
     return tf.split(outputs, 2, -1)
 
 
-def draw(outputs, noise):
-    """Actions `[..., action_size]`, of standard normal `noise` of that shape.
+def draw(outputs: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """Returns actions `[..., action_size]`.
 
     Args:
-        outputs: `[..., 2 * action_size]`.
-        noise: `[..., action_size]`.
+        outputs: The network's outputs `[..., 2 * action_size]`.
+        noise: Standard normal numbers `[..., action_size]`.
     """
     mean, log_deviation = moments(outputs)
     return mean + tf.exp(log_deviation) * noise
 
 
-def log_probability(outputs, actions):
-    """The logarithm of the actions' density, `[...]`.
+def log_probability(outputs: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
+    """Returns the logarithm of the actions' density, `[...]`.
 
     Args:
-        outputs: `[..., 2 * action_size]`.
-        actions: `[..., action_size]`.
+        outputs: The network's outputs `[..., 2 * action_size]`.
+        actions: Actions `[..., action_size]`.
     """
     mean, log_deviation = moments(outputs)
     standardised = (actions - mean) * tf.exp(-log_deviation)
@@ -42,12 +42,12 @@ def log_probability(outputs, actions):
     )
 
 
-def kl_divergence(outputs, others):
-    """KL(p ‖ q) in nats, `[...]`.
+def kl_divergence(outputs: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """Returns KL(p ‖ q) in nats, `[...]`.
 
     Args:
-        outputs: of p, `[..., 2 * action_size]`.
-        others: of q.
+        outputs: Outputs of p, `[..., 2 * action_size]`.
+        others: Outputs of q, `[..., 2 * action_size]`.
     """
     mean, log_deviation = moments(outputs)
     other_mean, other_log_deviation = moments(others)
@@ -60,14 +60,17 @@ def kl_divergence(outputs, others):
     )
 
 
-def fisher_product(outputs, vectors):
-    """The Fisher information by the outputs, times vectors of their shape.
+def fisher_product(outputs: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+    """Multiplies the Fisher information by the outputs with vectors.
 
-    1 / σ² for a mean, 2 for the logarithm of σ, nothing between them.
+    It is diagonal: 1 / σ² for a mean, 2 for the logarithm of σ.
 
     Args:
-        outputs: `[..., 2 * action_size]`.
-        vectors: likewise.
+        outputs: The network's outputs `[..., 2 * action_size]`.
+        vectors: Vectors `[..., 2 * action_size]`.
+
+    Returns:
+        A tensor of the same shape.
     """
     _, log_deviation = moments(outputs)
     by_mean, by_log_deviation = moments(vectors)

@@ -1,6 +1,6 @@
-"""What rollouts return on average, as a linear function of some features.
+"""The expected return of rollouts, as a linear function of some features.
 
-(Duan et al. 2016, section 5; the baseline of the MAML paper.)
+It is the baseline of the MAML paper (Duan et al. 2016, section 5).
 """
 
 import tensorflow as tf
@@ -9,16 +9,16 @@ _CLIP = 10.0
 _REGULARIZATION = 1e-5
 
 
-def features(observations):
-    """What a value is a linear function of.
+def features(observations: tf.Tensor) -> tf.Tensor:
+    """Returns the features that a value is a linear function of.
 
     Args:
-        observations: `[..., horizon, observation_size]`.
+        observations: Observations `[..., horizon, observation_size]`.
 
     Returns:
-        `[..., horizon, 2 * observation_size + 4]` float64: observations clipped
-        to ±10, their squares, time in hundreds of steps, its square and cube,
-        and 1.
+        A float64 tensor `[..., horizon, 2 * observation_size + 4]`:
+        observations clipped to ±10, their squares, time in hundreds of steps,
+        its square and cube, and 1.
     """
     observations = tf.clip_by_value(
         tf.cast(observations, tf.float64), -_CLIP, _CLIP
@@ -31,29 +31,32 @@ def features(observations):
     return tf.concat([observations, observations**2, by_time], -1)
 
 
-def fitted_values(observations, returns, mask):
-    """The values that best explain the returns of each task's own rollouts.
+def fitted_values(
+    observations: tf.Tensor, returns: tf.Tensor, mask: tf.Tensor
+) -> tf.Tensor:
+    """Fits values to the returns of each task's own rollouts.
 
-    Regularised least squares: (ΦᵀΦ + 1e-5 I) w = Φᵀ R.
+    The fit is regularised least squares: (ΦᵀΦ + 1e-5 I) w = Φᵀ R.
 
     Args:
         observations: `[tasks, rollouts, horizon, observation_size]`.
-        returns: discounted, from each step on, `[tasks, rollouts, horizon]`.
-        mask: likewise; what it leaves out does not count.
+        returns: Discounted returns from each step on,
+            `[tasks, rollouts, horizon]`.
+        mask: `[tasks, rollouts, horizon]`, 0.0 for steps that do not count.
 
     Returns:
-        `[tasks, rollouts, horizon]` float32.
+        A float32 tensor `[tasks, rollouts, horizon]`.
     """
     all_features = features(observations)
     tasks, rollouts, horizon, number = all_features.shape
     rows = tf.reshape(all_features, [tasks, rollouts * horizon, number])
     weight = tf.cast(tf.reshape(mask, [tasks, -1, 1]), tf.float64)
     targets = tf.cast(tf.reshape(returns, [tasks, -1, 1]), tf.float64)
-    used = rows * weight
-    normal = tf.linalg.matmul(used, rows, transpose_a=True)
+    weighted = rows * weight
+    normal = tf.linalg.matmul(weighted, rows, transpose_a=True)
     solution = tf.linalg.solve(
         normal + _REGULARIZATION * tf.eye(number, dtype=tf.float64),
-        tf.linalg.matmul(used, targets, transpose_a=True),
+        tf.linalg.matmul(weighted, targets, transpose_a=True),
     )
     values = tf.reshape(rows @ solution, [tasks, rollouts, horizon])
     return tf.cast(values, tf.float32)

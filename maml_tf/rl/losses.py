@@ -1,28 +1,49 @@
 """Policy-gradient losses of one task's rollouts.
 
-Pure functions `(y, outputs) -> scalar` as all losses of this package: `y` are
-`PolicyTargets`, and `outputs` `[rollouts * horizon, 2 * action_size]` those of
-the policy that is to improve. Means are over the steps within rollouts.
+They are pure functions `(y, outputs) -> scalar`, as all losses of this package.
+`y` are `PolicyTargets`, and `outputs` `[rollouts * horizon, 2 * action_size]`
+are the outputs of the policy to improve. Means are over the steps within
+rollouts.
 """
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from maml_tf.rl import gaussian
+from maml_tf.rl.trajectories import PolicyTargets
 
 
-def reinforce(y, outputs):
-    """−mean of log π(a|s) · A (Williams 1992; Finn et al. 2017, equation 4)."""
+def reinforce(y: PolicyTargets, outputs: tf.Tensor) -> tf.Tensor:
+    """Returns −mean of log π(a|s) · A.
+
+    (Williams 1992; Finn et al. 2017, equation 4.)
+
+    Args:
+        y: `PolicyTargets`.
+        outputs: The policy's outputs.
+
+    Returns:
+        A scalar.
+    """
     return -_mean(y, _log_probabilities(y, outputs) * y.advantages)
 
 
-def dice(y, outputs):
-    """The surrogate whose derivatives of every order are unbiased.
+def dice(y: PolicyTargets, outputs: tf.Tensor) -> tf.Tensor:
+    """Returns the surrogate with unbiased derivatives of every order.
 
-    −mean of (□_{≤t} − □_{<t}) · A_t, where □ = exp(τ − stop(τ)) and τ sums the
-    rollout's log π up to step t, or before it (Foerster et al. 2018, with a
-    baseline as by Farquhar et al. 2019, equation 14). Its gradient is that of
-    `reinforce`; its second derivative knows that earlier actions decide which
-    states come after.
+    It is −mean of (□_{≤t} − □_{<t}) · A_t, where □ = exp(τ − stop(τ)) and τ
+    sums the rollout's log π up to step t, or before it (Foerster et al. 2018,
+    with a baseline as in Farquhar et al. 2019, equation 14). Its gradient is
+    the gradient of `reinforce`; its second derivative accounts for the effect
+    of earlier actions on later states.
+
+    Args:
+        y: `PolicyTargets`.
+        outputs: The policy's outputs.
+
+    Returns:
+        A scalar.
     """
     log_probabilities = _log_probabilities(y, outputs) * y.mask
     before = tf.cumsum(log_probabilities, -1, exclusive=True)
@@ -30,22 +51,29 @@ def dice(y, outputs):
     return -_mean(y, difference * y.advantages)
 
 
-def low_variance(y, outputs):
-    """−mean of the ratio to the policy that acted, times A.
+def low_variance(y: PolicyTargets, outputs: tf.Tensor) -> tf.Tensor:
+    """Returns −mean of the ratio to the policy that acted, times A.
 
-    Its gradient at that policy is that of `reinforce`; its second derivative
-    adds the outer product of ∇ log π (the low variance curvature estimator of
-    ProMP, Rothfuss et al. 2019, equation 8). Outside of the inner loop it is
-    the surrogate of TRPO (Schulman et al. 2015, equation 14).
+    Its gradient at that policy is the gradient of `reinforce`; its second
+    derivative adds the outer product of ∇ log π (the low variance curvature
+    estimator of ProMP, Rothfuss et al. 2019, equation 8). Outside of the inner
+    loop it is the surrogate of TRPO (Schulman et al. 2015, equation 14).
+
+    Args:
+        y: `PolicyTargets`.
+        outputs: The policy's outputs.
+
+    Returns:
+        A scalar.
     """
     return -_mean(y, _ratios(y, outputs) * y.advantages)
 
 
-def clipped(clip):
+def clipped(clip: float) -> Callable:
     """Makes PPO's loss (Schulman et al. 2017, equation 7).
 
     Args:
-        clip: ε; a ratio gains nothing beyond 1 ± ε.
+        clip: The bound ε: a ratio gains nothing beyond 1 ± ε.
 
     Returns:
         A function `(y, outputs) -> scalar`.
@@ -61,34 +89,42 @@ def clipped(clip):
     return loss
 
 
-def kl_divergence(y, outputs):
-    """Mean KL(π that acted ‖ π of the outputs), in nats."""
+def kl_divergence(y: PolicyTargets, outputs: tf.Tensor) -> tf.Tensor:
+    """Returns the mean KL(π that acted ‖ π of the outputs), in nats.
+
+    Args:
+        y: `PolicyTargets`.
+        outputs: The policy's outputs.
+
+    Returns:
+        A scalar.
+    """
     divergence = gaussian.kl_divergence(y.outputs, outputs)
     return _mean(y, tf.reshape(divergence, y.mask.shape))
 
 
-def fisher_product(y, vectors):
-    """The Hessian of `kl_divergence` by the outputs, times vectors.
+def fisher_product(y: PolicyTargets, vectors: tf.Tensor) -> tf.Tensor:
+    """Multiplies the Hessian of `kl_divergence` by the outputs with vectors.
 
-    At the policy that acted, where the divergence is 0.
+    The Hessian is taken at the policy that acted; the divergence is 0 there.
 
     Args:
         y: `PolicyTargets`.
-        vectors: `[rollouts * horizon, 2 * action_size]`.
+        vectors: Vectors `[rollouts * horizon, 2 * action_size]`.
 
     Returns:
-        Of the same shape.
+        A tensor of the same shape.
     """
     weight = tf.reshape(y.mask, [-1, 1]) / tf.reduce_sum(y.mask)
     return gaussian.fisher_product(y.outputs, vectors) * weight
 
 
-# What the inner loop may minimise, by name.
+# Losses for the inner loop, by name.
 INNER = {"reinforce": reinforce, "dice": dice, "low_variance": low_variance}
 
 
 def _log_probabilities(y, outputs):
-    """Of the actions taken, `[rollouts, horizon]`."""
+    """Returns log π of the actions taken, `[rollouts, horizon]`."""
     by_step = tf.reshape(outputs, [*y.mask.shape, -1])
     return gaussian.log_probability(by_step, y.actions)
 
@@ -100,7 +136,7 @@ def _ratios(y, outputs):
 
 
 def _magic_box(logarithms):
-    """1, with the derivatives of exp(logarithms) / its value."""
+    """Returns 1, with the derivatives of exp(logarithms) / its value."""
     return tf.exp(logarithms - tf.stop_gradient(logarithms))
 
 

@@ -1,13 +1,16 @@
-"""How policies fare on new tasks, by gradient step."""
+"""Meta-testing of policies: returns on new tasks, by gradient step."""
 
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.algorithms import MAML
+from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.evaluation.curve import Curve, calls
 from maml_tf.graph.random_streams import fold_in
 from maml_tf.rl.adaptation import PolicyAdaptation
-from maml_tf.rl.trajectories import returns
+from maml_tf.rl.environments.environment import Environment
+from maml_tf.rl.sampling import Sampling
+from maml_tf.rl.trajectories import Trajectories, returns
 
 _STREAM = 32452843
 
@@ -19,35 +22,35 @@ class PolicyMetaTest:
     learns.
 
     Args:
-        algorithm: one of `maml_tf.algorithms`.
-        environment: a `maml_tf.rl.environments.Environment`.
-        sampling: a `maml_tf.rl.sampling.Sampling`.
-        split: whose tasks are drawn.
-        num_tasks: tasks number 0 … `num_tasks − 1` are used.
-        steps: gradient steps, 0 or more.
-        seed: of tasks, rollouts and actions.
-        tasks_per_call: tasks that act together, between which the progress bar
-            moves.
+        algorithm: One of `maml_tf.algorithms`.
+        environment: A `maml_tf.rl.environments.Environment`.
+        sampling: A `maml_tf.rl.sampling.Sampling`.
+        split: The split of the tasks.
+        num_tasks: Tasks number 0 … `num_tasks − 1` are used.
+        steps: Gradient steps, 0 or more.
+        seed: Seed of tasks, rollouts and actions.
+        tasks_per_call: Tasks that act together; the progress bar moves after
+            each call.
 
     Raises:
-        InputError: an argument that cannot be used.
+        InputError: An argument cannot be used.
     """
 
     def __init__(
         self,
-        algorithm,
-        environment,
-        sampling,
+        algorithm: MAML,
+        environment: Environment,
+        sampling: Sampling,
         *,
-        split="test",
-        num_tasks=40,
-        steps=3,
-        seed=0,
-        tasks_per_call=40,
-    ):
+        split: str = "test",
+        num_tasks: int = 40,
+        steps: int = 3,
+        seed: int = 0,
+        tasks_per_call: int = 40,
+    ) -> None:
         check_at_least_one(num_tasks=num_tasks, tasks_per_call=tasks_per_call)
         if steps < 0:
-            raise InputError(f"steps: {steps} was given; it must be 0 or more.")
+            raise refusal("steps", steps, "it must be 0 or more")
         self.num_tasks = num_tasks
         self._tasks_per_call = min(tasks_per_call, num_tasks)
         adapt = PolicyAdaptation(algorithm, environment, sampling)
@@ -62,14 +65,14 @@ class PolicyMetaTest:
             trajectories = tf.function(trajectories, autograph=False)
         self._trajectories = trajectories
 
-    def __call__(self, progress=False):
+    def __call__(self, progress: bool = False) -> Curve:
         """Returns the `Curve` of the policy as it is now.
 
         Its metric is the mean return of a task's rollouts, not discounted, and
         its loss the same with the other sign.
 
         Args:
-            progress: whether to show a progress bar, on a terminal.
+            progress: Whether to show a progress bar, on a terminal.
         """
         by_task = []
         count = self._tasks_per_call
@@ -81,12 +84,12 @@ class PolicyMetaTest:
         metrics = np.concatenate(by_task)[: self.num_tasks]
         return Curve(-metrics, metrics)
 
-    def trajectories(self, first, count):
-        """What the policy does in some tasks.
+    def trajectories(self, first: int, count: int) -> list[Trajectories]:
+        """Returns the policy's rollouts in some tasks.
 
         Args:
-            first: number of the first task.
-            count: how many.
+            first: Number of the first task.
+            count: Number of tasks.
 
         Returns:
             A list over steps 0 … K of `Trajectories`, leading axis `tasks`.

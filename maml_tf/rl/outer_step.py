@@ -1,41 +1,59 @@
 """The meta-update of a policy (Finn et al. 2017, algorithm 3)."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
+from maml_tf.algorithms import MAML
+from maml_tf.algorithms.inner_loop import InnerLoop
 from maml_tf.algorithms.outer_step import Updates
-from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.graph.random_streams import fold_in
 from maml_tf.rl.adaptation import PolicyAdaptation
+from maml_tf.rl.environments.environment import Environment
+from maml_tf.rl.ppo import PPO
+from maml_tf.rl.sampling import Sampling
 from maml_tf.rl.trajectories import returns
+from maml_tf.rl.trpo import TRPO
 
 _STREAM = 15485863
 
 
 class PolicyOuterStep:
-    """Meta-updates from rollouts, to be repeated by `maml_tf.meta_train`.
+    """Meta-updates from rollouts, for `maml_tf.meta_train` to repeat.
 
-    Where the environment is pure TensorFlow an update is one `tf.function`,
-    rollouts included; else rollouts are collected between two.
+    If the environment is pure TensorFlow, an update is one `tf.function`,
+    rollouts included; otherwise rollouts are collected between two functions.
 
     Iteration `i` acts in the tasks number `i · tasks … (i + 1) · tasks − 1`,
-    and what it draws depends on `seed` and `i` alone, so that a run is a
+    and its random numbers depend on `seed` and `i` alone, so a run is a
     function of its seed.
 
     Args:
-        algorithm: one of `maml_tf.algorithms`. With `inner_steps=0`, as in
-            `Pretrain`, the policy is judged as it is.
-        environment: a `maml_tf.rl.environments.Environment`.
-        update: the outer update, a `TRPO` or a `PPO`.
-        sampling: a `maml_tf.rl.sampling.Sampling`.
-        tasks: tasks in a meta-batch.
-        seed: of tasks, rollouts and actions.
+        algorithm: One of `maml_tf.algorithms`. With `inner_steps=0`, as in
+            `Pretrain`, the policy is updated without adaptation.
+        environment: A `maml_tf.rl.environments.Environment`.
+        update: The outer update, a `TRPO` or a `PPO`.
+        sampling: A `maml_tf.rl.sampling.Sampling`.
+        tasks: Tasks in a meta-batch.
+        seed: Seed of tasks, rollouts and actions.
+
+    Raises:
+        InputError: The number of tasks is below 1.
     """
 
     iterations_per_call = 1
 
     def __init__(
-        self, algorithm, environment, update, sampling, *, tasks, seed=0
-    ):
+        self,
+        algorithm: MAML,
+        environment: Environment,
+        update: TRPO | PPO,
+        sampling: Sampling,
+        *,
+        tasks: int,
+        seed: int = 0,
+    ) -> None:
         check_at_least_one(tasks=tasks)
         self.algorithm = algorithm
         self.model = algorithm.model
@@ -52,25 +70,29 @@ class PolicyOuterStep:
             else self._iteration
         )
 
-    def __call__(self, iteration, count=1):
+    def __call__(self, iteration: int, count: int = 1) -> Updates:
         """Performs the meta-update number `iteration`.
 
         Args:
-            iteration: its number, from 0.
-            count: 1.
+            iteration: Its number, from 0.
+            count: Number of updates; it must be 1.
 
         Returns:
-            `maml_tf.outer_step.Updates`: as metric the mean return of the
-            rollouts after adaptation, as loss the same with the other sign, as
-            support losses those of the rollouts before each inner step.
+            `maml_tf.algorithms.outer_step.Updates`. The metric is the mean
+            return of the rollouts after adaptation, the loss is the same with
+            the other sign, and the support losses are those of the rollouts
+            before each inner step.
+
+        Raises:
+            InputError: The count is not 1.
         """
         if count != 1:
-            raise InputError(f"count: {count} was given; it must be 1.")
+            raise refusal("count", count, "it must be 1")
         values = self._compiled(tf.constant(iteration, tf.int64)).numpy()
         return Updates(-values[-1:], values[-1:], -values[None, :-1])
 
     def _iteration(self, iteration):
-        """The mean return by inner step, `[inner_steps + 1]`."""
+        """Returns the mean return by inner step, `[inner_steps + 1]`."""
         environment, steps = self.environment, self.algorithm.inner_steps
         tasks = environment.tasks(
             "train", iteration * self.tasks, self.tasks, self.seed
@@ -89,11 +111,11 @@ class PolicyOuterStep:
         )
 
 
-def adapted_outputs(inner_loop):
-    """The policy that an outer update judges, as a function of θ.
+def adapted_outputs(inner_loop: InnerLoop) -> Callable:
+    """Makes the adapted policy of an outer update, as a function of θ.
 
     Args:
-        inner_loop: a `maml_tf.InnerLoop`.
+        inner_loop: A `maml_tf.InnerLoop`.
 
     Returns:
         A function `(theta, task) -> outputs`: θ adapted to the task's support

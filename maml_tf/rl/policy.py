@@ -1,7 +1,9 @@
-"""Gaussian policies, and how one acts in many tasks at once."""
+"""Gaussian policies that act in many tasks at once."""
 
 import itertools
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,28 +16,28 @@ from maml_tf.rl import gaussian
 
 @keras.saving.register_keras_serializable("maml_tf")
 class GaussianHead(keras.layers.Layer):
-    """A linear layer for the means, and log deviations that see no input.
+    """A linear layer for the means, and log deviations without an input.
 
     Args:
-        units: numbers in an action.
-        initial_deviation: the standard deviation of each at first, above 0.
-        kernel_initializer: of the linear layer.
-        **options: Keras's own of every layer.
+        units: Numbers in an action.
+        initial_deviation: The standard deviation of each at first, above 0.
+        kernel_initializer: Initializer of the linear layer.
+        **options: Keras's options of every layer.
     """
 
     def __init__(
         self,
-        units,
-        initial_deviation=1.0,
-        kernel_initializer="glorot_uniform",
-        **options,
-    ):
+        units: int,
+        initial_deviation: float = 1.0,
+        kernel_initializer: Any = "glorot_uniform",
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.units = units
         self.initial_deviation = initial_deviation
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         """Makes the weights."""
         self.kernel = self.add_weight(
             shape=(input_shape[-1], self.units),
@@ -53,20 +55,20 @@ class GaussianHead(keras.layers.Layer):
             name="log_deviation",
         )
 
-    def call(self, inputs):
-        """Features `[batch, features]` to `[batch, 2 * units]`."""
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Returns `[batch, 2 * units]` for features `[batch, features]`."""
         mean = keras.ops.matmul(inputs, self.kernel) + self.bias
         log_deviation = keras.ops.broadcast_to(
             self.log_deviation, keras.ops.shape(mean)
         )
         return keras.ops.concatenate([mean, log_deviation], -1)
 
-    def compute_output_shape(self, input_shape):
-        """`[batch, 2 * units]`."""
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Returns `(batch, 2 * units)`."""
         return (*input_shape[:-1], 2 * self.units)
 
-    def get_config(self):
-        """The layer's arguments."""
+    def get_config(self) -> dict[str, Any]:
+        """Returns the layer's arguments."""
         return super().get_config() | {
             "units": self.units,
             "initial_deviation": self.initial_deviation,
@@ -77,34 +79,36 @@ class GaussianHead(keras.layers.Layer):
 
 
 def gaussian_mlp(
-    observation_size,
-    action_size,
-    widths=(100, 100),
-    initial_deviation=1.0,
-    seed=None,
-):
-    """Dense ReLU layers and a Gaussian head (Finn et al. 2017, section 5.3).
+    observation_size: int,
+    action_size: int,
+    widths: Sequence[int] = (100, 100),
+    initial_deviation: float = 1.0,
+    seed: int | None = None,
+) -> keras.Model:
+    """Makes dense ReLU layers with a Gaussian head.
+
+    (Finn et al. 2017, section 5.3.)
 
     Args:
-        observation_size: numbers in an observation.
-        action_size: numbers in an action.
-        widths: units of each hidden layer.
-        initial_deviation: of every action at first; learned, and the same in
-            all states.
-        seed: makes the initial weights reproducible.
+        observation_size: Numbers in an observation.
+        action_size: Numbers in an action.
+        widths: Units of each hidden layer.
+        initial_deviation: Standard deviation of every action at first; it is
+            learned, and the same in all states.
+        seed: Seed of the initial weights; None draws them at random.
 
     Returns:
         A `keras.Model` from `[batch, observation_size]` to `[batch, 2 *
-        action_size]`: means and logarithms of standard deviations, as
-        `maml_tf.rl.gaussian` takes them.
+        action_size]`: means and logarithms of standard deviations, for
+        `maml_tf.rl.gaussian`.
     """
     hidden = mlp((observation_size,), 1, widths, seed).layers[:-1]
     initializers = kernel_initializers(seed)
-    *_, of_head = itertools.islice(initializers, len(widths) + 1)
+    *_, head_initializer = itertools.islice(initializers, len(widths) + 1)
     head = GaussianHead(
         action_size,
         initial_deviation,
-        kernel_initializer=of_head,
+        kernel_initializer=head_initializer,
         name="head",
     )
     return keras.Model(
@@ -116,25 +120,27 @@ class Policy:
     """A Keras model that acts in many tasks at once.
 
     Args:
-        model: any built `keras.Model` from observations `[batch,
-            observation_size]` to `[batch, 2 * action_size]`, see
+        model: Any built `keras.Model` from observations `[batch,
+            observation_size]` to `[batch, 2 * action_size]`; see
             `maml_tf.rl.gaussian`.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: keras.Model) -> None:
         self.model = model
         self._functional_model = FunctionalModel(model)
-        # For environments that are stepped by Python.
+        # Python steps some environments; they call this function.
         self.act_compiled = tf.function(self.act, autograph=False)
 
-    def act(self, phi, observations, noise):
-        """Draws an action for each observation, by its task's weights.
+    def act(
+        self, phi: list[tf.Tensor], observations: tf.Tensor, noise: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws an action for each observation with its task's weights.
 
         Args:
-            phi: weights in the order of `model.trainable_variables`, each
+            phi: Weights in the order of `model.trainable_variables`, each
                 `[tasks, *shape]`.
             observations: `[tasks, rollouts, observation_size]`.
-            noise: standard normal, `[tasks, rollouts, action_size]`.
+            noise: Standard normal, `[tasks, rollouts, action_size]`.
 
         Returns:
             `(actions, outputs)`, `[tasks, rollouts, action_size]` and `[tasks,

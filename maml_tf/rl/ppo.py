@@ -1,8 +1,10 @@
 """Several clipped steps on the same rollouts, as in PPO and ProMP."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
-from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.graph.over_tasks import mean_over_tasks
 from maml_tf.rl import losses
 
@@ -10,36 +12,47 @@ from maml_tf.rl import losses
 class PPO:
     """The outer update of ProMP (Rothfuss et al. 2019, algorithm 1).
 
-    Without its penalty on the inner step's divergence.
+    It does not have ProMP's penalty on the inner step's divergence.
 
     Args:
-        optimizer: a Keras optimizer, such as Adam.
-        epochs: its steps on one set of rollouts.
-        clip: ε; a ratio of probabilities gains nothing beyond 1 ± ε.
+        optimizer: A Keras optimizer, such as Adam.
+        epochs: Its steps on one set of rollouts.
+        clip: The bound ε: a ratio of probabilities gains nothing beyond 1 ± ε.
 
     Raises:
-        InputError: a value that cannot be used.
+        InputError: A value cannot be used.
     """
 
-    def __init__(self, optimizer, epochs=5, clip=0.2):
+    def __init__(self, optimizer, epochs=5, clip=0.2) -> None:
         check_at_least_one(epochs=epochs)
         if clip <= 0:
-            raise InputError(f"clip: {clip} was given; it must be above 0.")
+            raise refusal("clip", clip, "it must be above 0")
         self.optimizer = optimizer
         self.epochs = epochs
         self._loss = losses.clipped(clip)
 
     @property
-    def variables(self):
-        """The optimizer's, for checkpoints."""
+    def variables(self) -> list:
+        """Returns the optimizer's variables, for checkpoints."""
         return self.optimizer.variables
 
-    def build(self, variables):
+    def build(self, variables: list) -> None:
         """Makes the optimizer's slots."""
         self.optimizer.build(variables)
 
-    def update(self, variables, outputs_of, tasks):
-        """Some steps of θ; arguments and result as in `TRPO.update`."""
+    def update(
+        self, variables: list, outputs_of: Callable, tasks: tuple
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Takes some steps of θ.
+
+        Args:
+            variables: As in `TRPO.update`.
+            outputs_of: As in `TRPO.update`.
+            tasks: As in `TRPO.update`.
+
+        Returns:
+            As in `TRPO.update`.
+        """
 
         def epoch(number, before, kl):
             theta = [tf.convert_to_tensor(v.value) for v in variables]

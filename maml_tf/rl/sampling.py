@@ -1,12 +1,12 @@
-"""How many rollouts a step takes, and what it learns of their actions."""
+"""The rollouts of a gradient step, and the targets made from them."""
 
 import dataclasses
 
 import tensorflow as tf
 
-from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.rl import advantages, linear_baseline
-from maml_tf.rl.trajectories import PolicyTargets
+from maml_tf.rl.trajectories import PolicyTargets, Trajectories
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,12 +14,12 @@ class Sampling:
     """Settings of every policy-gradient step, inner and outer.
 
     Attributes:
-        rollouts: in each task.
-        discount: γ.
-        gae_lambda: λ of generalised advantages.
+        rollouts: Number of rollouts in each task.
+        discount: Discount γ of later rewards.
+        gae_lambda: Parameter λ of generalised advantages.
 
     Raises:
-        InputError: a value that cannot be used.
+        InputError: A value cannot be used.
     """
 
     rollouts: int = 20
@@ -31,14 +31,14 @@ class Sampling:
         for name in ("discount", "gae_lambda"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
-                raise InputError(
-                    f"{name}: {value} was given; it must be from 0 to 1."
-                )
+                raise refusal(name, value, "it must be from 0 to 1")
 
-    def batch(self, trajectories):
-        """What a policy-gradient loss takes, of rollouts of several tasks.
+    def batch(
+        self, trajectories: Trajectories
+    ) -> tuple[tf.Tensor, PolicyTargets]:
+        """Makes a policy-gradient loss's batch from several tasks' rollouts.
 
-        Advantages are over a linear baseline fitted to each task, and
+        Advantages are relative to a linear baseline fitted to each task, and
         normalised.
 
         Args:
@@ -64,6 +64,6 @@ class Sampling:
 
 
 def _without_time(tensor):
-    """Rollouts and their steps as one axis, after that of tasks."""
+    """Joins rollouts and their steps to one axis, after the tasks' axis."""
     tasks, rollouts, horizon, *rest = tensor.shape
     return tf.reshape(tensor, [tasks, rollouts * horizon, *rest])

@@ -1,4 +1,4 @@
-"""What rollouts give: observations, actions and rewards, and what to learn."""
+"""Rollouts: observations, actions and rewards, and the targets of a loss."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 class Trajectories(NamedTuple):
     """Rollouts of one task, or of several along a leading axis `tasks`.
 
-    All are of the same length; what lies after a rollout's end counts nothing.
+    All have the same length; steps after a rollout's end do not count.
 
     Attributes:
         observations: `[rollouts, horizon, observation_size]`, before each step.
@@ -16,8 +16,8 @@ class Trajectories(NamedTuple):
         rewards: `[rollouts, horizon]`.
         mask: `[rollouts, horizon]`, 1.0 up to the step that ended the rollout,
             that one included, then 0.0.
-        outputs: `[rollouts, horizon, outputs]`, those of the policy's network
-            that the actions were drawn from.
+        outputs: `[rollouts, horizon, outputs]`, the outputs of the policy's
+            network that the actions were drawn from.
     """
 
     observations: Any
@@ -28,14 +28,14 @@ class Trajectories(NamedTuple):
 
 
 class PolicyTargets(NamedTuple):
-    """What a policy-gradient loss takes as `y`: rollouts, without inputs.
+    """The `y` of a policy-gradient loss: rollouts, without inputs.
 
     Attributes:
         actions: `[rollouts, horizon, action_size]`.
         advantages: `[rollouts, horizon]`.
-        mask: `[rollouts, horizon]`.
-        outputs: `[rollouts * horizon, outputs]`, those of the policy that the
-            actions were drawn from.
+        mask: `[rollouts, horizon]`, as in `Trajectories`.
+        outputs: `[rollouts * horizon, outputs]`, the outputs of the policy that
+            the actions were drawn from.
     """
 
     actions: Any
@@ -44,6 +44,13 @@ class PolicyTargets(NamedTuple):
     outputs: Any
 
 
-def returns(trajectories):
-    """The sum of rewards of each rollout, not discounted, `[..., rollouts]`."""
+def returns(trajectories: Trajectories) -> tf.Tensor:
+    """Returns each rollout's sum of rewards, not discounted.
+
+    Args:
+        trajectories: `Trajectories`, with or without leading axes.
+
+    Returns:
+        A tensor `[..., rollouts]`.
+    """
     return tf.reduce_sum(trajectories.rewards * trajectories.mask, -1)

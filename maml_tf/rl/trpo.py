@@ -7,10 +7,11 @@ until it is within the bound and an improvement.
 """
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.graph.over_tasks import mean_over_tasks
 from maml_tf.rl import losses
 
@@ -19,17 +20,17 @@ class TRPO:
     """The outer update of MAML-TRPO (Finn et al. 2017, section 5.3).
 
     Args:
-        max_kl: δ, the bound of the mean divergence, in nats.
-        conjugate_gradient_steps: of solving Fd = ∇L.
-        damping: added to F's diagonal.
-        line_search_steps: lengths that are tried.
-        backtrack: how much shorter each is than the one before.
+        max_kl: The bound δ of the mean divergence, in nats.
+        conjugate_gradient_steps: Most steps of solving Fd = ∇L.
+        damping: Number added to F's diagonal.
+        line_search_steps: Most step lengths that are tried.
+        backtrack: Ratio of each length to the one before.
 
     Raises:
-        InputError: a value that cannot be used.
+        InputError: A value cannot be used.
     """
 
-    # It keeps nothing from one update to the next.
+    # It has no state from one update to the next.
     variables = ()
 
     def __init__(
@@ -39,40 +40,40 @@ class TRPO:
         damping=1e-5,
         line_search_steps=15,
         backtrack=0.8,
-    ):
+    ) -> None:
         check_at_least_one(
             conjugate_gradient_steps=conjugate_gradient_steps,
             line_search_steps=line_search_steps,
         )
         if max_kl <= 0:
-            raise InputError(f"max_kl: {max_kl} was given; it must be above 0.")
+            raise refusal("max_kl", max_kl, "it must be above 0")
         if not 0 < backtrack < 1:
-            raise InputError(
-                f"backtrack: {backtrack} was given; it must lie between 0 and"
-                " 1."
-            )
+            raise refusal("backtrack", backtrack, "it must lie between 0 and 1")
         self.max_kl = max_kl
         self.conjugate_gradient_steps = conjugate_gradient_steps
         self.damping = damping
         self.line_search_steps = line_search_steps
         self.backtrack = backtrack
 
-    def build(self, variables):
-        """Nothing to be made; as optimizers have it."""
+    def build(self, variables: list) -> None:
+        """Does nothing; optimizers have such a method."""
 
-    def update(self, variables, outputs_of, tasks):
-        """One step of θ, or none where no length will do.
+    def update(
+        self, variables: list, outputs_of: Callable, tasks: tuple
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Takes a step of θ, or none if no length is accepted.
 
         Args:
-            variables: the policy's, which hold θ.
-            outputs_of: function `(theta, task) -> outputs` of the policy that
-                is judged, adapted to the task where there is an inner loop.
-            tasks: structure of tensors `[tasks, ...]`; what `outputs_of` takes
-                of one, and its `PolicyTargets` last.
+            variables: The policy's variables, which hold θ.
+            outputs_of: Function `(theta, task) -> outputs` of the policy,
+                adapted to the task if there is an inner loop.
+            tasks: Tuple of structures of tensors `[tasks, ...]`; `outputs_of`
+                takes one task's share of them, and the last are
+                `PolicyTargets`.
 
         Returns:
-            `(loss, kl, accepted)`: of the surrogate before the step, of the
-            mean divergence after it, and whether there was one.
+            `(loss, kl, accepted)`: the surrogate before the step, the mean
+            divergence after it, and whether a step was taken.
         """
         theta = [tf.convert_to_tensor(v.value) for v in variables]
 
@@ -88,15 +89,15 @@ class TRPO:
                 *tasks,
             )
 
-        def judge(theta):
-            def one(*task):
+        def loss_and_kl(theta):
+            def task_loss_and_kl(*task):
                 outputs = outputs_of(theta, task)
                 return (
                     losses.low_variance(task[-1], outputs),
                     losses.kl_divergence(task[-1], outputs),
                 )
 
-            return mean_over_tasks(one, *tasks)
+            return mean_over_tasks(task_loss_and_kl, *tasks)
 
         before, slope = mean_over_tasks(gradient, *tasks)
         direction, image = conjugate_gradient(
@@ -104,21 +105,23 @@ class TRPO:
         )
         curvature = tf.tensordot(direction, image, 1)
         step = tf.sqrt(2.0 * self.max_kl / curvature) * direction
-        theta, kl, accepted = self._line_search(theta, step, judge, before)
+        theta, kl, accepted = self._line_search(
+            theta, step, loss_and_kl, before
+        )
         for variable, value in zip(variables, theta):
             variable.assign(value)
         return before, kl, accepted
 
-    def _line_search(self, theta, step, judge, before):
-        """The longest of some steps that improves within the bound."""
+    def _line_search(self, theta, step, loss_and_kl, before):
+        """Finds the longest of some steps that improves within the bound."""
 
         def shorten(number, length, candidate, kl, accepted):
             del candidate, kl, accepted
             candidate = [
                 t - length * s for t, s in zip(theta, like(theta, step))
             ]
-            loss, kl = judge(candidate)
-            # False for NaN too.
+            loss, kl = loss_and_kl(candidate)
+            # NaN is not accepted.
             accepted = (loss < before) & (kl <= self.max_kl)
             return (
                 number + 1,
@@ -140,21 +143,23 @@ class TRPO:
         return chosen, tf.where(accepted, kl, tf.zeros_like(kl)), accepted
 
 
-def fisher_product(theta, vector, outputs_of, task):
-    """F v of one task: the Hessian of the mean divergence by θ, times v.
+def fisher_product(
+    theta: list[tf.Tensor], vector: tf.Tensor, outputs_of: Callable, task: tuple
+) -> tf.Tensor:
+    """Returns F v of one task: v times the mean divergence's Hessian by θ.
 
-    The divergence is 0 where θ is the policy that acted, and so is its slope by
-    the outputs z; what is left of its Hessian is Jᵀ (∂²KL/∂z²) J with J =
-    ∂z/∂θ: v is pushed forward through the adaptation, and pulled back.
+    At the θ of the policy that acted, the divergence is 0, and so is its slope
+    by the outputs z. Its Hessian is then Jᵀ (∂²KL/∂z²) J with J = ∂z/∂θ: v is
+    pushed forward through the adaptation, and pulled back.
 
     Args:
-        theta: list of tensors.
-        vector: `[weights]`, as long as all of θ.
-        outputs_of: as in `TRPO.update`.
-        task: what it takes.
+        theta: List of tensors.
+        vector: Vector v `[weights]`, as long as all of θ.
+        outputs_of: As in `TRPO.update`.
+        task: One task's share of `TRPO.update`'s tasks.
 
     Returns:
-        `[weights]`.
+        A tensor `[weights]`.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(theta)
@@ -169,18 +174,20 @@ def fisher_product(theta, vector, outputs_of, task):
     )
 
 
-def conjugate_gradient(product, target, steps, tolerance=1e-10):
+def conjugate_gradient(
+    product: Callable, target: tf.Tensor, steps: int, tolerance: float = 1e-10
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Solves A x = b for a positive definite A.
 
     Args:
-        product: function `v -> A v`.
-        target: b, `[n]`.
-        steps: at most so many products.
-        tolerance: of the squared length of b − A x, at which it is solved.
+        product: Function `v -> A v`.
+        target: The right-hand side b, `[n]`.
+        steps: Most products.
+        tolerance: Squared length of b − A x at which x is a solution.
 
     Returns:
-        `(x, image)`, each `[n]`: what is left of b is `b - image`, where image
-        is A x, at no further product.
+        `(x, image)`, each `[n]`. The image is A x, found without a further
+        product; the residual is `b - image`.
     """
 
     def step(x, residual, direction, square):
@@ -206,16 +213,19 @@ def conjugate_gradient(product, target, steps, tolerance=1e-10):
 
 
 def _vector(tensors):
-    """All numbers of some tensors as one vector."""
+    """Joins all numbers of some tensors to one vector."""
     return tf.concat([tf.reshape(t, [-1]) for t in tensors], 0)
 
 
-def like(tensors, vector):
-    """A vector as a list of tensors of the others' shapes.
+def like(tensors: list[tf.Tensor], vector: tf.Tensor) -> list[tf.Tensor]:
+    """Splits a vector into a list of tensors of the others' shapes.
 
     Args:
-        tensors: a list of tensors.
-        vector: `[n]`, as many numbers as all of them have.
+        tensors: A list of tensors.
+        vector: Vector `[n]`, with as many numbers as all of them have.
+
+    Returns:
+        A list of tensors.
     """
     sizes = [math.prod(t.shape) for t in tensors]
     return [

@@ -1,19 +1,29 @@
-"""What a SavedModel says of itself: its signatures and how to call them."""
+"""The README of a SavedModel: its signatures and how to call them."""
+
+import os
 
 import tensorflow as tf
 
 from maml_tf.functional.layers import has_batch_norm
+from maml_tf.learner.learner import Learner
+from maml_tf.serving.servable import Servable
 
 
-def document(learner, servable, signatures, steps, folder):
-    """What a user of the SavedModel needs to know, as Markdown.
+def document(
+    learner: Learner,
+    servable: Servable,
+    signatures: dict,
+    steps: int,
+    folder: str | os.PathLike,
+) -> str:
+    """Describes a SavedModel for its users, as Markdown.
 
     Args:
-        learner: the `maml_tf.Learner`.
-        servable: what `maml_tf.export` makes of it.
-        signatures: dict of name to concrete function.
-        steps: inner steps where a request does not say.
-        folder: where the SavedModel will be.
+        learner: The `maml_tf.Learner`.
+        servable: The learner's `Servable`.
+        signatures: Dict of name to concrete function.
+        steps: Inner steps of a request that does not say.
+        folder: The SavedModel's folder.
 
     Returns:
         A string.
@@ -62,24 +72,24 @@ def document(learner, servable, signatures, steps, folder):
     return "\n".join(lines).rstrip() + "\n"
 
 
-# By batch-norm mode: what the queries of a request have to do with each other.
+# By batch-norm mode: how the queries of a request depend on each other.
 _QUERIES = {
     "transductive": (
         "Queries of `adapt_and_predict` are normalised by their own statistics,"
         " all of a\nrequest together, as in training: send those of a task at"
-        " once. What\n`predict_adapted` says of a query depends on the support"
-        " set alone."
+        " once. The\nprediction of `predict_adapted` for a query depends on the"
+        " support set alone."
     ),
     "inductive": (
-        "What is said of a query depends on the support set alone, and on no"
-        " other query."
+        "The prediction for a query depends on the support set alone, not on"
+        " other queries."
     ),
-    "moving": "What is said of a query depends on no other query.",
+    "moving": "The prediction for a query does not depend on other queries.",
 }
 
 
 def _table(signatures, meanings):
-    """Each signature with its inputs and outputs, as aligned text."""
+    """Lists each signature with its inputs and outputs, as aligned text."""
     blocks = []
     for name, function in signatures.items():
         _, inputs = function.structured_input_signature
@@ -107,7 +117,7 @@ def _form(spec):
 
 
 def _meanings(servable):
-    """What inputs and outputs are, in the order in which they are told."""
+    """Returns the meaning of each input and output, in the table's order."""
     raw = _raw(servable)
     return {
         "x": raw,
@@ -118,7 +128,7 @@ def _meanings(servable):
             else "their values, in their own units"
         ),
         "steps": "inner gradient steps",
-        "weights": "to be kept: what adapted",
+        "weights": "to be kept: the adapted weights",
         "num_classes": "to be kept",
         "query_x": f"{raw} to predict",
         "probabilities": "by query and class",

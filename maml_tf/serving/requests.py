@@ -1,18 +1,28 @@
-"""Requests to a served model: their signatures and what is refused."""
+"""Requests to a served model: their signatures and their checks."""
+
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
 
-def signature(function, inputs):
-    """A concrete function whose arguments bear the names of `inputs`.
+def signature(function: Callable, inputs: dict[str, tf.TensorSpec]) -> Any:
+    """Makes a concrete function whose arguments have the names of `inputs`.
 
-    It refuses other shapes itself: whoever calls it need not look at them.
+    It refuses other shapes itself, so a caller does not need to check them.
+
+    Args:
+        function: A function of tensors by name.
+        inputs: Dict of name to `tf.TensorSpec`.
+
+    Returns:
+        A concrete function.
     """
 
-    def of_these_shapes(**given):
+    def of_these_shapes(**tensors):
         return function(
             **{
-                name: tf.ensure_shape(given[name], spec.shape, name=name)
+                name: tf.ensure_shape(tensors[name], spec.shape, name=name)
                 for name, spec in inputs.items()
             }
         )
@@ -25,15 +35,19 @@ def signature(function, inputs):
     )
 
 
-def checked(tensor, *requirements):
-    """The tensor, once it is known that all requirements hold.
+def checked(tensor: tf.Tensor, *requirements: tuple) -> tf.Tensor:
+    """Returns the tensor after a check of all requirements.
 
     Args:
-        tensor: whatever is used from there on.
-        *requirements: `(condition, sentence, tensors to show)` each, looked at
+        tensor: The tensor, whose users then wait for the checks.
+        *requirements: `(condition, sentence, *tensors to show)` each, checked
             one after the other.
+
+    Returns:
+        The tensor; the graph fails with the sentence of the first requirement
+        that does not hold.
     """
-    done = []
+    done: list = []
     for condition, *message in requirements:
         with tf.control_dependencies(done):
             done = [tf.Assert(condition, message, summarize=10)]
@@ -41,12 +55,12 @@ def checked(tensor, *requirements):
         return tf.identity(tensor)
 
 
-def all_finite(tensor):
+def all_finite(tensor: tf.Tensor) -> tf.Tensor:
     """Returns whether no element is NaN or infinite, a boolean scalar."""
     return tf.reduce_all(tf.math.is_finite(tensor))
 
 
-def finite(tensor):
+def finite(tensor: tf.Tensor) -> tf.Tensor:
     """Returns the tensor; the graph refuses a NaN or an infinite element."""
     return checked(
         tensor,

@@ -7,7 +7,7 @@
         support_x=..., support_y=..., query_x=...
     )["probabilities"]
 
-What is written needs TensorFlow and none of our code.
+The SavedModel needs TensorFlow, but not `maml_tf`.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ import pathlib
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.errors import InputError, check_at_least_one, refusal
 from maml_tf.files import partial_folder
 from maml_tf.learner.learner import Learner
 from maml_tf.serving.document import document
 from maml_tf.serving.servable import Servable
 
-# Where TensorFlow Serving lets a SavedModel's documents be.
+# TensorFlow Serving allows a SavedModel's documents in this folder.
 README = pathlib.Path("assets.extra", "README.md")
 
 
@@ -37,49 +37,50 @@ def export(
 ) -> pathlib.Path:
     """Writes a learner as a SavedModel.
 
-    Its signatures, all but the last of which have a request's own examples
-    adapt the model, in the graph:
+    All its signatures except the last adapt the model to a request's own
+    examples, in the graph:
 
     - `adapt_and_predict(support_x, support_y, query_x)`;
     - `adapt_and_predict_with_steps`, the same with `steps`;
-    - `adapt(support_x, support_y)`: what is to be kept of a user, for
+    - `adapt(support_x, support_y)`: the weights to keep for a user, for
       `predict_adapted(weights, num_classes, query_x)`;
     - `adapt_with_steps`, the same with `steps`;
     - `serving_default(x)`: the model as it is, not adapted.
 
-    Steps have signatures of their own because what `tf.saved_model.load`
-    returns knows no defaults of a signature's arguments.
+    Steps have signatures of their own because a model that
+    `tf.saved_model.load` returns does not know defaults of a signature's
+    arguments.
 
-    Inputs are raw, as `learner.raw_input` says: uint8 images of any one size,
+    Inputs are raw, as in `learner.raw_input`: uint8 images of any one size,
     strings, numbers. `support_y` holds class numbers from 0, int32
-    `[examples]`, the largest of which says how many classes there are; or
-    values in their own units, `[examples, targets]`. There may be any number of
-    examples. A request that cannot be used is refused with a sentence. The same
-    is told in `assets.extra/README.md` there.
+    `[examples]`, and the largest of them tells the number of classes; or values
+    in their own units, `[examples, targets]`. There may be any number of
+    examples. A request that cannot be used is refused with a sentence.
+    `assets.extra/README.md` in the folder tells the same.
 
     Args:
-        learner: a `maml_tf.Learner`.
-        folder: where to; made here, and refused if it holds anything.
-        batch_norm: whose statistics the queries of `adapt_and_predict` are
-            normalised by. `"transductive"`: their own, all queries of a
+        learner: A `maml_tf.Learner`.
+        folder: The folder to make; refused if it holds anything.
+        batch_norm: The statistics that normalise the queries of
+            `adapt_and_predict`. `"transductive"`: their own, all queries of a
             request together; `"inductive"`: the support set's, for a server
             that gets one query at a time; `"moving"`. None: as in the
-            training, which gives the accuracy of `scripts/evaluate.py`.
+            training, which gives the accuracy of `maml-tf evaluate`.
             `predict_adapted` always uses the support set's.
-        max_classes: most classes of a request. There are at least as many as
-            in training; and no more where the network cannot be given another
-            head, and with BOIL.
-        steps: inner gradient steps; None: the learner's.
+        max_classes: Most classes of a request. There are at least as many as
+            in training, and exactly as many if the network cannot be given
+            another head, and with BOIL.
+        steps: Inner gradient steps; None: the learner's.
 
     Returns:
         The folder, a `pathlib.Path`.
 
     Raises:
-        InputError: an argument that cannot be used.
+        InputError: An argument cannot be used.
     """
     steps = learner.steps if steps is None else steps
     if steps < 0:
-        raise InputError(f"steps: {steps} was given; it must be 0 or more.")
+        raise refusal("steps", steps, "it must be 0 or more")
     check_at_least_one(max_classes=max_classes)
     with _new_folder(folder) as partial:
         servable = Servable(learner, batch_norm, max_classes)
@@ -88,7 +89,7 @@ def export(
             servable,
             str(partial),
             signatures,
-            # Whoever serves does not differentiate.
+            # Served models are never differentiated.
             tf.saved_model.SaveOptions(experimental_custom_gradients=False),
         )
         _forget_gradients(partial)
@@ -102,7 +103,7 @@ def export(
 
 @contextlib.contextmanager
 def _new_folder(folder):
-    """Gives a folder to fill, which takes the name at the end."""
+    """Gives a temporary folder to fill, which is renamed at the end."""
     folder = pathlib.Path(folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(
@@ -115,9 +116,9 @@ def _new_folder(folder):
 
 
 def _forget_gradients(saved):
-    """Takes out the names of derivatives that are not there.
+    """Removes the names of derivatives that are not saved.
 
-    TensorFlow would warn of each, whenever the model is loaded.
+    TensorFlow would warn about each whenever the model is loaded.
     """
     path = saved / "saved_model.pb"
     model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
@@ -126,5 +127,5 @@ def _forget_gradients(saved):
             for node in function.node_def:
                 node.attr.pop("_gradient_op_type", None)
     path.write_bytes(model.SerializeToString(deterministic=True))
-    # Which has the sum of the file as it was.
+    # The fingerprint still holds the old file's checksum.
     (saved / "fingerprint.pb").unlink(missing_ok=True)

@@ -1,7 +1,6 @@
 """The functions and variables of a learner that is served."""
 
-import contextlib
-import copy
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,18 +10,30 @@ from maml_tf.algorithms import NearestCentroid
 from maml_tf.errors import InputError
 from maml_tf.functional.layers import leaf_layers
 from maml_tf.functional.model import FunctionalModel
+from maml_tf.learner.learner import Learner
+from maml_tf.serving.outputs import on_first_outputs, with_most_outputs
 from maml_tf.serving.requests import all_finite, checked, finite, signature
 
 
 class Servable(tf.Module):
-    """The signatures as functions over tensors, and the variables of them.
+    """The signatures as functions over tensors, and their variables.
 
     A network of `outputs` outputs serves tasks of any fewer classes: outputs
-    of a linear head know nothing of one another, so that the first N of them
-    are the head of N that `Learner.with_outputs` makes.
+    of a linear head are independent of one another, so the first N of them are
+    the head of N that `Learner.with_outputs` makes.
+
+    Args:
+        learner: The `maml_tf.Learner`.
+        batch_norm: As in `maml_tf.export`.
+        max_classes: As in `maml_tf.export`.
+
+    Raises:
+        InputError: The learner cannot be served.
     """
 
-    def __init__(self, learner, batch_norm, max_classes):
+    def __init__(
+        self, learner: Learner, batch_norm: str | None, max_classes: int
+    ) -> None:
         super().__init__(name="maml_tf")
         if isinstance(learner.algorithm, NearestCentroid):
             raise InputError(
@@ -35,21 +46,21 @@ class Servable(tf.Module):
                 " signatures; give one with a single input."
             )
         self.classifies = learner.task == "classification"
-        algorithm = _with_most_outputs(learner, max_classes, batch_norm)
-        self.loop = _on_first_outputs(algorithm.inner_loop, self.classifies)
+        algorithm = with_most_outputs(learner, max_classes, batch_norm)
+        self.loop = on_first_outputs(algorithm.inner_loop, self.classifies)
         self.outputs = algorithm.model.output_shape[-1]
         self.input = tf.TensorSpec(
             [None, *learner.raw_input.shape[1:]], learner.raw_input.dtype
         )
         self._trained = FunctionalModel(learner.model)
         self._to_units = learner.to_units()
-        # Attributes of TensorFlow's own kinds are what is saved.
+        # Only attributes of TensorFlow's own kinds are saved.
         self._preparation = learner.preparation
         self._trained_variables = [v.value for v in learner.model.variables]
         self._variables = [
-            # Once for both networks, where they hold the same.
-            trained.value if _equal(own, trained) else own.value
-            for own, trained in zip(
+            # One variable for both networks if their values are equal.
+            trained.value if _equal(served, trained) else served.value
+            for served, trained in zip(
                 algorithm.model.variables, learner.model.variables, strict=True
             )
         ]
@@ -58,17 +69,20 @@ class Servable(tf.Module):
             id(v) in in_state for v in algorithm.model.non_trainable_variables
         ]
 
-    def signatures(self, steps):
-        """Concrete functions by name.
+    def signatures(self, steps: int) -> dict[str, Any]:
+        """Makes the concrete functions.
 
         Args:
-            steps: inner steps where a request does not say.
+            steps: Inner steps of a request that does not say.
+
+        Returns:
+            Dict of name to concrete function.
         """
         labels = tf.TensorSpec([None], tf.int32)
         if not self.classifies:
             labels = tf.TensorSpec([None, self.outputs], tf.float32)
         support = {"support_x": self.input, "support_y": labels}
-        given = {"steps": tf.TensorSpec([], tf.int32)}
+        number_of_steps = {"steps": tf.TensorSpec([], tf.int32)}
         query = {"query_x": self.input}
         adapt_and_predict = tf.function(self.adapt_and_predict, autograph=False)
         adapt = tf.function(self.adapt, autograph=False)
@@ -81,14 +95,14 @@ class Servable(tf.Module):
             ),
             "adapt_and_predict_with_steps": signature(
                 lambda **inputs: adapt_and_predict(**inputs),
-                {**support, **query, **given},
+                {**support, **query, **number_of_steps},
             ),
             "adapt": signature(
                 lambda **inputs: adapt(**inputs, steps=tf.constant(steps)),
                 support,
             ),
             "adapt_with_steps": signature(
-                lambda **inputs: adapt(**inputs), {**support, **given}
+                lambda **inputs: adapt(**inputs), {**support, **number_of_steps}
             ),
         }
         kept = {
@@ -105,8 +119,25 @@ class Servable(tf.Module):
             ),
         }
 
-    def adapt_and_predict(self, support_x, support_y, query_x, steps):
-        """What becomes of queries after `steps` steps on a support set."""
+    def adapt_and_predict(
+        self,
+        support_x: tf.Tensor,
+        support_y: tf.Tensor,
+        query_x: tf.Tensor,
+        steps: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Adapts to a support set and predicts its queries.
+
+        Args:
+            support_x: Raw inputs `[examples, ...]`.
+            support_y: Class numbers `[examples]`, or values
+                `[examples, targets]`.
+            query_x: Raw inputs `[queries, ...]`.
+            steps: Inner steps, an int32 scalar.
+
+        Returns:
+            A dict of `"probabilities"` or of `"values"`.
+        """
         x, y = self._support(support_x, support_y)
         query_x = self._prepared(query_x, "query_x")
         with self._variables_in_place():
@@ -114,28 +145,54 @@ class Servable(tf.Module):
             outputs = self.loop.predict(phi, state, query_x, x)
         return self._answer(outputs, self._classes(y))
 
-    def adapt(self, support_x, support_y, steps):
-        """What a task changed, in one vector, and its number of classes."""
+    def adapt(
+        self, support_x: tf.Tensor, support_y: tf.Tensor, steps: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Adapts to a support set.
+
+        Args:
+            support_x: As in `adapt_and_predict`.
+            support_y: As in `adapt_and_predict`.
+            steps: As in `adapt_and_predict`.
+
+        Returns:
+            A dict of `"weights"`, all that the task changed in one vector, and
+            for a classifier of `"num_classes"`.
+        """
         x, y = self._support(support_x, support_y)
         with self._variables_in_place():
             phi, state = self._adapted(x, y, steps)
             if self.loop.batch_norm != "moving":
                 state = self.loop.support_statistics(phi, state, x)
-        kept = [tf.reshape(tensor, [-1]) for tensor in self._kept(phi, state)]
-        kept = {"weights": finite(tf.concat([tf.zeros([0]), *kept], 0))}
+        parts = [tf.reshape(tensor, [-1]) for tensor in self._kept(phi, state)]
+        kept = {"weights": finite(tf.concat([tf.zeros([0]), *parts], 0))}
         if self.classifies:
             kept["num_classes"] = self._classes(y)
         return kept
 
-    def predict_adapted(self, query_x, weights, num_classes=None):
-        """Predicts by what `adapt` returned, each query by itself."""
+    def predict_adapted(
+        self,
+        query_x: tf.Tensor,
+        weights: tf.Tensor,
+        num_classes: Any = None,
+    ) -> dict[str, tf.Tensor]:
+        """Predicts with the result of `adapt`, each query by itself.
+
+        Args:
+            query_x: Raw inputs `[queries, ...]`.
+            weights: As `adapt` returned them.
+            num_classes: As `adapt` returned it.
+
+        Returns:
+            As in `adapt_and_predict`.
+        """
         query_x = self._prepared(query_x, "query_x")
         weights = checked(
             weights,
             (
                 all_finite(weights),
-                "weights: it has numbers that are NaN or infinite; give what"
-                " adapt returned.",
+                "weights: some are NaN or infinite; give the weights that adapt"
+                " returned.",
             ),
         )
         if self.classifies:
@@ -156,21 +213,28 @@ class Servable(tf.Module):
             )
         return self._answer(outputs, num_classes)
 
-    def predict_unadapted(self, x):
-        """What the trained model says, all its outputs."""
+    def predict_unadapted(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Predicts with the trained model, all its outputs.
+
+        Args:
+            x: Raw inputs `[examples, ...]`.
+
+        Returns:
+            As in `adapt_and_predict`.
+        """
         model = self._trained
         outputs, _ = model(
             model.theta(),
             model.state(),
             self._prepared(x, "x"),
             training=False,
-            # Moving averages are of use only where they were trained.
+            # Moving averages are of use only if they were trained.
             batch_statistics=self.loop.batch_norm != "moving",
         )
         return self._answer(outputs, None)
 
     def _adapted(self, x, y, steps):
-        """`(phi, state)` after as many steps as a tensor says."""
+        """Returns `(phi, state)` after the steps that a tensor tells."""
         loop = self.loop
         # As in Learner.adapt.
         state = loop.functional_model.state(tf.constant([0, 0], tf.int64))
@@ -178,7 +242,8 @@ class Servable(tf.Module):
         start = (phi, loop.optimizer.start(phi), state)
 
         def step(k, carry):
-            *after, _ = loop.step(*carry, x, y)
+            phi, slots, state = carry
+            *after, _ = loop.step(phi, slots, state, x, y)
             for tensor, before in zip(
                 tf.nest.flatten(after), tf.nest.flatten(carry), strict=True
             ):
@@ -194,13 +259,13 @@ class Servable(tf.Module):
         return phi, state
 
     def _support(self, x, y):
-        """The support set as the network and the loss take it, checked."""
+        """Checks the support set and prepares it for network and loss."""
         y = checked(
             y,
             (
                 tf.shape(x)[0] == tf.shape(y)[0],
-                "support_y: there must be one for each example of support_x;"
-                " given were as many labels and examples:",
+                "support_y: there must be one label for each example of"
+                " support_x; the numbers given of labels and of examples are",
                 tf.shape(y)[0],
                 tf.shape(x)[0],
             ),
@@ -211,8 +276,8 @@ class Servable(tf.Module):
                 y,
                 (
                     all_finite(y),
-                    "support_y: it has numbers that are NaN or infinite; leave"
-                    " those examples out.",
+                    "support_y: some numbers are NaN or infinite; leave those"
+                    " examples out.",
                 ),
             )
             scale, offset = self._to_units.scale, self._to_units.offset
@@ -223,7 +288,7 @@ class Servable(tf.Module):
         y = checked(
             y,
             (
-                # Of no examples at all, which x is refused for.
+                # An empty support set is refused because of x.
                 (tf.size(y) == 0)
                 | ((tf.reduce_min(y) >= 0) & (largest < self.outputs)),
                 "support_y: labels must be class numbers from 0 to"
@@ -234,12 +299,12 @@ class Servable(tf.Module):
             (
                 tf.reduce_all(is_there | (classes > largest)),
                 "support_y: each class from 0 to the largest needs an example;"
-                " there are none of",
+                " missing are",
                 tf.boolean_mask(classes, ~is_there & (classes < largest)),
             ),
             (
                 largest != 0,
-                "support_y: it names one class alone; give examples of two or"
+                "support_y: it has only one class; give examples of two or"
                 " more.",
             ),
         )
@@ -256,8 +321,8 @@ class Servable(tf.Module):
             requirements.append(
                 (
                     all_finite(x),
-                    f"{argument}: it has numbers that are NaN or infinite;"
-                    " leave those examples out.",
+                    f"{argument}: some numbers are NaN or infinite; leave those"
+                    " examples out.",
                 )
             )
         x = checked(x, *requirements)
@@ -271,7 +336,7 @@ class Servable(tf.Module):
         return {"probabilities": finite(self._to_units(outputs))}
 
     def _kept(self, phi, state):
-        """The elements that tasks differ in, of weights and state."""
+        """Selects the weights and state elements that differ among tasks."""
         return [
             tensor
             for tensor, kept in zip(
@@ -283,7 +348,7 @@ class Servable(tf.Module):
         ]
 
     def _restored(self, weights, phi, state):
-        """`(phi, state)`, the elements that `_kept` names from a vector."""
+        """Returns `(phi, state)` with `_kept`'s elements from a vector."""
         names = (*self.loop.adapted, *self._state_kept)
         values, first = [], 0
         for tensor, kept in zip((*phi, *state), names, strict=True):
@@ -305,37 +370,17 @@ class Servable(tf.Module):
         )
 
 
-def _with_most_outputs(learner, max_classes, batch_norm):
-    """The algorithm for as many classes as can be asked for."""
-    options = {} if batch_norm is None else {"batch_norm": batch_norm}
-    if learner.task == "classification":
-        outputs = max(max_classes, learner.outputs)
-        # With another head it may not go: BOIL, a model of the user's own.
-        with contextlib.suppress(InputError):
-            return learner.with_outputs(outputs, **options)
-    return learner.with_outputs(learner.outputs, **options)
-
-
-def _on_first_outputs(loop, classifies):
-    """The inner loop with `y` a pair: labels, and how many outputs count."""
-    if not classifies:
-        return loop
-    loop = copy.copy(loop)
-    loss = loop.loss
-    loop.loss = lambda y, outputs: loss(y[0], outputs[:, : y[1]])
-    return loop
-
-
 def _equal(one, other):
     return one.shape == other.shape and np.array_equal(one, other)
 
 
 def _state_to_keep(model):
-    """Identities of the variables that a support set may give values to.
+    """Returns the ids of the variables that a support set may change.
 
-    Statistics and the like; neither frozen weights nor random streams.
+    They are statistics and the like, not frozen weights or random streams.
     """
-    frozen, statistics = set(), set()
+    frozen: set[int] = set()
+    statistics: set[int] = set()
     for layer in leaf_layers(model):
         (statistics if layer.trainable else frozen).update(
             id(v)

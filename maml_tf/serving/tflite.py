@@ -1,44 +1,49 @@
 """A learner as TensorFlow Lite files, one for each signature.
 
-Of `maml_tf.export`'s signatures, `serving_default` and `predict_adapted` become
-TensorFlow Lite's own operations (tried with TensorFlow 2.21: conv4, mlp,
-text_cnn), and give what the SavedModel gives. `adapt` and `adapt_and_predict`
-need derivatives, which it has none of: these are TensorFlow's operations within
-the file, run by the Flex delegate (tensorflow-lite-select-tf-ops on Android).
-The interpreter in TensorFlow's Python package is without it, so that these two
-are converted and not tried.
+Among `maml_tf.export`'s signatures, `serving_default` and `predict_adapted`
+become TensorFlow Lite's own operations (tried with TensorFlow 2.21: conv4, mlp,
+text_cnn), and give the same results as the SavedModel. `adapt` and
+`adapt_and_predict` need derivatives, which TensorFlow Lite does not have: these
+are TensorFlow's operations within the file, run by the Flex delegate
+(tensorflow-lite-select-tf-ops on Android). The interpreter in TensorFlow's
+Python package does not have it, so these two are converted and not tried.
 
 Preparation stays outside: TensorFlow Lite has no antialiased resizing. Inputs
 are the network's, as `Learner.prepare` makes them, ids of words as int32.
 """
 
 import copy
+import os
 import pathlib
 import tempfile
+from typing import Any
 
 import tensorflow as tf
 
 from maml_tf.files import replacing
+from maml_tf.learner.learner import Learner
 from maml_tf.serving.saved_model import export
 
 BUILT_IN = "TensorFlow Lite's own operations"
 FLEX = "needs the Flex delegate (SELECT_TF_OPS)"
 
 
-def convert(learner, folder, **options):
+def convert(
+    learner: Learner, folder: str | os.PathLike, **options: Any
+) -> dict[str, str]:
     """Writes `<signature>.tflite` for each signature that converts.
 
     Args:
-        learner: a `maml_tf.Learner`.
-        folder: where to; made if missing.
-        **options: of `maml_tf.export`.
+        learner: A `maml_tf.Learner`.
+        folder: Folder of the files; made if missing.
+        **options: Options of `maml_tf.export`.
 
     Returns:
-        By signature what the file needs to run, `BUILT_IN` or `FLEX`, or why
-        there is none.
+        Dict of signature to the operations that its file needs, `BUILT_IN` or
+        `FLEX`, or to the reason why there is no file.
 
     Raises:
-        InputError: an argument that cannot be used.
+        InputError: An argument cannot be used.
     """
     unprepared = copy.copy(learner)
     unprepared.preparation = None
@@ -60,7 +65,7 @@ def convert(learner, folder, **options):
 
 
 def _converted(saved, signature):
-    """`(the file's bytes or None, what it needs or why there is none)`."""
+    """Returns the file's bytes and its needs, or None and the reason."""
     converter = tf.lite.TFLiteConverter.from_saved_model(
         str(saved), signature_keys=[signature]
     )
@@ -70,8 +75,8 @@ def _converted(saved, signature):
     ]
     try:
         content = converter.convert()
-    except Exception as error:  # Of many kinds, each with pages of text.
+    except Exception as error:  # It raises many kinds, with pages of text.
         reason = str(error).strip().splitlines()[0][:200]
         return None, f"does not convert: {reason}"
-    # So are TensorFlow's operations called in the file.
+    # TensorFlow's operations have names in the file that begin with Flex.
     return content, FLEX if b"\0\0\0Flex" in content else BUILT_IN

@@ -1,14 +1,16 @@
-"""Checkpoints of a training: atomic, and read back past damaged ones."""
+"""Checkpoints of a training, written atomically, read past damaged ones."""
 
+import os
 import pathlib
 
+import keras
 import tensorflow as tf
 from absl import logging
 
 from maml_tf.errors import InputError
 
-# What TensorFlow's reader raises for files that are cut off, altered, missing
-# or of another model.
+# Errors of TensorFlow's reader for files that are cut off, altered, missing or
+# of another model.
 _UNREADABLE = (
     tf.errors.OpError,
     AssertionError,
@@ -22,17 +24,23 @@ class Checkpoints:
     """The latest states of a training, and apart from them the best.
 
     Both hold the model, the optimizer's slots, the iteration and the best
-    score. A file is complete before the list of checkpoints names it, so that
-    a process killed at any moment leaves the ones before.
+    score. A file is complete before the list of checkpoints names it, so a
+    process killed at any moment leaves the earlier ones intact.
 
     Args:
-        model: the Keras model.
-        optimizer: its optimizer, built; None to read weights alone.
-        directory: where to write `latest/` and `best/`.
-        keep: how many of the latest stay.
+        model: The Keras model.
+        optimizer: Its optimizer, built; None to read weights alone.
+        directory: Folder of `latest/` and `best/`.
+        keep: How many of the latest states stay.
     """
 
-    def __init__(self, model, optimizer, directory, keep=3):
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.Optimizer | None,
+        directory: str | os.PathLike,
+        keep: int = 3,
+    ) -> None:
         directory = pathlib.Path(directory)
         self._iteration = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._best_score = tf.Variable(float("-inf"), trainable=False)
@@ -53,39 +61,50 @@ class Checkpoints:
         )
 
     @property
-    def iteration(self):
-        """Meta-updates done in the state that was last saved or restored."""
+    def iteration(self) -> int:
+        """Returns the meta-updates of the state last saved or restored."""
         return int(self._iteration.numpy())
 
     @property
-    def best_score(self):
-        """The best validation score so far, higher is better; −∞ at first."""
+    def best_score(self) -> float:
+        """Returns the best validation score, higher is better; −∞ at first."""
         return float(self._best_score.numpy())
 
     @property
-    def latest_path(self):
-        """Where the newest checkpoint lies, or None."""
+    def latest_path(self) -> str | None:
+        """Returns the newest checkpoint's path, or None."""
         return self._latest.latest_checkpoint
 
-    def save(self, iteration):
-        """Writes the state after `iteration` meta-updates; returns its path."""
+    def save(self, iteration: int) -> str:
+        """Writes the state after `iteration` meta-updates.
+
+        Args:
+            iteration: Meta-updates done.
+
+        Returns:
+            Its path.
+        """
         self._iteration.assign(iteration)
         return self._latest.save(checkpoint_number=iteration)
 
-    def save_if_best(self, iteration, score):
+    def save_if_best(self, iteration: int, score: float) -> bool:
         """Writes the state as the best one if `score` is above all before.
 
+        Args:
+            iteration: Meta-updates done.
+            score: The validation score, higher is better.
+
         Returns:
-            Whether it is.
+            Whether the score is the best.
         """
-        if not score > self.best_score:  # Nor is NaN.
+        if not score > self.best_score:  # NaN is not the best either.
             return False
         self._best_score.assign(score)
         self._iteration.assign(iteration)
         self._best.save(checkpoint_number=iteration)
         return True
 
-    def restore_latest(self):
+    def restore_latest(self) -> bool:
         """Restores the newest state that can be read.
 
         A damaged one is passed over, with a warning.
@@ -94,12 +113,19 @@ class Checkpoints:
             Whether there was a checkpoint.
 
         Raises:
-            InputError: there are checkpoints, and none can be read.
+            InputError: There are checkpoints, and none can be read.
         """
         return self._restore(self._latest)
 
-    def restore_best(self):
-        """Restores the state of the best validation score, as above."""
+    def restore_best(self) -> bool:
+        """Restores the state of the best validation score.
+
+        Returns:
+            Whether there was a checkpoint.
+
+        Raises:
+            InputError: There are checkpoints, and none can be read.
+        """
         return self._restore(self._best)
 
     def _restore(self, manager):
@@ -122,8 +148,8 @@ class Checkpoints:
                     status.expect_partial()
             except _UNREADABLE as error:
                 logging.warning(
-                    "The checkpoint %s cannot be read (%s); trying the one"
-                    " before.",
+                    "The checkpoint %s cannot be read (%s); trying an earlier"
+                    " one.",
                     path,
                     str(error).strip().splitlines()[0],
                 )
@@ -133,26 +159,28 @@ class Checkpoints:
             raise InputError(
                 f"workdir: none of the {len(paths)} checkpoints in"
                 f" {manager.directory} can be read; remove that folder to start"
-                " anew, or restore it from a copy."
+                " again, or restore it from a copy."
             )
         return False
 
 
-def restore_weights(model, directory):
-    """Restores a training's weights: the best, where it was validated.
+def restore_weights(
+    model: keras.Model, directory: str | os.PathLike
+) -> tuple[int, str] | None:
+    """Restores a training's weights: the best, if it was validated.
 
-    Else, or where the best checkpoint cannot be read, the latest.
+    Otherwise, or if the best checkpoint cannot be read, the latest.
 
     Args:
-        model: the Keras model.
-        directory: as in `Checkpoints`.
+        model: The Keras model.
+        directory: As in `Checkpoints`.
 
     Returns:
-        `(iteration, which)`, `which` being `"best"` or `"latest"`; None where
+        `(iteration, which)`, `which` being `"best"` or `"latest"`; None if
         there is no checkpoint.
 
     Raises:
-        InputError: there are checkpoints, and none can be read.
+        InputError: There are checkpoints, and none can be read.
     """
     checkpoints = Checkpoints(model, None, directory)
     try:

@@ -1,25 +1,26 @@
-"""Being asked to stop: SIGINT and SIGTERM as a flag that a loop can read."""
+"""SIGINT and SIGTERM as a flag that a loop can read."""
 
 import signal
 import threading
+from typing import Any
 
 
 class Interruption:
     """Catches SIGINT and SIGTERM within a `with` block.
 
-    The first sets `signal_number`, so that work can be saved; a second one of
-    the same kind has its usual effect. Outside the main thread, where Python
-    allows no handlers, nothing is caught.
+    The first signal sets `signal_number`, so that work can be saved; a second
+    one of the same kind has its usual effect. Outside the main thread Python
+    does not allow handlers, so nothing is caught.
 
     Attributes:
-        signal_number: the signal received, or None.
+        signal_number: The signal received, or None.
     """
 
-    def __init__(self):
-        self.signal_number = None
-        self._before = {}
+    def __init__(self) -> None:
+        self.signal_number: int | None = None
+        self._before: dict[int, Any] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> "Interruption":
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._receive)
@@ -30,6 +31,6 @@ class Interruption:
         self.signal_number = number
         signal.signal(number, self._before[number])
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)

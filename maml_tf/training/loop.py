@@ -1,15 +1,18 @@
-"""Meta-training: repeats the outer step, validates, saves, resumes."""
+"""Meta-training: repeats the outer step, validates, saves and resumes."""
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from maml_tf.errors import DivergenceError, InputError
+from maml_tf.errors import DivergenceError, check_at_least_one, refusal
 from maml_tf.training.checkpoints import Checkpoints
 from maml_tf.training.interruption import Interruption
 from maml_tf.training.metrics_log import MetricsLog
@@ -17,15 +20,15 @@ from maml_tf.training.metrics_log import MetricsLog
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """How a training ended.
+    """The end of a training.
 
     Attributes:
-        iteration: meta-updates done.
-        best_score: the best validation score, higher is better; −∞ where there
-            was no validation.
-        signal_number: the signal that stopped it before its end, or None.
-        resumed_from: meta-updates that were done before.
-        seconds: that it took, compilation and validation included.
+        iteration: Meta-updates done.
+        best_score: The best validation score, higher is better; −∞ without
+            validation.
+        signal_number: The signal that stopped it before its end, or None.
+        resumed_from: Meta-updates that were done before.
+        seconds: Seconds that it took, compilation and validation included.
     """
 
     iteration: int
@@ -36,60 +39,56 @@ class Training:
 
 
 def meta_train(
-    outer_step,
-    iterations,
-    workdir,
+    outer_step: Any,
+    iterations: int,
+    workdir: str | os.PathLike,
     *,
-    validation=None,
-    higher_is_better=True,
-    metric_name="metric",
-    log_interval=100,
-    validation_interval=500,
-    checkpoint_interval=500,
-    progress=True,
-):
+    validation: Callable | None = None,
+    higher_is_better: bool = True,
+    metric_name: str = "metric",
+    log_interval: int = 100,
+    validation_interval: int = 500,
+    checkpoint_interval: int = 500,
+    progress: bool = True,
+) -> Training:
     """Meta-trains the outer step's model up to `iterations` meta-updates.
 
-    Goes on where the newest checkpoint in `workdir` ends; on CPU the weights at
-    the end are the same to the last bit, however often it was stopped. The
-    signals SIGINT and SIGTERM end it early, the state saved.
+    Continues from the newest checkpoint in `workdir`; on CPU the weights at the
+    end are the same to the last bit, however often it was stopped. The signals
+    SIGINT and SIGTERM end it early, and the state is saved.
 
     Args:
-        outer_step: a `maml_tf.OuterStep`.
-        iterations: total meta-updates, those of earlier calls included.
-        workdir: folder for `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
-        validation: function without arguments that returns a
+        outer_step: A `maml_tf.OuterStep`.
+        iterations: Total meta-updates, those of earlier calls included.
+        workdir: Folder for `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
+        validation: Function without arguments that returns a
             `maml_tf.evaluation.Curve`, such as a `MetaTest` on fixed validation
             episodes; None for no validation. Its metric after the last step is
-            the score by which the best checkpoint is chosen.
-        higher_is_better: whether it is, as for accuracy; False for an error.
-        metric_name: what the metric is called in logs.
-        log_interval: iterations between records of the training loss.
-        validation_interval: iterations between validations.
-        checkpoint_interval: iterations between checkpoints.
-        progress: whether to show a progress bar on a terminal; elsewhere a line
+            the score that chooses the best checkpoint.
+        higher_is_better: True for a score such as accuracy; False for an error.
+        metric_name: The metric's name in logs.
+        log_interval: Iterations between records of the training loss.
+        validation_interval: Iterations between validations.
+        checkpoint_interval: Iterations between checkpoints.
+        progress: Whether to show a progress bar on a terminal; elsewhere a line
             on stderr every `validation_interval` iterations.
 
     Returns:
         A `Training`.
 
     Raises:
-        InputError: an argument that cannot be used, or checkpoints in `workdir`
-            of which none can be read.
-        DivergenceError: the loss became NaN or infinite. Nothing is saved then;
+        InputError: An argument cannot be used, or `workdir` has checkpoints and
+            none can be read.
+        DivergenceError: The loss became NaN or infinite. Nothing is saved then;
             the message names the last good checkpoint.
     """
-    for name, value in (
-        ("log_interval", log_interval),
-        ("validation_interval", validation_interval),
-        ("checkpoint_interval", checkpoint_interval),
-    ):
-        if value < 1:
-            raise InputError(f"{name}: {value} was given; it must be above 0.")
+    check_at_least_one(
+        log_interval=log_interval,
+        validation_interval=validation_interval,
+        checkpoint_interval=checkpoint_interval,
+    )
     if iterations < 0:
-        raise InputError(
-            f"iterations: {iterations} was given; it must be 0 or more."
-        )
+        raise refusal("iterations", iterations, "it must be 0 or more")
     started = time.monotonic()
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
@@ -97,13 +96,13 @@ def meta_train(
         outer_step.model, outer_step.optimizer, workdir / "checkpoints"
     )
     if not checkpoints.restore_latest():
-        # So that there is a good state to name or to fall back to.
+        # A divergence then has a good state to name and to fall back to.
         checkpoints.save(0)
     # `checkpoints.iteration` may be ahead: it counts the best checkpoint too.
     iteration = saved = resumed_from = checkpoints.iteration
     intervals = (log_interval, validation_interval, checkpoint_interval)
     since_log = _Means()
-    shown = {}
+    newest_values: dict[str, float] = {}
     bar = tqdm(
         total=iterations,
         initial=iteration,
@@ -132,7 +131,7 @@ def meta_train(
             if iteration % log_interval == 0 or last:
                 values = since_log.pop(metric_name)
                 log.write(iteration, "train", values)
-                shown |= {n: values[n] for n in ("loss", metric_name)}
+                newest_values |= {n: values[n] for n in ("loss", metric_name)}
             validated = iteration % validation_interval == 0 or last
             if validation and validated:
                 curve = validation()
@@ -141,17 +140,17 @@ def meta_train(
                     iteration, metric_name, curve.metric, curve.ci95
                 )
                 score = float(curve.metric[-1])
-                shown[f"validation {metric_name}"] = score
+                newest_values[f"validation {metric_name}"] = score
                 checkpoints.save_if_best(
                     iteration, score if higher_is_better else -score
                 )
             if iteration % checkpoint_interval == 0 or last:
                 checkpoints.save(iteration)
                 saved = iteration
-            texts = {name: f"{value:.4f}" for name, value in shown.items()}
+            texts = {n: f"{value:.4f}" for n, value in newest_values.items()}
             bar.set_postfix(texts, refresh=False)
             if progress and bar.disable and validated:
-                # No terminal: a line now and then, for the log file.
+                # Without a terminal, a line now and then for the log file.
                 pairs = ", ".join(f"{n} {text}" for n, text in texts.items())
                 print(f"{iteration}/{iterations}: {pairs}", file=sys.stderr)
         if saved < iteration:
@@ -166,9 +165,12 @@ def meta_train(
 
 
 class _Means:
-    """Means of `Updates` since they were last asked for, and their pace."""
+    """Means of the `Updates` since the last `pop`, and their pace."""
 
     def __init__(self):
+        self._restart()
+
+    def _restart(self):
         self._updates = []
         self._started = time.monotonic()
 
@@ -180,7 +182,7 @@ class _Means:
             np.concatenate(values) for values in zip(*self._updates)
         )
         seconds = time.monotonic() - self._started
-        self.__init__()
+        self._restart()
         return {
             "loss": float(loss.mean()),
             metric_name: float(metric.mean()),

@@ -1,9 +1,12 @@
-"""What a training reports: `metrics.jsonl` and TensorBoard scalars."""
+"""A training's records: `metrics.jsonl` and TensorBoard scalars."""
 
 import json
 import math
+import os
 import pathlib
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalar
@@ -17,12 +20,12 @@ class MetricsLog:
     """Appends records by iteration; a resumed training repeats none.
 
     Args:
-        workdir: folder of the training. Scalars go to `workdir/tensorboard`.
-        iteration: where the training goes on. Records beyond it, of work that
-            will be done again, are dropped.
+        workdir: Folder of the training. Scalars go to `workdir/tensorboard`.
+        iteration: Meta-updates after which the training continues. Later
+            records, whose work will be done again, are dropped.
     """
 
-    def __init__(self, workdir, iteration=0):
+    def __init__(self, workdir: str | os.PathLike, iteration: int = 0) -> None:
         workdir = pathlib.Path(workdir)
         path = workdir / FILE_NAME
         kept = [r for r in read(workdir) if r["iteration"] <= iteration]
@@ -34,13 +37,13 @@ class MetricsLog:
         )
         self._has_layout = False
 
-    def write(self, iteration, phase, values):
+    def write(self, iteration: int, phase: str, values: dict[str, Any]) -> None:
         """Adds one record.
 
         Args:
-            iteration: meta-updates done.
+            iteration: Meta-updates done.
             phase: `"train"` or `"validation"`.
-            values: dict of numbers, or of lists of them by inner step.
+            values: Dict of numbers, or of lists of numbers by inner step.
         """
         record = {"iteration": iteration, "phase": phase, **values}
         self._file.write(_line(record))
@@ -54,17 +57,19 @@ class MetricsLog:
                 else:
                     tf.summary.scalar(f"{phase}/{name}", value)
 
-    def write_adaptation(self, iteration, name, values, ci95):
+    def write_adaptation(
+        self, iteration: int, name: str, values: np.ndarray, ci95: np.ndarray
+    ) -> None:
         """Shows the adaptation curve in TensorBoard, under "Custom Scalars".
 
         A chart over iterations, with a line and its 95 % band for each inner
         step: scalars `adaptation/step_<k>`, and the band's `/low` and `/high`.
 
         Args:
-            iteration: meta-updates done.
-            name: what the values are, such as `"accuracy"`.
-            values: means, `[steps + 1]`.
-            ci95: half widths of their intervals, `[steps + 1]`.
+            iteration: Meta-updates done.
+            name: The metric's name, such as `"accuracy"`.
+            values: Means, `[steps + 1]`.
+            ci95: Half widths of their 95 % intervals, `[steps + 1]`.
         """
         with self._summaries.as_default(step=iteration):
             if not self._has_layout:
@@ -79,16 +84,22 @@ class MetricsLog:
                 tf.summary.scalar(f"{tag}/low", value - half)
                 tf.summary.scalar(f"{tag}/high", value + half)
 
-    def close(self):
-        """Writes out what is buffered."""
+    def close(self) -> None:
+        """Writes out buffered records and closes the files."""
         self._file.close()
         self._summaries.close()
 
 
-def read(workdir):
-    """The records of a training, oldest first; none without a file.
+def read(workdir: str | os.PathLike) -> list[dict]:
+    """Reads the records of a training, oldest first; none without a file.
 
     A last line that was cut off in writing is left out.
+
+    Args:
+        workdir: Folder of the training.
+
+    Returns:
+        A list of dicts.
     """
     path = pathlib.Path(workdir) / FILE_NAME
     records = []
@@ -101,11 +112,15 @@ def read(workdir):
     return records
 
 
-def finite(value):
-    """The value, None where JSON has no word for it: NaN, infinity.
+def finite(value: Any) -> Any:
+    """Replaces NaN and infinity, for which JSON has no word, by None.
 
     Args:
-        value: a float, a list of such, or anything else, which stays as it is.
+        value: A float, a list of floats, or anything else, which stays as it
+            is.
+
+    Returns:
+        The value, or a new list.
     """
     if isinstance(value, list):
         return [finite(element) for element in value]
@@ -119,7 +134,7 @@ def _adaptation_tag(step):
 
 
 def _adaptation_layout(name, number):
-    """A chart of one line and band for each of some inner steps."""
+    """Makes a chart with a line and a band for each inner step."""
     margin = layout_pb2.MarginChartContent
     series = [
         margin.Series(value=tag, lower=f"{tag}/low", upper=f"{tag}/high")

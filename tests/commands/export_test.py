@@ -118,7 +118,7 @@ class ExportScriptTest(parameterized.TestCase):
             ({**good, "inputs": support}, "query_x"),
             (
                 {**good, "inputs": {**good["inputs"], "support_y": [0] * 4}},
-                "^assertion failed: .*one class alone",
+                "^assertion failed: .*only one class",
             ),
             (
                 {**good, "inputs": {**good["inputs"], "query_x": [[1.0]]}},

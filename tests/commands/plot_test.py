@@ -108,7 +108,7 @@ class PlotScriptTest(ScriptTestCase):
         for flags, patterns in (
             ([both, "--kind=confusion"], ["workdir: 2 were given"]),
             ([confusion[0], "--kind=fits"], ["kind: fits", "omniglot"]),
-            ([*confusion, "--classes=2"], ["way=3", "at most 2"]),
+            ([*confusion, "--classes=2"], ["way: 3 ", "at most 2"]),
         ):
             with self.subTest(flags):
                 self.assertRefuses(run("plot", picture, *flags), *patterns)

@@ -231,7 +231,7 @@ class ExperimentTest(ScriptTestCase):
     @parameterized.parameters(
         (["--algorithm=nearest_centroid"], "^algorithm: .*pretrain"),
         (["--environment=maze"], "^environment: 'maze' .*navigation_2d"),
-        (["--form=mine"], "^form: 'mine' .*official or paper"),
+        (["--form=mine"], "^form: 'mine' .*available: official, paper"),
         (["--workers=2"], "^workers: .*navigation_2d.* it takes form, horizon"),
         (["--ppo_clip=0.1"], "^ppo_clip: 0.1 .*outer_update=ppo"),
         (

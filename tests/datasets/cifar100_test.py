@@ -113,10 +113,10 @@ class TinySetTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_too_many_ways_and_shots(self):
         dataset = self.load("cifar_fs")
-        with self.assertRaisesRegex(InputError, "way=17.*16 classes"):
+        with self.assertRaisesRegex(InputError, "^way: 17 .*16 classes"):
             dataset.episodes("valid", 17, 1, 1, 0)
         dataset.episodes("valid", 16, 1, 1, 0)
-        with self.assertRaisesRegex(InputError, "shot=5 and query=16.*has 20"):
+        with self.assertRaisesRegex(InputError, "^shot: 5 .* 16 for .*has 20 "):
             dataset.episodes("valid", 5, 5, 16, 0)
 
     def test_joint_examples_are_labelled_by_class(self):

@@ -336,7 +336,7 @@ class DatasetTest(GlyphsTest):
             for d in (glyphs.load(self.cache_dir, rotations=4), dataset)
         )
         self.assertNotAllEqual(plain.query_x, cropped.query_x)
-        with self.assertRaisesRegex(InputError, "rotations=2.*1 or 4"):
+        with self.assertRaisesRegex(InputError, "^rotations: 2 .*1 or 4"):
             glyphs.load(self.cache_dir, rotations=2)
 
 

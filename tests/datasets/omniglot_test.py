@@ -149,7 +149,7 @@ class CacheTest(TinySetTest):
         path = self.cached_file()
         content = path.read_bytes()
         path.write_bytes(damage(content))
-        with self.assertWarnsRegex(UserWarning, "damaged.*made anew"):
+        with self.assertWarnsRegex(UserWarning, "damaged.*made again"):
             self.assertAllEqual(self.drawings().examples, images)
         self.assertEqual(self.cached_file(), path)
         self.assertAllEqual(self.drawings().examples, images)
@@ -207,7 +207,7 @@ class MissingSetTest(TinySetTest):
         with self.assertRaises(InputError) as raised:
             datasets.load("omniglot", data_dir=missing)
         message = str(raised.exception)
-        self.assertIn(f"data_dir={missing} does not hold Omniglot", message)
+        self.assertIn(f"data_dir: {missing} does not hold Omniglot", message)
         self.assertIn("--download", message)
         self.assertIn("--data_dir", message)
         self.assertNotIn("\n", message)
@@ -344,16 +344,16 @@ class DatasetTest(TinySetTest):
 
     def test_rotations_multiply_the_classes(self):
         self.load().episodes("test", 20, 1, 1, 0)
-        with self.assertRaisesRegex(InputError, "way=21.*20 classes"):
+        with self.assertRaisesRegex(InputError, "^way: 21 .*20 classes"):
             self.load().episodes("test", 21, 1, 1, 0)
-        with self.assertRaisesRegex(InputError, "way=6.*5 classes"):
+        with self.assertRaisesRegex(InputError, "^way: 6 .*5 classes"):
             self.load(rotations=1).episodes("test", 6, 1, 1, 0)
-        with self.assertRaisesRegex(InputError, "rotations=3.*1 or 4"):
+        with self.assertRaisesRegex(InputError, "^rotations: 3 .*1 or 4"):
             self.load(rotations=3)
 
     def test_too_many_drawings(self):
         with self.assertRaisesRegex(
-            InputError, "shot=3 and query=2 need 5.*class Greek_0 has 4"
+            InputError, "^shot: 3 .* 2 for query; class Greek_0 has 4 "
         ):
             self.load().episodes("test", 5, 3, 2, 0)
 

@@ -243,8 +243,9 @@ class RowsTest(TableTestCase):
         dataset.episodes("train", 1, 3, 3, 0)
         with self.assertWarnsRegex(
             UserWarning,
-            "shot=4 and query=3 need tasks of at least 7 rows; left out are 1"
-            f" of the 6 tasks of the train split: {small}",
+            "shot: 4 was given, and 3 for query; tasks must have at least 7"
+            " rows; left out are 1 of the 6 tasks of the train split:"
+            f" {small}",
         ):
             draw = dataset.episodes("train", 1, 4, 3, 0)
         for number in range(30):
@@ -254,7 +255,7 @@ class RowsTest(TableTestCase):
     def test_too_few_rows(self):
         dataset = self.load(rows_table())
         with self.assertRaisesRegex(
-            InputError, "shot=10 and query=3 need .* 13 rows, .* has 12"
+            InputError, "^shot: 10 .* 3 for query; .* 13 rows, .* has 12"
         ):
             dataset.episodes("test", 1, 10, 3, 0)
         with self.assertRaisesRegex(InputError, "query: 0"):

@@ -288,7 +288,8 @@ class NameTest(TfdsTest):
         error = tfds.core.DatasetNotFoundError("No animals.\nDid you mean ...")
         with mock.patch.object(tfds, "load", side_effect=error):
             with self.assertRaisesRegex(
-                InputError, r"^tfds:animals .* \(No animals\); .*elsewhere\.$"
+                InputError,
+                r"^data_dir: tfds:animals .* \(No animals\); .*elsewhere\.$",
             ):
                 self.load(download=True)
 

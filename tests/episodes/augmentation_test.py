@@ -111,7 +111,7 @@ class AugmentationTest(tf.test.TestCase, parameterized.TestCase):
                 "both",
                 (8, 8, 3),
             ),
-            "augment: flip.*no images": (["flip"], "both", (20,)),
+            "augment: flip.*only images": (["flip"], "both", (20,)),
             "augmented: 'all'.*both, support, query": (
                 ["flip"],
                 "all",

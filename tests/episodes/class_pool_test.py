@@ -243,11 +243,11 @@ class RotationsTest(tf.test.TestCase):
         self.assertLess(chi_square(counts), critical_value(11))
 
     def test_other_numbers_of_rotations_are_refused(self):
-        with self.assertRaisesRegex(InputError, "rotations=2.*1 or 4"):
+        with self.assertRaisesRegex(InputError, "^rotations: 2 .*1 or 4"):
             image_pool(rotations=2)
 
     def test_what_is_not_a_square_image_is_refused(self):
-        with self.assertRaisesRegex(InputError, "rotations=4.*square"):
+        with self.assertRaisesRegex(InputError, "^rotations: 4 .*square"):
             coded_pool(rotations=4)
 
 
@@ -268,7 +268,9 @@ class ClassPoolTest(tf.test.TestCase):
         self.assertAllEqual(episode.support_x[:, 0], np.full(6, 2.0))
 
     def test_first_and_size_must_fit(self):
-        with self.assertRaisesRegex(InputError, r"first.*\(2,\).*size.*\(1,\)"):
+        with self.assertRaisesRegex(
+            InputError, r"^first: .*\(2,\).*\(1,\) for size"
+        ):
             class_pool.ClassPool(np.zeros([4, 1]), [0, 2], [2])
 
 
@@ -284,14 +286,14 @@ class CheckEpisodeTest(tf.test.TestCase, parameterized.TestCase):
         (
             "way",
             (9, 1, 1),
-            "way=9 was given but the pool has only 8 classes; way can be at "
-            "most 8.",
+            "way: 9 was given; the pool has only 8 classes, so way can be at"
+            " most 8.",
         ),
         (
             "examples",
             (2, 4, 2),
-            "shot=4 and query=2 need 6 examples a class, but class 1 has 5; "
-            "shot + query can be at most 5.",
+            "shot: 4 was given, and 2 for query; class 1 has 5 examples, so"
+            " shot + query can be at most 5.",
         ),
         ("no_way", (0, 1, 1), "way: 0 was given; it must be 1 or more."),
         ("no_shot", (2, 0, 1), "shot: 0 was given; it must be 1 or more."),

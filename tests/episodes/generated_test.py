@@ -77,7 +77,7 @@ class GeneratedEpisodesTest(tf.test.TestCase, parameterized.TestCase):
         ("numbers", [1, 2], "cannot be read as arrays"),
         ("words", ["four"], "4 arrays|support_x"),
         ("three_parts", [next(numbered())[:3]], "3 arrays were given"),
-        ("a_dict", [({"a": 1}, 2, 3, 4)], "dict is no array of numbers"),
+        ("a_dict", [({"a": 1}, 2, 3, 4)], "dict is not an array of numbers"),
         ("ragged", [([[1, 2], [3]], 2, 3, 4)], "cannot be read as arrays"),
     )
     def test_refuses_at_once(self, episodes, pattern):

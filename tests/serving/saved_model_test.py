@@ -275,9 +275,9 @@ class ServingTest(ExportTestCase):
         labels = {
             (0, 1, -1, 0): r"support_y: .*from 0 to 5; .*\[-1\] \[1\]",
             (0, 1, 6, 0): r"support_y: .*from 0 to 5; .*\[0\] \[6\]",
-            (0, 3, 1, 5): r"support_y: each class .* none of\] \[2 4\]",
-            (0, 0, 0, 0): "support_y: .*one class alone",
-            (0, 1, 2): "support_y: .*one for each.*3.*4",
+            (0, 3, 1, 5): r"support_y: each class .* missing are\] \[2 4\]",
+            (0, 0, 0, 0): "support_y: .*only one class",
+            (0, 1, 2): "support_y: .*one label for each.*3.*4",
         }
         cases = [
             ({"support_y": np.array(y, np.int32)}, message)

@@ -1,1 +1,1 @@
-"""Makes data sets of examples, of rows and of texts."""
+"""Builders of data sets from examples, rows and texts."""

@@ -1,22 +1,28 @@
-"""Dividing classes into those to train, validate and test on."""
+"""Divisions of classes into those to train, validate and test on."""
 
 import importlib.resources
 import json
+import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from maml_tf.episodes.class_pool import SPLITS
-from maml_tf.errors import InputError
+from maml_tf.errors import InputError, refusal
 
 # Shares of validation and test among all classes, as in mini-ImageNet.
 VALID, TEST = 0.16, 0.20
 
-# What files call the validation split.
+# Other names of the validation split in files.
 ALIASES = {"val": "valid", "validation": "valid"}
 
 
-def divide(names, class_split="random", split_seed=0):
+def divide(
+    names: Sequence,
+    class_split: str | os.PathLike = "random",
+    split_seed: int = 0,
+) -> dict[str, np.ndarray]:
     """Divides classes by seed or by a file.
 
     Args:
@@ -31,41 +37,42 @@ def divide(names, class_split="random", split_seed=0):
         classes, none empty.
 
     Raises:
-        InputError: If there are too few classes, or the file cannot be used.
+        InputError: There are too few classes, or the file cannot be used.
     """
     if class_split == "random":
         return by_seed(len(names), split_seed)
     if not str(class_split).endswith(".json"):
-        raise InputError(
-            f"class_split: {class_split!r} was given; give random, or the path"
-            " of a .json file."
+        raise refusal(
+            "class_split",
+            class_split,
+            "give random, or the path of a .json file",
         )
     return by_names(names, read(class_split), f"class_split: {class_split}")
 
 
-def by_seed(number_of_classes, split_seed=0):
-    """Divides classes at random: 64 / 16 / 20 %, each split one at least.
+def by_seed(
+    number_of_classes: int, split_seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Divides classes at random: 64 / 16 / 20 %, at least one a split.
 
     Args:
-        number_of_classes: How many there are.
+        number_of_classes: Number of classes.
         split_seed: Seed of the division.
 
     Returns:
-        As `divide`.
+        As in `divide`.
 
     Raises:
-        InputError: If there are fewer than three classes.
+        InputError: There are fewer than three classes.
     """
     if number_of_classes < len(SPLITS):
         raise InputError(
-            f"dataset: it has {number_of_classes} class"
-            f"{'es' * (number_of_classes != 1)}; three splits need at least 3,"
-            " and --way of them each."
+            f"dataset: it has {counted_classes(number_of_classes)}; three"
+            " splits need at least 3, and each needs at least --way."
         )
     valid = max(1, round(VALID * number_of_classes))
     test = max(1, round(TEST * number_of_classes))
-    # RandomState's stream is frozen: NumPy may change that of default_rng, and
-    # then a seed would no longer name the same classes.
+    # RandomState's stream is frozen: a seed will always name the same classes.
     shuffled = np.random.RandomState(split_seed).permutation(number_of_classes)
     parts = np.split(
         shuffled, [number_of_classes - valid - test, number_of_classes - test]
@@ -73,23 +80,26 @@ def by_seed(number_of_classes, split_seed=0):
     return dict(zip(SPLITS, map(np.sort, parts), strict=True))
 
 
-def by_names(names, listed, source):
-    """Divides classes as lists of names say.
+def by_names(
+    names: Sequence, listed: dict[str, list[str]], source: str
+) -> dict[str, np.ndarray]:
+    """Divides classes by lists of names.
 
     Args:
         names: Name of each class, `[classes]`.
         listed: Dict of split to names.
-        source: Where the lists are from, for messages.
+        source: The argument and file of the lists, for messages.
 
     Returns:
-        As `divide`.
+        As in `divide`.
 
     Raises:
-        InputError: If a split is missing or empty, a name is unknown, or is in
-            two splits.
+        InputError: A split is missing or empty, or a name is unknown or in two
+            splits.
     """
     index = {str(name): number for number, name in enumerate(names)}
-    split_of, classes = {}, {}
+    split_of: dict[str, str] = {}
+    classes = {}
     for split in SPLITS:
         if not listed.get(split):
             raise InputError(
@@ -101,7 +111,7 @@ def by_names(names, listed, source):
                 raise InputError(
                     f"{source} lists {name!r} for {split}, which is not a class"
                     f" of the data set; its {len(index)} classes are"
-                    f" {_some(index)}."
+                    f" {first_names(sorted(index))}."
                 )
             if split_of.setdefault(name, split) != split:
                 raise InputError(
@@ -112,14 +122,17 @@ def by_names(names, listed, source):
     return classes
 
 
-def read(path):
-    """Reads a file of names by split; returns a dict of split to names.
+def read(path: str | os.PathLike) -> dict[str, list[str]]:
+    """Reads a file of names by split.
 
     Args:
         path: A JSON file.
 
+    Returns:
+        Dict of split to names.
+
     Raises:
-        InputError: If it cannot be read or has another form.
+        InputError: The file cannot be read or has another form.
     """
     try:
         listed = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
@@ -142,7 +155,7 @@ def read(path):
     return _with_our_names(listed)
 
 
-def shipped(name):
+def shipped(name: str) -> dict[str, list[str]]:
     """Returns the split that the package ships, a dict of split to names.
 
     Args:
@@ -159,6 +172,11 @@ def _with_our_names(listed):
     return {ALIASES.get(split, split): names for split, names in listed.items()}
 
 
-def _some(names):
-    names = sorted(names)
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+def first_names(names: Sequence) -> str:
+    """Joins the first five names, and dots for further ones, for messages."""
+    return ", ".join(map(str, names[:5])) + (", ..." if len(names) > 5 else "")
+
+
+def counted_classes(number: int) -> str:
+    """Returns a number of classes in words, such as "1 class", for messages."""
+    return f"{number} class" if number == 1 else f"{number} classes"

@@ -1,4 +1,4 @@
-"""What meta-training and meta-testing need to know of a data set."""
+"""The description of a data set for meta-training and meta-testing."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """What meta-training and meta-testing need to know of a data set.
+    """The description of a data set for meta-training and meta-testing.
 
     Attributes:
-        name: Its name.
+        name: The data set's name.
         input_shape: Shape of one input, without the batch axis.
         loss: Function `(y, outputs) -> scalar` to minimise.
         metric: Function `(y, outputs) -> scalar` to report.
@@ -20,24 +20,24 @@ class Dataset:
             returns a function from an episode's number (an integer or an int64
             scalar tensor) to an `Episode`. The episode is a pure TensorFlow
             function of seed, split (`"train"`, `"valid"`, `"test"`) and number.
-            Raises `InputError` where the split does not allow such episodes.
+            Raises `InputError` if the split does not allow such episodes.
         joint: Function `joint(split, number_of_examples, seed)` that returns a
-            function from a number to an `Episode` whose support set are
+            function from a number to an `Episode` whose support set has
             examples of all the split's classes, labelled by class, and whose
-            query set is empty: what a classifier over all classes learns from.
-            None where there are no classes.
+            query set is empty. A classifier over all classes learns from it.
+            None for a data set without classes.
         num_classes: Function from split to its number of classes, or None.
         pool: Function from split to its `maml_tf.ClassPool`, which knows the
             classes' names and examples, or None.
-        vocabulary_size: Of texts, how many token ids there are; or None.
-        preparation: Keras model that makes of raw inputs, such as uint8 images
-            or strings, what the network takes; None where they are the same.
-        target_mean: Of standardised targets, what was subtracted, a number or
+        vocabulary_size: The number of token ids of texts, or None.
+        preparation: Keras model from raw inputs (uint8 images, strings) to
+            network inputs; None if they are equal.
+        target_mean: The mean subtracted from standardised targets, a number or
             `[targets]`.
-        target_deviation: Of standardised targets, what they were then divided
-            by, a number or `[targets]`.
-        compiles: Whether XLA can compile the drawing of an episode; not where
-            it reads from files.
+        target_deviation: The deviation that standardised targets were then
+            divided by, a number or `[targets]`.
+        compiles: Whether XLA can compile the drawing of an episode; it cannot
+            if the drawing reads from files.
     """
 
     name: str

@@ -1,16 +1,19 @@
-"""From labelled examples and a division of their classes to a data set.
+"""Data sets from labelled examples and a division of their classes.
 
 All classification sets share this: images, texts, and a user's own.
 """
 
 import dataclasses
 import warnings
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from maml_tf.datasets import Dataset
+from maml_tf.datasets.building.class_splits import counted_classes, first_names
 from maml_tf.episodes import augmentation
 from maml_tf.episodes.class_pool import (
     ClassPool,
@@ -35,7 +38,7 @@ class LabelledExamples:
 
     Attributes:
         examples: `[examples, ...]`: an array, or
-            `maml_tf.class_records.ClassRecords`.
+            `maml_tf.episodes.class_records.ClassRecords`.
         first: Row of each class's first example, int64 `[classes]`.
         size: Number of each class's examples, int64 `[classes]`.
         names: Name of each class, `[classes]`.
@@ -47,8 +50,12 @@ class LabelledExamples:
     names: np.ndarray
 
 
-def sort_by_class(examples, labels, names):
-    """Sorts examples by class, in the order in which they came.
+def sort_by_class(
+    examples: Sequence | np.ndarray,
+    labels: ArrayLike,
+    names: Sequence | np.ndarray,
+) -> LabelledExamples:
+    """Sorts examples by class; within a class they keep their order.
 
     Args:
         examples: `[examples, ...]`.
@@ -59,14 +66,14 @@ def sort_by_class(examples, labels, names):
         `LabelledExamples`.
 
     Raises:
-        InputError: If there are not as many labels as examples, or one of them
-            is not an index in `names`.
+        InputError: The numbers of labels and examples differ, or a label is not
+            an index in `names`.
     """
     labels = np.asarray(labels)
     if labels.shape != (len(examples),):
         raise InputError(
-            f"labels has the shape {labels.shape}, but there are"
-            f" {len(examples)} examples; each needs one label."
+            f"labels: the shape {labels.shape} was given for {len(examples)}"
+            " examples; each needs one label."
         )
     check_labels(labels, len(names), "labels")
     order = np.argsort(labels, kind="stable")
@@ -78,38 +85,43 @@ def sort_by_class(examples, labels, names):
     )
 
 
-def check_labels(labels, number_of_classes, where):
+def check_labels(
+    labels: np.ndarray, number_of_classes: int, where: str
+) -> None:
     """Raises `InputError` for the first label that is out of range.
 
     Args:
         labels: Integers, `[examples]`.
-        number_of_classes: How many classes there are names for.
-        where: What the labels are of, for the message.
+        number_of_classes: Number of classes.
+        where: The source of the labels, for the message.
+
+    Raises:
+        InputError: A label is negative or too large.
     """
     wrong = np.flatnonzero((labels < 0) | (labels >= number_of_classes))
     if wrong.size:
         raise InputError(
             f"{where}: the label {labels[wrong[0]]} was found, at example"
-            f" {wrong[0]}; there are {number_of_classes} classes, so that it"
-            f" must be from 0 to {number_of_classes - 1}."
+            f" {wrong[0]}; there are {number_of_classes} classes, so it must be"
+            f" from 0 to {number_of_classes - 1}."
         )
 
 
 def classification(
-    name,
-    labelled,
-    classes,
+    name: str,
+    labelled: LabelledExamples,
+    classes: dict[str, np.ndarray],
     *,
-    prepare=None,
-    rotations=1,
-    augment=(),
-    augmented="both",
-    **attributes,
-):
+    prepare: Callable | None = None,
+    rotations: int = 1,
+    augment: Iterable[str] = (),
+    augmented: str = "both",
+    **attributes: Any,
+) -> Dataset:
     """Makes a data set of N-way K-shot episodes.
 
     An episode is drawn from the classes that have `shot + query` examples;
-    others are left out of it, which is said once.
+    others are left out of it, with one warning.
 
     Args:
         name: The data set's name.
@@ -117,9 +129,9 @@ def classification(
         classes: Dict of split to indices of its classes.
         prepare: As in `ClassPool`.
         rotations: As in `ClassPool`.
-        augment: Names among `maml_tf.augmentation.AUGMENTATIONS`, applied to
-            training episodes in this order.
-        augmented: Which sets of an episode are: `"both"`, `"support"` or
+        augment: Keys of `maml_tf.episodes.augmentation.AUGMENTATIONS`, applied
+            to training episodes in this order.
+        augmented: The sets of an episode to augment: `"both"`, `"support"` or
             `"query"`.
         **attributes: Further attributes of `Dataset`.
 
@@ -127,7 +139,7 @@ def classification(
         A `Dataset`, with cross-entropy and accuracy.
 
     Raises:
-        InputError: If an argument cannot be used.
+        InputError: An argument cannot be used.
     """
     examples = labelled.examples
     input_shape = tuple(examples.shape[1:])
@@ -194,36 +206,37 @@ def classification(
 
 
 def _large_enough(pool, split, number):
-    """The pool without classes of fewer examples, unless that leaves none."""
+    """Leaves classes of fewer examples out, unless that leaves none."""
     small = [i for i, size in enumerate(pool.sizes) if size < number]
     if not small or len(small) == len(pool.sizes):
         return pool
-    named = ", ".join(str(pool.names[i]) for i in small[:5])
     warnings.warn(
         f"{len(small)} of the {len(pool.sizes)} classes of the {split} split"
         f" are left out, having fewer than shot + query = {number} examples:"
-        f" {named}{', ...' if len(small) > 5 else ''}.",
+        f" {first_names([pool.names[i] for i in small])}.",
         stacklevel=3,
     )
     return pool.restricted(np.setdiff1d(np.arange(len(pool.sizes)), small))
 
 
-def scale(images):
+def scale(images: tf.Tensor) -> tf.Tensor:
     """Converts uint8 images to float32 in [0, 1]."""
     return tf.cast(images, tf.float32) / 255.0
 
 
-def check_classes(labelled, where):
+def check_classes(labelled: LabelledExamples, where: Any) -> None:
     """Raises `InputError` unless there are two classes or more.
 
     Args:
         labelled: `LabelledExamples`.
         where: The argument or the path that they are from, for the message.
+
+    Raises:
+        InputError: There are fewer than two classes.
     """
     if len(labelled.names) < 2:
         names = ", ".join(map(str, labelled.names)) or "none"
         raise InputError(
-            f"{where} has {len(labelled.names)} class"
-            f"{'es' * (len(labelled.names) != 1)} ({names}); few-shot"
-            " classification needs several."
+            f"{where} has {counted_classes(len(labelled.names))} ({names});"
+            " few-shot classification needs several."
         )

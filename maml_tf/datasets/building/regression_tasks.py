@@ -1,17 +1,20 @@
-"""From numbers divided into tasks to a data set of few-shot regression.
+"""Data sets of few-shot regression, from numbers divided into tasks.
 
-Two kinds share this: rows of features and targets, and series in time, of
-which an example is a window of values and what follows it.
+Two kinds share this: rows of features and targets, and series in time. An
+example of a series is a window of values and the values that follow it.
 """
 
 import functools
 import warnings
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from maml_tf.datasets import Dataset
+from maml_tf.datasets.building.class_splits import first_names
+from maml_tf.datasets.building.labelled_examples import LabelledExamples
 from maml_tf.episodes.class_pool import (
     ClassPool,
     Episode,
@@ -24,14 +27,20 @@ from maml_tf.graph.random_streams import fold_in
 
 WINDOW, HORIZON = 24, 1
 
-# Keras's Normalization divides by no less.
+# Keras's Normalization does not divide by less.
 _SMALLEST_DEVIATION = 1e-7
 
 
-def from_rows(name, labelled, tasks, features, targets):
-    """Makes a data set of rows that stand on their own.
+def from_rows(
+    name: str,
+    labelled: LabelledExamples,
+    tasks: dict[str, np.ndarray],
+    features: Sequence[str],
+    targets: Sequence[str],
+) -> Dataset:
+    """Makes a data set of independent rows.
 
-    An episode is `shot + query` distinct rows of one task, which is drawn
+    An episode is `shot + query` distinct rows of one task; the task is drawn
     uniformly.
 
     Args:
@@ -45,11 +54,11 @@ def from_rows(name, labelled, tasks, features, targets):
     Returns:
         A `Dataset` with inputs `[features]` and targets `[rows, targets]`, all
         standardised by the training tasks; its loss is the mean squared error
-        of the standardised, its metric the mean absolute error in the table's
-        units.
+        of standardised targets, its metric the mean absolute error in the
+        table's units.
 
     Raises:
-        InputError: If an argument cannot be used.
+        InputError: An argument cannot be used.
     """
     mean, deviation = _mean_and_deviation(
         labelled, tasks["train"], [*features, *targets]
@@ -65,45 +74,52 @@ def from_rows(name, labelled, tasks, features, targets):
         mean=mean[inputs:],
         deviation=deviation[inputs:],
         preparation=_preparation(inputs, mean[:inputs], deviation[:inputs]),
-        counted="rows",
+        unit="rows",
     )
 
 
-def from_series(name, labelled, tasks, window=None, horizon=None):
+def from_series(
+    name: str,
+    labelled: LabelledExamples,
+    tasks: dict[str, np.ndarray],
+    window: int | None = None,
+    horizon: int | None = None,
+) -> Dataset:
     """Makes a data set of forecasts.
 
     An example's input is `window` consecutive values of a task and its target
-    the next `horizon`. An episode is `shot + query` distinct examples of one
-    task, which is drawn uniformly, as are the examples among all in this order:
-    each query example's targets come after every value of the support set. So
-    what is learned from is past when a forecast is made. A query example's
-    input may overlap the support set, as the latest values do in use.
+    the next `horizon` values. An episode is `shot + query` distinct examples of
+    one task. The task is drawn uniformly, and so are the examples, among all
+    choices in this order: each query example's targets come after every value
+    of the support set. So all support values are past when a forecast is made.
+    A query example's input may overlap the support set, as the latest values do
+    in use.
 
     Args:
         name: The data set's name.
         labelled: `LabelledExamples` whose classes are the tasks; examples
             float64 `[values]`, each task's in order of time.
         tasks: Dict of split to indices of its tasks.
-        window: Values that are known. Defaults to 24.
+        window: Values of an example's input. Defaults to 24.
         horizon: Values to predict. Defaults to 1.
 
     Returns:
         A `Dataset` with inputs `[window]` and targets `[examples, horizon]`,
         standardised by one mean and deviation, those of the training tasks'
-        values; its loss is the mean squared error of the standardised, its
+        values; its loss is the mean squared error of standardised targets, its
         metric the mean absolute error in the series' units.
 
     Raises:
-        InputError: If an argument cannot be used.
+        InputError: An argument cannot be used.
     """
     window = WINDOW if window is None else window
     horizon = HORIZON if horizon is None else horizon
     check_at_least_one(window=window, horizon=horizon)
     mean, deviation = _mean_and_deviation(labelled, tasks["train"], ["value"])
     values = _standardised(labelled.examples, mean, deviation)
-    # Query examples start later by this than they are drawn, so that their
-    # targets begin where the support set's end. Every allowed choice is one
-    # draw of distinct numbers, so all are equally likely.
+    # Query examples start this much later than they are drawn: their targets
+    # begin after the support set's end. Every allowed choice is one draw of
+    # distinct numbers, so all are equally likely.
     gap = horizon - 1
 
     def read(rows, shot):
@@ -121,8 +137,8 @@ def from_series(name, labelled, tasks, window=None, horizon=None):
         mean=np.repeat(mean, horizon),
         deviation=np.repeat(deviation, horizon),
         preparation=_preparation(window, mean[0], deviation[0], axis=None),
-        counted="values",
-        more=window + horizon - 1 + gap,
+        unit="values",
+        margin=window + horizon - 1 + gap,
         settings=f" (window={window}, horizon={horizon})",
     )
 
@@ -137,11 +153,11 @@ def _regression(
     mean,
     deviation,
     preparation,
-    counted,
-    more=0,
+    unit,
+    margin=0,
     settings="",
 ):
-    """The data set.
+    """Makes the data set.
 
     Args:
         name: As in `from_rows`.
@@ -150,20 +166,20 @@ def _regression(
         read: Function `(rows, shot) -> [shot + query, inputs + targets]` from
             the drawn places in `labelled.examples`, int64 `[shot + query]`.
         inputs: Number of inputs.
-        mean: Of each target, in the user's units.
-        deviation: Likewise.
+        mean: Mean of each target, in the user's units.
+        deviation: Deviation of each target, in the user's units.
         preparation: As in `Dataset`.
-        counted: What a task's size counts, for messages.
-        more: How many of them an episode needs beyond `shot + query`.
-        settings: What else that depends on, for messages.
+        unit: The unit of a task's size, for messages.
+        margin: How many of them an episode needs beyond `shot + query`.
+        settings: The options that the margin depends on, for messages.
     """
-    # Places are drawn, as examples are, and then read.
+    # Places are drawn in the way of examples, and then read.
     places = tf.Variable(np.arange(len(labelled.examples)), trainable=False)
     pools = {
         split: ClassPool(
             places,
             labelled.first[chosen],
-            labelled.size[chosen] - more,
+            labelled.size[chosen] - margin,
             prepare=tf.identity,
             names=labelled.names[chosen],
         )
@@ -174,9 +190,13 @@ def _regression(
         del way
         stream = stream_seed(seed, split)
         check_at_least_one(shot=shot, query=query)
-        need = f"shot={shot} and query={query} need tasks of at least"
-        need += f" {shot + query + more} {counted}{settings}"
-        pool = _large_enough(pools[split], split, shot + query, more, need)
+        requirement = (
+            f"shot: {shot} was given, and {query} for query; tasks must have at"
+            f" least {shot + query + margin} {unit}{settings}"
+        )
+        pool = _large_enough(
+            pools[split], split, shot + query, margin, requirement
+        )
 
         def draw(number):
             drawn = draw_episode(pool, 1, shot, query, fold_in(stream, number))
@@ -202,29 +222,28 @@ def _regression(
     )
 
 
-def _large_enough(pool, split, number, more, need):
-    """The pool without tasks of fewer than `number` examples."""
+def _large_enough(pool, split, number, margin, requirement):
+    """Returns the pool without tasks of fewer than `number` examples."""
     sizes = np.array(pool.sizes)
     large = np.flatnonzero(sizes >= number)
     if not large.size:
         most = sizes.argmax()
         raise InputError(
-            f"{need}, but the largest of the {split} split,"
-            f" {pool.names[most]}, has {sizes[most] + more}."
+            f"{requirement}, but the largest of the {split} split,"
+            f" {pool.names[most]}, has {sizes[most] + margin}."
         )
     small = np.setdiff1d(np.arange(sizes.size), large)
     if small.size:
-        named = ", ".join(map(str, pool.names[small[:5]]))
         warnings.warn(
-            f"{need}; left out are {small.size} of the {sizes.size} tasks of"
-            f" the {split} split: {named}{', ...' if small.size > 5 else ''}.",
+            f"{requirement}; left out are {small.size} of the {sizes.size}"
+            f" tasks of the {split} split: {first_names(pool.names[small])}.",
             stacklevel=3,
         )
     return pool.restricted(large)
 
 
 def _mean_and_deviation(labelled, chosen, columns):
-    """Each column's mean and standard deviation over some tasks' rows."""
+    """Returns each column's mean and deviation over some tasks' rows."""
     rows = np.concatenate(
         [
             np.arange(first, first + size)
@@ -234,21 +253,21 @@ def _mean_and_deviation(labelled, chosen, columns):
         ]
     )
     numbers = labelled.examples[rows].reshape(rows.size, len(columns))
-    # The deviation of equal numbers may be rounded to other than 0.
+    # The deviation of equal numbers may differ from 0 by rounding.
     constant = numbers.min(0) == numbers.max(0)
     deviation = np.where(constant, 1.0, numbers.std(0))
-    for column, one in zip(columns, deviation):
-        if one < _SMALLEST_DEVIATION:
+    for column, value in zip(columns, deviation):
+        if value < _SMALLEST_DEVIATION:
             raise InputError(
-                f"dataset: {column} has a standard deviation of {one:.3g} over"
-                f" the training tasks; it must be {_SMALLEST_DEVIATION} or"
+                f"dataset: {column} has a standard deviation of {value:.3g}"
+                f" over the training tasks; it must be {_SMALLEST_DEVIATION} or"
                 " more, so give it in a smaller unit."
             )
     return numbers.mean(0), deviation
 
 
 def _standardised(numbers, mean, deviation):
-    """A float32 variable; the arithmetic is of float64."""
+    """Makes a float32 variable of standardised numbers, from float64."""
     if numbers.ndim == 1:
         mean, deviation = mean[0], deviation[0]
     return tf.Variable(
@@ -257,11 +276,11 @@ def _standardised(numbers, mean, deviation):
 
 
 def _preparation(inputs, mean, deviation, axis=-1):
-    """The standardisation of inputs, as a Keras model to save."""
+    """Makes the standardisation of inputs, a Keras model to save."""
     standardisation = keras.layers.Normalization(
         axis, mean.tolist(), (deviation**2).tolist(), name="standardisation"
     )
-    # A list, as files have it: so that a saved one can be told to be the same.
+    # A list, as in files, so that a saved layer compares as equal.
     standardisation.build([None, inputs])
     return keras.Sequential(
         [keras.Input((inputs,), name="raw"), standardisation],

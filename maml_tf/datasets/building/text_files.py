@@ -1,19 +1,20 @@
-"""Reading text files, with a sentence for those that cannot be."""
+"""Reads text files, and refuses those that are not UTF-8."""
 
+import os
 import pathlib
 
 from maml_tf.errors import InputError
 
 
-def read_text(path, argument="dataset"):
+def read_text(path: str | os.PathLike, argument: str = "dataset") -> str:
     """Returns the text of a file in UTF-8, with or without a byte-order mark.
 
     Args:
         path: The file.
-        argument: What messages call it.
+        argument: The argument's name in messages.
 
     Raises:
-        InputError: If it is missing, cannot be read, or is not UTF-8.
+        InputError: The file is missing, cannot be read, or is not UTF-8.
     """
     path = pathlib.Path(path)
     try:

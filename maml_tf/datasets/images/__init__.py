@@ -1,1 +1,1 @@
-"""Reads, resizes, caches and prepares images."""
+"""Images: their files, sizes, cache and preparation."""

@@ -1,19 +1,21 @@
-"""Arrays that take long to make, kept in files.
+"""Files of arrays that take long to make.
 
-A file appears whole or not at all, is read without unpickling, and is made anew
-where it is damaged.
+A file appears whole or not at all, is read without unpickling, and is made
+again if it is damaged.
 """
 
 import os
 import pathlib
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from maml_tf.files import replacing
 
 
-def folder(cache_dir=None):
+def folder(cache_dir: str | os.PathLike | None = None) -> pathlib.Path:
     """Returns the folder of cache files, a `pathlib.Path`.
 
     Args:
@@ -26,14 +28,18 @@ def folder(cache_dir=None):
     return pathlib.Path(os.path.expanduser(cache_dir))
 
 
-def cached_arrays(name, make, cache_dir=None):
+def cached_arrays(
+    name: str,
+    make: Callable[[], dict[str, np.ndarray]],
+    cache_dir: str | os.PathLike | None = None,
+) -> dict[str, np.ndarray]:
     """Returns arrays from a cache file, which is written if there is none.
 
-    A damaged file is made anew, with a warning; a folder that cannot be written
-    costs a warning only.
+    A damaged file is made again, with a warning; a folder that cannot be
+    written costs a warning only.
 
     Args:
-        name: Name of the file without its extension; it must tell all that
+        name: Name of the file without its extension; it must identify all that
             the arrays depend on.
         make: Function of no arguments that returns a dict of arrays.
         cache_dir: As in `folder`.
@@ -47,7 +53,8 @@ def cached_arrays(name, make, cache_dir=None):
             return read_arrays(path)
         except Exception as error:  # zipfile and NumPy raise many kinds.
             warnings.warn(
-                f"The cache file {path} is damaged ({error}); it is made anew.",
+                f"The cache file {path} is damaged ({error}); it is made"
+                " again.",
                 stacklevel=2,
             )
     arrays = make()
@@ -62,9 +69,9 @@ def cached_arrays(name, make, cache_dir=None):
     return arrays
 
 
-def read_arrays(path):
+def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Reads an .npz file; returns a dict of arrays."""
-    # Opened here, because np.load leaves damaged files open.
+    # np.load leaves damaged files open, so the file is opened here.
     with (
         open(path, "rb") as file,
         np.load(file, allow_pickle=False) as arrays,
@@ -72,7 +79,7 @@ def read_arrays(path):
         return dict(arrays)
 
 
-def write_arrays(path, arrays):
+def write_arrays(path: str | os.PathLike, arrays: dict[str, Any]) -> None:
     """Writes a dict of arrays as an .npz file, whole or not at all."""
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez(file, **arrays)

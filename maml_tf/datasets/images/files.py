@@ -1,8 +1,9 @@
-"""Image files, decoded by their content whatever their names end in."""
+"""Decodes image files by their content, whatever their names."""
 
 import concurrent.futures
 import os
 import pathlib
+from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
@@ -10,18 +11,18 @@ import tensorflow as tf
 _AHEAD = 64
 
 
-def decode(path):
+def decode(path: str | os.PathLike) -> tf.Tensor | None:
     """Decodes a file that TensorFlow reads: JPEG, PNG, GIF, BMP or WebP.
 
-    Of a GIF the first frame, of 16 bits a channel the upper 8. An orientation
-    that a camera has noted (EXIF) is not applied.
+    It takes the first frame of a GIF, and the upper 8 of 16 bits a channel. An
+    orientation that a camera has noted (EXIF) is not applied.
 
     Args:
         path: The file.
 
     Returns:
-        uint8 `[height, width, channels]`, on the CPU; None if it cannot be
-        read.
+        A uint8 tensor `[height, width, channels]` on the CPU; None if the file
+        cannot be read.
     """
     content = _content(path)
     try:
@@ -31,11 +32,11 @@ def decode(path):
         return None
 
 
-def shape(path):
-    """Returns what shape `decode` gives, or None where it is no image.
+def shape(path: str | os.PathLike) -> tuple[int, ...] | None:
+    """Returns the shape of `decode`'s image, or None if it is not an image.
 
-    Of a JPEG, whose decoding takes long, the header alone is read; what comes
-    after it may be damaged.
+    Decoding a JPEG takes long, so only its header is read; the rest may be
+    damaged.
 
     Args:
         path: The file.
@@ -45,7 +46,7 @@ def shape(path):
         with tf.device("CPU"):
             if tf.io.is_jpeg(content):
                 size = tf.io.extract_jpeg_shape(content).numpy()
-                # Four are cyan, magenta, yellow and black: decoded to colour.
+                # Cyan, magenta, yellow and black are decoded to three colours.
                 return (*size[:2].tolist(), min(int(size[2]), 3))
     except tf.errors.InvalidArgumentError:
         return None
@@ -57,11 +58,11 @@ def _content(path):
     try:
         return pathlib.Path(path).read_bytes()
     except OSError:
-        return b""  # Which is no image.
+        return b""  # Empty content is not an image.
 
 
-def in_parallel(function, items):
-    """Yields `function(item)` of each item in their order, some ahead."""
+def in_parallel(function: Callable, items: Sequence) -> Iterator:
+    """Yields `function(item)` of each item in order, computed in parallel."""
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for begin in range(0, len(items), _AHEAD):
             yield from pool.map(function, items[begin : begin + _AHEAD])

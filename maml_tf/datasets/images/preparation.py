@@ -1,6 +1,6 @@
-"""What training does to an image, as a Keras model that goes with the network.
+"""The preparation of raw images, as a Keras model beside the network.
 
-Made of Keras's own operations, so that a saved model needs nothing of ours.
+It has only Keras's own operations, so a saved model does not need `maml_tf`.
 """
 
 import keras
@@ -9,22 +9,25 @@ FITS = ("crop", "pad", "stretch")
 
 
 def image_preparation(
-    input_shape, fit="crop", interpolation="bilinear", ink=False
-):
+    input_shape: tuple[int, int, int],
+    fit: str = "crop",
+    interpolation: str = "bilinear",
+    ink: bool = False,
+) -> keras.Model:
     """Makes the model from raw images to a network's inputs.
 
-    An image of the network's own size is divided by 255 and else untouched;
-    others are resized as `maml_tf.datasets.image_sizes` does, antialiased and
-    rounded to whole numbers first.
+    An image of the network's own size is only divided by 255; others are first
+    resized as in `maml_tf.datasets.images.sizes`, antialiased and rounded to
+    whole numbers.
 
     Args:
-        input_shape: The network's, `(size, size, channels)`.
-        fit: How another aspect becomes square. `"crop"`: by its middle, as for
-            photographs; `"pad"`: by margins, as for drawings, of which nothing
-            may be lost; `"stretch"`.
+        input_shape: The network's input shape, `(size, size, channels)`.
+        fit: How another aspect becomes square. `"crop"`: by cropping to the
+            middle, as for photographs; `"pad"`: by margins, as for drawings,
+            which must stay whole; `"stretch"`.
         interpolation: As in `tf.image.resize`.
-        ink: Whether raw images are dark ink on white and inputs are 1 where
-            there is ink, as for Omniglot.
+        ink: Whether raw images are dark ink on white and inputs are 1 for ink,
+            as in Omniglot.
 
     Returns:
         A `keras.Model` from uint8 images `[images, height, width, channels]` of
@@ -42,9 +45,8 @@ def image_preparation(
         interpolation,
         antialias=True,
         crop_to_aspect_ratio=fit == "crop",
-        # With what is no ink, where images are of ink.
         pad_to_aspect_ratio=fit == "pad",
-        fill_value=0.0,
+        fill_value=0.0,  # In images of ink, this is not ink.
         data_format="channels_last",
     )
     pixels = keras.ops.round(keras.ops.clip(pixels, 0.0, 255.0)) / 255.0

@@ -1,7 +1,7 @@
 """Images that TensorFlow Datasets has prepared.
 
-Data sets that are prepared are found without importing TensorFlow Datasets,
-which takes seconds and is not needed once images are in the cache.
+Prepared data sets are found without importing TensorFlow Datasets, which takes
+seconds and is not needed once images are in the cache.
 """
 
 import contextlib
@@ -11,62 +11,65 @@ import logging
 import os
 import pathlib
 import re
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 import tqdm
 
-from maml_tf.datasets.building.labelled_examples import check_labels
+from maml_tf.datasets.building.labelled_examples import (
+    LabelledExamples,
+    check_labels,
+)
 from maml_tf.datasets.images import source
 from maml_tf.datasets.images.source import ImageSource
 from maml_tf.errors import InputError
 
-# To be raised when what is decoded changes: cache files carry it.
+# Raise it when the decoded images change: cache files carry it.
 _FORMAT = 1
 
 
 def load(
-    name,
-    transform,
-    title,
+    name: str,
+    transform: tuple[str, Callable],
+    title: str,
     *,
-    version=None,
-    parts=None,
-    prepare=None,
-    data_dir=None,
-    download=False,
-    in_memory=None,
-    cache_dir=None,
-):
+    version: str | None = None,
+    parts: Sequence[str] | None = None,
+    prepare: Callable | None = None,
+    data_dir: str | os.PathLike | None = None,
+    download: bool = False,
+    in_memory: bool | None = None,
+    cache_dir: str | os.PathLike | None = None,
+) -> tuple[LabelledExamples, np.ndarray]:
     """Returns the images of a prepared set, from the cache if they are there.
 
     Args:
-        name: TensorFlow Datasets' name, with the configuration after a slash
-            where it is not the default one.
+        name: TensorFlow Datasets' name, with the configuration after a slash if
+            it is not the default one.
         transform: Pair of a text that names it and a function from one image of
-            the set, a uint8 tensor of which as much of the shape is known as
-            the set tells, to the uint8 tensor to keep.
-        title: What the set is called in messages.
+            the set, a uint8 tensor whose shape is known as far as the set tells
+            it, to the uint8 tensor to keep.
+        title: The set's name in messages.
         version: Its version; None: the latest that is prepared.
         parts: TensorFlow Datasets' splits to read, in this order; None: all.
-            As some contain others, a class's images that are the same then
-            count as one.
+            Some contain others, so equal images of a class then count as one.
         prepare: Function of the data folder that prepares a set that is
             missing or raises `InputError`; by default TensorFlow Datasets
             downloads it, if it may.
         data_dir: Folder of data sets prepared by TensorFlow Datasets. Defaults
             to `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
-        download: Whether TensorFlow Datasets may download and prepare the set
-            where it is missing.
+        download: Whether TensorFlow Datasets may download and prepare a set
+            that is missing.
         in_memory: As in `source.load`.
-        cache_dir: As in `array_cache.folder`.
+        cache_dir: As in `cache.folder`.
 
     Returns:
         `(labelled, part)`: `LabelledExamples`, and the index in `parts` of each
         class's first example, int64 `[classes]`.
 
     Raises:
-        InputError: If the set is missing and may not be downloaded, or has no
+        InputError: The set is missing and may not be downloaded, or has no
             images or labels.
     """
     data_dir = os.path.expanduser(
@@ -81,11 +84,11 @@ def load(
         folder = _find(data_dir, name, version)
     if folder is None:
         raise InputError(
-            f"data_dir={data_dir} does not hold {title}; give --download to"
+            f"data_dir: {data_dir} does not hold {title}; give --download to"
             " have TensorFlow Datasets fetch it, or give --data_dir a folder"
             " that TensorFlow Datasets has prepared."
         )
-    # Whoever prepares the set anew, or another one of the name, gets another
+    # A set that is prepared again, or another one of the name, gets another
     # cache file.
     prepared = hashlib.sha256((folder / "dataset_info.json").read_bytes())
     kind, function = transform
@@ -98,27 +101,28 @@ def load(
             str(_FORMAT),
         ]
     )
-    labelled, more = source.load(
+    labelled, arrays = source.load(
         key,
         lambda: _open(folder, function, parts, title),
         in_memory,
         cache_dir,
     )
-    return labelled, more["part"]
+    return labelled, arrays["part"]
 
 
 def _find(data_dir, name, version):
-    """The folder of a prepared set, of the latest version; None if missing."""
+    """Finds a prepared set's folder, of the latest version; None if missing."""
     folder = pathlib.Path(data_dir) / name
     with contextlib.suppress(OSError, ValueError, KeyError):
-        # Of a set that has several configurations, the default one.
+        # The default one if a set has several configurations.
         text = (folder / ".config" / "metadata.json").read_text("utf-8")
         folder = folder / json.loads(text)["default_config_name"]
     pattern = f"{version or '*'}/dataset_info.json"
-    found = [path.parent for path in folder.glob(pattern)]
-    found = [f for f in found if re.fullmatch(r"\d+\.\d+\.\d+", f.name)]
+    versions = [path.parent for path in folder.glob(pattern)]
     return max(
-        found, key=lambda f: [int(n) for n in f.name.split(".")], default=None
+        (v for v in versions if re.fullmatch(r"\d+\.\d+\.\d+", v.name)),
+        key=lambda v: [int(n) for n in v.name.split(".")],
+        default=None,
     )
 
 
@@ -132,19 +136,18 @@ def _download(data_dir, name, version, title):
             data_dir=data_dir,
             download=True,
         )
-    except Exception as error:  # Of the network, the servers, the disk.
+    except Exception as error:  # Network, servers and disk raise many kinds.
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
-            f"{title} could not be downloaded to data_dir={data_dir}"
-            f" ({reason.rstrip('.')}); where no network allows it, give"
-            " --data_dir with a folder that TensorFlow Datasets has prepared"
-            " elsewhere."
+            f"data_dir: {title} could not be downloaded to {data_dir}"
+            f" ({reason.rstrip('.')}); without a network, give --data_dir a"
+            " folder that TensorFlow Datasets has prepared elsewhere."
         ) from error
 
 
 def _open(folder, transform, parts, title):
-    """The `ImageSource` of a prepared set."""
-    # Imported here because it takes seconds and the cache needs none of it.
+    """Returns the `ImageSource` of a prepared set."""
+    # The import takes seconds, and the cache does not need it.
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_from_directory(str(folder))
@@ -169,7 +172,7 @@ def _open(folder, transform, parts, title):
     names = features[label].names
 
     def examples(part, *keys):
-        """Examples of a part, of which some features are read, undecoded."""
+        """Reads some features of a part's examples, undecoded."""
         decoding = tfds.decode.PartialDecoding(
             {key: True for key in keys},
             {key: tfds.decode.SkipDecoding() for key in keys},
@@ -196,7 +199,7 @@ def _open(folder, transform, parts, title):
         part_of[of_part] = np.minimum(part_of[of_part], index)
 
     def images(classes):
-        wanted = tf.constant(sorted(classes), tf.int64)
+        chosen = tf.constant(sorted(classes), tf.int64)
         seen = set()
         with tqdm.tqdm(
             total=int(sizes[sorted(classes)].sum()),
@@ -205,9 +208,9 @@ def _open(folder, transform, parts, title):
             disable=None,
         ) as bar:
             for part in parts:
-                # Undecoded at first, so that other classes cost little.
+                # Images are decoded later, so other classes cost little.
                 data = examples(part, image, label).filter(
-                    lambda example: tf.reduce_any(example[label] == wanted)
+                    lambda example: tf.reduce_any(example[label] == chosen)
                 )
                 data = data.map(
                     lambda example: (
@@ -240,34 +243,34 @@ def _open(folder, transform, parts, title):
 
 @contextlib.contextmanager
 def _without_notes_on_dtype():
-    """Silences what TensorFlow Datasets says of its own use of `dtype`."""
+    """Silences TensorFlow Datasets' notes on its own use of `dtype`."""
     logger = logging.getLogger("absl")
 
-    def other(record):
+    def is_other(record):
         return "FeatureConnector.dtype` is deprecated" not in str(record.msg)
 
-    logger.addFilter(other)
+    logger.addFilter(is_other)
     try:
         yield
     finally:
-        logger.removeFilter(other)
+        logger.removeFilter(is_other)
 
 
 def _image_shape(transform, shape):
-    """The shape of what `transform` makes of an image."""
+    """Returns the shape of a transformed image."""
     spec = tf.TensorSpec(shape, tf.uint8)
     concrete = tf.function(transform).get_concrete_function(spec)
     return tuple(concrete.output_shapes.as_list())
 
 
-def _feature(features, fits, what, title):
-    """The key of the set's feature that fits: `what` itself, or the first."""
+def _feature(features, fits, name, title):
+    """Finds the set's feature that fits: `name` itself, or the first."""
     keys = [key for key in features if fits(features[key])]
     if not keys:
         raise InputError(
-            f"dataset: {title} has no {what} (it has"
+            f"dataset: {title} has no {name} (it has"
             f" {', '.join(sorted(features)) or 'no features by name'});"
             " few-shot classification needs 8-bit images and a class label of"
             " each."
         )
-    return what if what in keys else keys[0]
+    return name if name in keys else keys[0]

@@ -1,4 +1,4 @@
-"""Images of any size and number of channels, brought to one.
+"""Brings images of any size and number of channels to one.
 
 Images are uint8 `[height, width, channels]`. Channels are grey, grey and
 alpha, red-green-blue, or red-green-blue and alpha.
@@ -6,27 +6,27 @@ alpha, red-green-blue, or red-green-blue and alpha.
 
 import tensorflow as tf
 
-# As in mini-ImageNet, for images that have no common size of their own.
+# As in mini-ImageNet, for images that do not have a common size.
 DEFAULT_SIZE = 84
 
 
-def to_channels(image, channels):
+def to_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
     """Converts an image to grey or to colour.
 
-    What has an alpha channel is laid over white, as where it is looked at;
-    an image that is transparent everywhere is taken as opaque, which is what
-    32-bit BMP files mean by it.
+    An image with an alpha channel is laid over white, as viewers do; an image
+    that is transparent everywhere is taken as opaque, which is its meaning in
+    32-bit BMP files.
 
     Args:
-        image: uint8 `[height, width, 1 ... 4]`; the channels may be unknown
-            until the graph runs.
+        image: A uint8 tensor `[height, width, 1 ... 4]`; the channels may be
+            unknown until the graph runs.
         channels: 1 or 3.
 
     Returns:
-        uint8 `[height, width, channels]`.
+        A uint8 tensor `[height, width, channels]`.
     """
-    given = image.shape[-1]
-    if given is None:
+    image_channels = image.shape[-1]
+    if image_channels is None:
         branches = [
             lambda n=n: to_channels(
                 tf.ensure_shape(image, [None, None, n]), channels
@@ -34,7 +34,7 @@ def to_channels(image, channels):
             for n in (1, 2, 3, 4)
         ]
         return tf.switch_case(tf.shape(image)[-1] - 1, branches)
-    if given in (2, 4):
+    if image_channels in (2, 4):
         image = _over_white(image[..., :-1], image[..., -1:])
     if image.shape[-1] == channels:
         return image
@@ -50,15 +50,15 @@ def _over_white(colours, alpha):
     return tf.saturate_cast(tf.round(over), tf.uint8)
 
 
-def square(image, size):
+def square(image: tf.Tensor, size: int) -> tf.Tensor:
     """Crops the middle square and resizes it, antialiased.
 
     Args:
-        image: uint8 `[height, width, channels]`.
+        image: A uint8 tensor `[height, width, channels]`.
         size: Height and width of the result in pixels.
 
     Returns:
-        uint8 `[size, size, channels]`.
+        A uint8 tensor `[size, size, channels]`.
     """
     if image.shape[0] is None or image.shape[0] != image.shape[1]:
         side = tf.minimum(tf.shape(image)[0], tf.shape(image)[1])
@@ -66,16 +66,16 @@ def square(image, size):
     return resize(image, size, "bilinear")
 
 
-def resize(image, size, method):
+def resize(image: tf.Tensor, size: int, method: str) -> tf.Tensor:
     """Resizes an image to a square, antialiased, without regard to its aspect.
 
     Args:
-        image: uint8 `[height, width, channels]`.
+        image: A uint8 tensor `[height, width, channels]`.
         size: Height and width of the result in pixels.
         method: As in `tf.image.resize`.
 
     Returns:
-        uint8 `[size, size, channels]`.
+        A uint8 tensor `[size, size, channels]`.
     """
     channels = image.shape[-1]
     image = tf.image.resize(image, [size, size], method, antialias=True)

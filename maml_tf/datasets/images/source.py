@@ -1,4 +1,4 @@
-"""Where images of classes come from, and how they are kept once decoded."""
+"""Sources of images by class, and the storage of decoded images."""
 
 import functools
 import os
@@ -15,7 +15,7 @@ from maml_tf.episodes import class_records
 from maml_tf.episodes.class_records import ClassRecords
 from maml_tf.errors import InputError
 
-# Of the memory that is free, how much decoded images may take: they are there
+# The share of free memory that decoded images may take: they are in memory
 # twice while they are handed over to TensorFlow.
 _SHARE = 1 / 3
 
@@ -25,8 +25,8 @@ class ImageSource(NamedTuple):
 
     Attributes:
         names: Name of each class.
-        sizes: Number of each class's images, or more where some may turn out
-            to be unreadable.
+        sizes: Number of each class's images, or more if some may turn out to
+            be unreadable.
         image_shape: `(height, width, channels)` of the decoded images.
         images: Function from a set of class indices to an iterable of `(class
             index, uint8 image)`, each class's images always in the same order.
@@ -40,24 +40,29 @@ class ImageSource(NamedTuple):
     more: dict = {}
 
 
-def load(key, open_source, in_memory=None, cache_dir=None):
+def load(
+    key: str,
+    open_source: Callable[[], ImageSource],
+    in_memory: bool | None = None,
+    cache_dir: str | os.PathLike | None = None,
+) -> tuple[LabelledExamples, dict[str, np.ndarray]]:
     """Returns a set's images, decoded on first use and kept in the cache.
 
     Args:
-        key: Name for the cache that tells all that the images depend on.
+        key: Name for the cache that identifies all that the images depend on.
         open_source: Function of no arguments that returns the `ImageSource`.
-        in_memory: Whether all images are read into memory; else they stay in
-            TFRecord files, of which each episode reads its own. Episodes are
-            the same. None: as the cache has them already, else where they take
-            at most a third of the free memory.
+        in_memory: Whether all images are read into memory; otherwise they stay
+            in TFRecord files, and each episode reads its own images. Episodes
+            are the same. None: as in the cache if it has them, otherwise in
+            memory if they take at most a third of the free memory.
         cache_dir: As in `cache.folder`.
 
     Returns:
         `(labelled, more)`: `LabelledExamples`, and the source's `more` of the
-        classes that are left: those without an image are dropped.
+        remaining classes: those without an image are dropped.
 
     Raises:
-        InputError: If TFRecord files are wanted and cannot be written.
+        InputError: TFRecord files are to be used and cannot be written.
     """
     open_source = functools.cache(open_source)
     folder = cache.folder(cache_dir)
@@ -80,8 +85,8 @@ def _fits(source):
     return bytes_of_all <= _SHARE * free_memory()
 
 
-def free_memory():
-    """Returns the memory that is free, in bytes; infinity where unknown."""
+def free_memory() -> float:
+    """Returns the free memory in bytes; infinity if it is unknown."""
     try:
         text = pathlib.Path("/proc/meminfo").read_text()
         (line,) = (x for x in text.splitlines() if x.startswith("MemAvail"))
@@ -103,8 +108,8 @@ def _decode(source):
     for label, image in source.images(set(range(len(sizes)))):
         images[first[label] + size[label]] = image
         size[label] += 1
-    there = np.flatnonzero(size)
-    first, size = first[there], size[there]
+    present = np.flatnonzero(size)
+    first, size = first[present], size[present]
     # Closes the gaps that unreadable images have left, without a copy of all.
     closed = np.cumsum(size) - size
     for old, new, number in zip(first, closed, size, strict=True):
@@ -114,19 +119,19 @@ def _decode(source):
         "images": images[: size.sum()],
         "first": closed,
         "size": size,
-        "names": np.asarray(source.names, str)[there],
-        **{name: np.asarray(v)[there] for name, v in source.more.items()},
+        "names": np.asarray(source.names, str)[present],
+        **{name: np.asarray(v)[present] for name, v in source.more.items()},
     }
 
 
 def _records(folder, open_source):
-    """The images in their files, which are written where they are not."""
+    """Returns the images in their files, which are written if missing."""
     records = None
     if folder.exists():
         try:
             records = ClassRecords(folder)
         except InputError as error:
-            warnings.warn(f"{error} It is made anew.", stacklevel=2)
+            warnings.warn(f"{error} It is made again.", stacklevel=2)
     if records is None:
         source = open_source()
         try:
@@ -144,8 +149,11 @@ def _records(folder, open_source):
                 " --in_memory=true."
             ) from error
         records = ClassRecords(folder)
-    there = np.flatnonzero(records.size)
+    present = np.flatnonzero(records.size)
     labelled = LabelledExamples(
-        records, records.first[there], records.size[there], records.names[there]
+        records,
+        records.first[present],
+        records.size[present],
+        records.names[present],
     )
-    return labelled, {name: v[there] for name, v in records.more.items()}
+    return labelled, {name: v[present] for name, v in records.more.items()}

@@ -42,15 +42,15 @@ def create(name, **options):
     ```
 
     Args:
-        name: one of `names()`; of one such as `gymnasium:ID` what comes after
+        name: One of `names()`; of one such as `gymnasium:ID` what comes after
             the colon is the user's own.
-        **options: the environment's own; see its module.
+        **options: The environment's own; see its module.
 
     Returns:
         An `Environment`.
 
     Raises:
-        InputError: there is no such environment or option, or it cannot be
+        InputError: There is no such environment or option, or it cannot be
             used.
     """
     entry, argument = _find(name)

@@ -1,11 +1,13 @@
-"""What every environment with a task parameter has: names, sizes, tasks."""
+"""The base of every environment with a task parameter: sizes and tasks."""
 
 import abc
+from typing import Any
 
 import tensorflow as tf
 
 from maml_tf.errors import check_at_least_one
 from maml_tf.graph.random_streams import fold_in, random_normal
+from maml_tf.rl.policy import Policy
 from maml_tf.rl.trajectories import Trajectories
 
 _SPLITS = ("train", "valid", "test")
@@ -15,17 +17,20 @@ class Environment(abc.ABC):
     """Tasks that share observations and actions and differ in a parameter.
 
     Attributes:
-        name: as in `maml_tf.rl.environments`.
-        task_size: numbers in a task's parameter.
-        own_observation_size: numbers in an observation of the environment.
-        action_size: numbers in an action.
-        in_graph: whether `sample` is pure TensorFlow, so that it can be part of
-            a compiled function.
+        name: The environment's name, as in `maml_tf.rl.environments`.
+        task_size: Numbers in a task's parameter.
+        own_observation_size: Numbers in an observation of the environment.
+        action_size: Numbers in an action.
+        in_graph: Whether `sample` is pure TensorFlow and can be part of a
+            compiled function.
 
     Args:
-        horizon: most steps of a rollout.
-        observes_task: whether the task's parameter is appended to every
+        horizon: Most steps of a rollout.
+        observes_task: Whether the task's parameter is appended to every
             observation, for the oracle.
+
+    Raises:
+        InputError: The horizon is below 1.
     """
 
     name: str
@@ -34,62 +39,73 @@ class Environment(abc.ABC):
     action_size: int
     in_graph: bool
 
-    def __init__(self, horizon, observes_task=False):
+    def __init__(self, horizon: int, observes_task: bool = False) -> None:
         check_at_least_one(horizon=horizon)
         self.horizon = horizon
         self.observes_task = observes_task
 
     @property
-    def observation_size(self):
-        """Numbers in an observation, the task's among them where observed."""
+    def observation_size(self) -> int:
+        """Returns the numbers in an observation, an observed task included."""
         return self.own_observation_size + self.task_size * self.observes_task
 
     @abc.abstractmethod
-    def draw_tasks(self, numbers, seed):
-        """The parameters of tasks.
+    def draw_tasks(self, numbers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Draws the parameters of tasks.
 
         Args:
-            numbers: int64 `[tasks]`; the same number is the same task.
-            seed: int64 tensor `[2]`, of the split.
+            numbers: Numbers of the tasks, an int64 tensor `[tasks]`; the same
+                number is the same task.
+            seed: The split's seed, an int64 tensor `[2]`.
 
         Returns:
-            float32 `[tasks, task_size]`.
+            A float32 tensor `[tasks, task_size]`.
         """
 
     @abc.abstractmethod
-    def sample(self, policy, phi, tasks, rollouts, seed):
-        """Rollouts of a policy.
+    def sample(
+        self,
+        policy: Policy,
+        phi: list[tf.Tensor],
+        tasks: tf.Tensor,
+        rollouts: int,
+        seed: tf.Tensor,
+    ) -> Trajectories:
+        """Collects rollouts of a policy.
 
         Args:
-            policy: a `maml_tf.rl.policy.Policy`.
-            phi: its weights, each `[tasks, *shape]`.
-            tasks: `[tasks, task_size]`.
-            rollouts: number of rollouts in each task.
-            seed: int64 tensor `[2]`; the same seed gives the same rollouts.
+            policy: A `maml_tf.rl.policy.Policy`.
+            phi: Its weights, each `[tasks, *shape]`.
+            tasks: Parameters of the tasks, `[tasks, task_size]`.
+            rollouts: Number of rollouts in each task.
+            seed: Stateless seed, an int64 tensor `[2]`; the same seed gives the
+                same rollouts.
 
         Returns:
             `Trajectories` with a leading axis `tasks`.
         """
 
-    def tasks(self, split, first, count, seed):
-        """Tasks number `first … first + count − 1` of a split.
+    def tasks(
+        self, split: str, first: int | tf.Tensor, count: int, seed: int
+    ) -> tf.Tensor:
+        """Draws the tasks number `first … first + count − 1` of a split.
 
         Args:
-            split: `"train"`, `"valid"` or `"test"`, whose tasks are drawn
-                independently of the others'.
-            first: number of the first, an integer or int64 scalar.
-            count: how many, a Python integer.
-            seed: a Python integer.
+            split: `"train"`, `"valid"` or `"test"`; its tasks are independent
+                of the other splits'.
+            first: Number of the first task, an integer or int64 scalar.
+            count: Number of tasks, a Python integer.
+            seed: The run's seed, a Python integer.
 
         Returns:
-            float32 `[count, task_size]`.
+            A float32 tensor `[count, task_size]`.
         """
         numbers = tf.cast(first, tf.int64) + tf.range(count, dtype=tf.int64)
         split_seed = tf.constant([seed, _SPLITS.index(split)], tf.int64)
         return self.draw_tasks(numbers, split_seed)
 
-    def observed(self, observations, tasks):
-        """Observations as the policy sees them.
+    def observed(self, observations: tf.Tensor, tasks: tf.Tensor) -> tf.Tensor:
+        """Returns the observations that the policy sees.
 
         Args:
             observations: `[tasks, rollouts, own_observation_size]`.
@@ -102,42 +118,57 @@ class Environment(abc.ABC):
         if not self.observes_task:
             return observations
         rollouts = tf.shape(observations)[1]
-        told = tf.repeat(tasks[:, tf.newaxis], rollouts, axis=1)
-        return tf.concat([observations, told], -1)
+        parameters = tf.repeat(tasks[:, tf.newaxis], rollouts, axis=1)
+        return tf.concat([observations, parameters], -1)
 
 
 class InGraphEnvironment(Environment):
     """An environment of pure TensorFlow, batched over tasks × rollouts.
 
-    Whole rollouts run inside one `tf.function`: no Python per step.
+    Whole rollouts run inside one `tf.function`, without Python per step.
     """
 
     in_graph = True
 
     @abc.abstractmethod
-    def reset(self, tasks, rollouts, seed):
-        """The first state: tensors `[tasks, rollouts, ...]` or a structure."""
-
-    @abc.abstractmethod
-    def observe(self, state):
-        """Observations `[tasks, rollouts, own_observation_size]`."""
-
-    @abc.abstractmethod
-    def step(self, state, actions, tasks):
-        """One step of all rollouts.
+    def reset(self, tasks: tf.Tensor, rollouts: int, seed: tf.Tensor) -> Any:
+        """Returns the first state, one or more tensors `[tasks, rollouts, …]`.
 
         Args:
-            state: as `reset` or the last step gave it.
-            actions: `[tasks, rollouts, action_size]`.
-            tasks: `[tasks, task_size]`.
-
-        Returns:
-            `(state, rewards, done)`; rewards `[tasks, rollouts]` float32, done
-            likewise, bool.
+            tasks: Parameters of the tasks, `[tasks, task_size]`.
+            rollouts: Number of rollouts in each task.
+            seed: Stateless seed, an int64 tensor `[2]`.
         """
 
-    def sample(self, policy, phi, tasks, rollouts, seed):
-        """Rollouts of a policy; see `Environment.sample`."""
+    @abc.abstractmethod
+    def observe(self, state: Any) -> tf.Tensor:
+        """Returns observations `[tasks, rollouts, own_observation_size]`."""
+
+    @abc.abstractmethod
+    def step(
+        self, state: Any, actions: tf.Tensor, tasks: tf.Tensor
+    ) -> tuple[Any, tf.Tensor, tf.Tensor]:
+        """Takes a step of all rollouts.
+
+        Args:
+            state: As `reset` or the last step gave it.
+            actions: Actions `[tasks, rollouts, action_size]`.
+            tasks: Parameters of the tasks, `[tasks, task_size]`.
+
+        Returns:
+            `(state, rewards, done)`; rewards are float32 `[tasks, rollouts]`,
+            done is bool `[tasks, rollouts]`.
+        """
+
+    def sample(
+        self,
+        policy: Policy,
+        phi: list[tf.Tensor],
+        tasks: tf.Tensor,
+        rollouts: int,
+        seed: tf.Tensor,
+    ) -> Trajectories:
+        """Collects rollouts of a policy; see `Environment.sample`."""
         number = tasks.shape[0]
         noise = random_normal(
             [self.horizon, number, rollouts, self.action_size], fold_in(seed, 0)
@@ -167,5 +198,5 @@ class InGraphEnvironment(Environment):
 
 
 def _time_last(tensor):
-    """From `[horizon, tasks, rollouts, ...]`, time after the rollouts."""
+    """Turns `[horizon, tasks, rollouts, ...]` to time after the rollouts."""
     return tf.transpose(tensor, [1, 2, 0, *range(3, tensor.shape.rank)])

@@ -1,16 +1,16 @@
-"""Gymnasium environments of one's own, with a task parameter.
+"""A user's own Gymnasium environments, with a task parameter.
 
-`gymnasium:ID` is any that `gymnasium.make(ID)` makes, `gymnasium:MODULE:ID`
-one that importing MODULE registers, `gymnasium:FILE.py:CLASS` a class that need
-not be registered. Modules in the current folder can be imported. Such an
-environment is a `gymnasium.Env` with observations and actions that are `Box`es,
-and has besides
+`gymnasium:ID` is an environment that `gymnasium.make(ID)` makes,
+`gymnasium:MODULE:ID` one that importing MODULE registers, and
+`gymnasium:FILE.py:CLASS` a class, which does not need to be registered. Modules
+in the current folder can be imported. Such an environment is a `gymnasium.Env`
+with observations and actions that are `Box`es. It also has
 
 - a method `sample_task(rng)` that draws a task's parameter, a 1-D array of
-  floats always as long, with the NumPy `Generator` that it is given;
+  floats of constant length, with the NumPy `Generator` that it is given;
 - an attribute `task`, which is set to such an array (float32) before `reset`.
 
-What happens after `reset(seed=…)` must depend on the seed, the task and the
+A rollout after `reset(seed=…)` must depend on the seed, the task and the
 actions alone: environments are used again. `examples/pendulum_spin.py` is an
 example.
 """
@@ -18,41 +18,48 @@ example.
 import os
 import pathlib
 import sys
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.errors import InputError
+from maml_tf.errors import InputError, refusal
 from maml_tf.graph.random_streams import fold_in, random_bits, random_normal
 from maml_tf.rl.environments.environment import Environment
+from maml_tf.rl.policy import Policy
 from maml_tf.rl.trajectories import Trajectories
 
-# What the extra [rl] installs.
+# Packages that the extra [rl] installs.
 _EXTRA = ("gymnasium", "mujoco", "glfw", "imageio", "OpenGL")
 
 
-def load(argument, horizon=200, workers=None, observes_task=False):
-    """A Gymnasium environment of a user's.
+def load(
+    argument: str,
+    horizon: int = 200,
+    workers: int | None = None,
+    observes_task: bool = False,
+) -> "GymnasiumEnvironment":
+    """Makes a user's own Gymnasium environment.
 
     Args:
         argument: `ID`, `MODULE:ID` or `FILE.py:CLASS`, as described at the top
             of this module.
-        horizon: most steps of a rollout; the environment's own time limit, if
-            it has one, holds too.
-        workers: processes that step the environments; None: one a core. 0:
+        horizon: Most steps of a rollout; the environment's own time limit, if
+            it has one, applies too.
+        workers: Processes that step the environments; None: one a core. 0:
             this process.
-        observes_task: whether the task's parameter is appended to every
+        observes_task: Whether the task's parameter is appended to every
             observation.
 
     Returns:
         A `GymnasiumEnvironment`.
 
     Raises:
-        InputError: there is no such environment, or it cannot be used.
+        InputError: There is no such environment, or it cannot be used.
     """
     folder = os.getcwd()
     if folder not in sys.path:
-        # Python itself does so, save where a script lies elsewhere.
+        # Python itself does so, except for a script in another folder.
         sys.path.insert(0, folder)
     file, colon, name = argument.rpartition(":")
     source = argument
@@ -67,56 +74,59 @@ class GymnasiumEnvironment(Environment):
     """Gymnasium environments, stepped together by several processes.
 
     Actions are in units in which a bounded `Box` reaches from −1 to 1, and are
-    clipped to it, as by rllab's `normalize` in the official code; where there
-    are no bounds they are taken as they are. A rollout ends where its
-    environment terminates or truncates it. Rollouts are the same however many
-    processes there are.
+    clipped to it, as by rllab's `normalize` in the official code; without
+    bounds they are used unchanged. A rollout ends when its environment
+    terminates or truncates it. Rollouts do not depend on the number of
+    processes.
 
     Args:
-        source: as `vector_worker.make` takes it.
-        name: what messages call it.
-        horizon: most steps of a rollout.
-        workers: processes, which start when rollouts are first asked for and
+        source: As in `vector_worker.make`.
+        name: The environment's name in messages.
+        horizon: Most steps of a rollout.
+        workers: Number of processes, which start with the first rollouts and
             end with this object; None: one a core. 0: this process.
-        observes_task: whether the task's parameter is appended to every
+        observes_task: Whether the task's parameter is appended to every
             observation.
 
     Raises:
-        InputError: an environment that cannot be made or used, or packages that
-            are missing.
+        InputError: The environment cannot be made or used, or packages are
+            missing.
     """
 
     in_graph = False
 
     def __init__(
-        self, source, name, horizon=200, workers=None, observes_task=False
-    ):
+        self,
+        source: str,
+        name: str,
+        horizon: int = 200,
+        workers: int | None = None,
+        observes_task: bool = False,
+    ) -> None:
         super().__init__(horizon, observes_task)
         if workers is None:
             workers = os.cpu_count() or 1
         if workers < 0:
-            raise InputError(
-                f"workers: {workers} was given; it must be 0 or more."
-            )
+            raise refusal("workers", workers, "it must be 0 or more")
         self.name = name
         self._source = source
         self._workers = workers
-        self._environments = None
+        self._environments: Any = None
         try:
-            # It imports Gymnasium.
+            # This module imports Gymnasium.
             from maml_tf.rl.environments import vector_worker
 
-            example = vector_worker.make(source)
+            example: Any = vector_worker.make(source)
         except Exception as error:
             raise self._cannot_be_made(error) from error
-        for space, what in (
+        for space, quantity in (
             (example.observation_space, "observations"),
             (example.action_space, "actions"),
         ):
             if not hasattr(space, "low"):
                 raise InputError(
-                    f"environment: {name!r} has the {what} {space}; they must"
-                    " be a Box."
+                    f"environment: {name!r} has the {quantity} {space}; they"
+                    " must be a Box."
                 )
         self.own_observation_size = int(
             np.prod(example.observation_space.shape)
@@ -127,7 +137,7 @@ class GymnasiumEnvironment(Environment):
         )
         self.action_size = len(low)
         self._low, self._high = low, high
-        # ∞ − ∞ is not a number, and the range of float32 is none in float32.
+        # ∞ − ∞ is not a number, and float32's whole range overflows float32.
         with np.errstate(invalid="ignore", over="ignore"):
             bounded = np.isfinite(high - low)
             self._centre = np.where(bounded, low + (high - low) / 2, 0.0)
@@ -136,8 +146,8 @@ class GymnasiumEnvironment(Environment):
         self._example = example
         self.task_size = len(self._draw_task(np.random.default_rng(0)))
 
-    def draw_tasks(self, numbers, seed):
-        """What `sample_task` draws; see `Environment.draw_tasks`."""
+    def draw_tasks(self, numbers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Draws with `sample_task`; see `Environment.draw_tasks`."""
         seed = [int(part) % 2**32 for part in seed]
         tasks = [
             self._draw_task(np.random.default_rng([*seed, int(number)]))
@@ -147,25 +157,35 @@ class GymnasiumEnvironment(Environment):
             if len(task) != self.task_size:
                 raise InputError(
                     f"environment: {self.name!r} draws tasks of {len(task)}"
-                    f" numbers and of {self.task_size}; all must be as long."
+                    f" numbers and of {self.task_size}; all must have the same"
+                    " length."
                 )
         return tf.constant(tasks, tf.float32, [len(tasks), self.task_size])
 
-    def sample(self, policy, phi, tasks, rollouts, seed):
-        """Rollouts of a policy; see `Environment.sample`. Not in graph.
+    def sample(
+        self,
+        policy: Policy,
+        phi: list[tf.Tensor],
+        tasks: tf.Tensor,
+        rollouts: int,
+        seed: tf.Tensor,
+    ) -> Trajectories:
+        """Collects rollouts of a policy, not in a graph.
+
+        Arguments and result are as in `Environment.sample`.
 
         Raises:
-            InputError: an environment raised something, or gave observations or
+            InputError: An environment raised an error, or gave observations or
                 rewards that are not finite numbers.
         """
         try:
             return self._sample(policy, phi, tasks, rollouts, seed)
         except BaseException:
-            # Answers that nobody read may be on their way.
+            # The processes may still send answers that are not read.
             self.close()
             raise
 
-    def close(self):
+    def close(self) -> None:
         """Ends the processes; they start again when needed."""
         if self._environments is not None:
             self._environments.close()
@@ -177,10 +197,10 @@ class GymnasiumEnvironment(Environment):
         noise = random_normal(
             [self.horizon, *shape, self.action_size], fold_in(seed, 0)
         ).numpy()
-        # Gymnasium takes no negative seeds.
+        # Gymnasium does not take negative seeds.
         seeds = random_bits(shape, fold_in(seed, 1)).numpy().view(np.uint32)
         environments = self._started()
-        observations = self._of(
+        observations = self._call(
             environments.reset,
             np.repeat(np.asarray(tasks, np.float32), rollouts, 0),
             seeds.ravel(),
@@ -197,7 +217,7 @@ class GymnasiumEnvironment(Environment):
             applied = np.clip(
                 self._centre + self._half * actions, self._low, self._high
             )
-            observations, rewards, done = self._of(
+            observations, rewards, done = self._call(
                 environments.step, applied.reshape(-1, self.action_size)
             )
             self._check_finite(rewards, going, "rewards", time)
@@ -227,7 +247,7 @@ class GymnasiumEnvironment(Environment):
         return self._environments
 
     def _draw_task(self, rng):
-        task = self._of(self._vector_worker.draw_task, self._example, rng)
+        task = self._call(self._vector_worker.draw_task, self._example, rng)
         if task.ndim != 1 or not len(task) or not np.isfinite(task).all():
             raise InputError(
                 f"environment: sample_task of {self.name!r} returned"
@@ -236,16 +256,16 @@ class GymnasiumEnvironment(Environment):
             )
         return task
 
-    def _check_finite(self, values, going, what, time):
+    def _check_finite(self, values, going, quantity, time):
         values = values.reshape(going.size, -1)[going.ravel()]
         if not np.isfinite(values).all():
             raise InputError(
-                f"environment: {self.name!r} gave {what} that are not finite"
-                f" numbers, at step {time} of a rollout."
+                f"environment: {self.name!r} gave {quantity} that are not"
+                f" finite numbers, at step {time} of a rollout."
             )
 
-    def _of(self, function, *arguments):
-        """What a function of the environments returns, or an `InputError`."""
+    def _call(self, function, *arguments):
+        """Calls the environments; their failures become an `InputError`."""
         try:
             return function(*arguments)
         except self._vector_worker.EnvironmentFailure as failure:
@@ -254,7 +274,7 @@ class GymnasiumEnvironment(Environment):
             ) from failure
 
     def _cannot_be_made(self, error):
-        # Gymnasium's own error for what is missing hides the import's.
+        # Gymnasium's own error hides the error of a missing package.
         missing = {
             (getattr(e, "name", None) or "").partition(".")[0]
             for e in (error, error.__cause__)
@@ -275,7 +295,7 @@ class GymnasiumEnvironment(Environment):
 
 
 def _stacked(steps, horizon):
-    """Arrays `[tasks, rollouts, horizon, ...]`; zeros after the last step."""
+    """Stacks steps to `[tasks, rollouts, horizon, ...]`, padded with zeros."""
     first = steps[0]
     stacked = np.zeros(
         (*first.shape[:2], horizon, *first.shape[2:]), np.float32

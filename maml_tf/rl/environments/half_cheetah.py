@@ -1,4 +1,4 @@
-"""A simulated half cheetah that is to run (Finn et al. 2017, section 5.3).
+"""A simulated half cheetah that learns to run (Finn et al. 2017, section 5.3).
 
 With v the velocity of its torso along the ground over a step, and a the action,
 clipped to ±1, rewards are
@@ -6,11 +6,12 @@ clipped to ±1, rewards are
 - direction: d · v − 0.05 |a|², the task d being −1 or 1;
 - velocity: −|v − g| − 0.05 |a|², the task g uniform in [0, 2] m/s.
 
-The paper's was rllab's model, with observations of 20 numbers and other time
+The paper used rllab's model, with observations of 20 numbers and other time
 steps. This is HalfCheetah-v5 of Gymnasium and MuJoCo: 17 numbers (joint angles
 and velocities, without the position along the ground), 0.05 s a step, and v is
-the mean over the step rather than that at its end. Returns are therefore not to
-be compared number by number. Rollouts never end before the horizon.
+the mean over the step rather than the velocity at its end. Returns can
+therefore not be compared number by number. Rollouts never end before the
+horizon.
 """
 
 import pathlib
@@ -20,20 +21,23 @@ from maml_tf.rl.environments.gymnasium_environment import GymnasiumEnvironment
 _TASKS = pathlib.Path(__file__).with_name("half_cheetah_tasks.py")
 
 
-def direction(horizon=200, workers=None, observes_task=False):
-    """The half cheetah that is to run forwards or backwards.
+def direction(
+    horizon: int = 200, workers: int | None = None, observes_task: bool = False
+) -> GymnasiumEnvironment:
+    """Makes the half cheetah that learns to run forwards or backwards.
 
     Args:
-        horizon: steps of a rollout.
-        workers: processes that simulate; None: one a core. 0: this process.
-        observes_task: whether the direction is appended to every observation.
+        horizon: Steps of a rollout.
+        workers: Number of processes that simulate; None: one a core. 0: this
+            process.
+        observes_task: Whether the direction is appended to every observation.
 
     Returns:
         A `GymnasiumEnvironment`.
 
     Raises:
-        InputError: Gymnasium or MuJoCo is not installed, or an argument that
-            cannot be used.
+        InputError: Gymnasium or MuJoCo is not installed, or an argument cannot
+            be used.
     """
     return GymnasiumEnvironment(
         f"{_TASKS}:HalfCheetahDirection",
@@ -44,8 +48,24 @@ def direction(horizon=200, workers=None, observes_task=False):
     )
 
 
-def velocity(horizon=200, workers=None, observes_task=False):
-    """The half cheetah that is to run at a velocity; see `direction`."""
+def velocity(
+    horizon: int = 200, workers: int | None = None, observes_task: bool = False
+) -> GymnasiumEnvironment:
+    """Makes the half cheetah that learns to run at a velocity.
+
+    Args:
+        horizon: Steps of a rollout.
+        workers: Number of processes that simulate; None: one a core. 0: this
+            process.
+        observes_task: Whether the velocity is appended to every observation.
+
+    Returns:
+        A `GymnasiumEnvironment`.
+
+    Raises:
+        InputError: Gymnasium or MuJoCo is not installed, or an argument cannot
+            be used.
+    """
     return GymnasiumEnvironment(
         f"{_TASKS}:HalfCheetahVelocity",
         "half_cheetah_velocity",

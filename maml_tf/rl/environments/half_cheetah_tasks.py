@@ -1,6 +1,7 @@
 """MuJoCo's half cheetah with the rewards of Finn et al. 2017, section 5.3.
 
-For Gymnasium, in processes without TensorFlow: nothing of maml_tf is imported.
+Gymnasium uses it in processes without TensorFlow, so it does not import
+maml_tf.
 """
 
 import functools
@@ -13,22 +14,25 @@ _CONTROL_COST = 0.05
 
 
 class _HalfCheetah(HalfCheetahEnv):
-    """Moves as Gymnasium's HalfCheetah-v5 does; subclasses reward it.
+    """Gymnasium's HalfCheetah-v5 with the rewards of subclasses.
 
     Attributes:
-        task: the task's parameter, a number in an array.
+        task: The task's parameter, a number in an array.
     """
 
-    def step(self, action):
-        """One step of 0.05 s; `action` from −1 to 1."""
+    def step(self, action: np.ndarray) -> tuple:
+        """Takes a step of 0.05 s; `action` is from −1 to 1."""
         before = self.data.qpos[0]
         self.do_simulation(action, self.frame_skip)
         velocity = (self.data.qpos[0] - before) / self.dt
         reward = self._task_reward(velocity) - _CONTROL_COST * np.sum(
             np.square(action)
         )
-        # No information: Gymnasium spends longer on it than on the reward.
+        # Gymnasium spends longer on information than on the reward.
         return self._get_obs(), reward, False, False, {}
+
+    def _task_reward(self, velocity: float) -> float:
+        raise NotImplementedError
 
     def _get_reset_info(self):
         return {}
@@ -45,8 +49,8 @@ class HalfCheetahDirection(_HalfCheetah):
 
     task = np.ones(1)
 
-    def sample_task(self, rng):
-        """−1 or 1, equally likely."""
+    def sample_task(self, rng: np.random.Generator) -> np.ndarray:
+        """Draws −1 or 1, equally likely."""
         return rng.choice([-1.0, 1.0], 1)
 
     def _task_reward(self, velocity):
@@ -58,8 +62,8 @@ class HalfCheetahVelocity(_HalfCheetah):
 
     task = np.ones(1)
 
-    def sample_task(self, rng):
-        """Uniform from 0 to 2."""
+    def sample_task(self, rng: np.random.Generator) -> np.ndarray:
+        """Draws a velocity, uniform from 0 to 2."""
         return rng.uniform(0.0, 2.0, 1)
 
     def _task_reward(self, velocity):

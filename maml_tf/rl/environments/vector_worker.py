@@ -1,9 +1,9 @@
 """Gymnasium environments stepped together, here or in a process of their own.
 
-Run as a program, this is a worker: it makes environments and steps them, as
-`worker_pool.py` tells it to over stdin, and answers over stdout. Therefore
-nothing of maml_tf is imported here: TensorFlow would come with it, and take
-longer to start, and more memory, than the environments.
+Run as a program, this is a worker: it makes environments and steps them on
+commands of `worker_pool.py` over stdin, and answers over stdout. It does not
+import maml_tf: TensorFlow would come with it, and take longer to start, and
+more memory, than the environments.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ import pathlib
 import signal
 import sys
 import traceback
+from typing import Any, BinaryIO
 
 import gymnasium
 import numpy as np
@@ -23,15 +24,14 @@ from gymnasium.vector import SyncVectorEnv
 
 
 class EnvironmentFailure(Exception):
-    """What an environment raised, in a line that can follow its name."""
+    """An environment's error, in a line that can follow its name."""
 
 
-def make(source):
+def make(source: str) -> gymnasium.Env:
     """Makes an environment.
 
     Args:
-        source: `ID` or `MODULE:ID` as `gymnasium.make` takes it, or
-            `FILE.py:CLASS`.
+        source: `ID` or `MODULE:ID` as in `gymnasium.make`, or `FILE.py:CLASS`.
 
     Returns:
         A `gymnasium.Env`.
@@ -39,22 +39,24 @@ def make(source):
     file, _, name = source.rpartition(":")
     if file.endswith(".py"):
         return getattr(_module(file), name)()
-    # Checks of every step would take longer than many a step.
+    # Checks of every step would take longer than many steps do.
     return gymnasium.make(source, disable_env_checker=True)
 
 
-def draw_task(environment, rng):
-    """What the `sample_task` of an environment draws.
+def draw_task(
+    environment: gymnasium.Env, rng: np.random.Generator
+) -> np.ndarray:
+    """Draws a task by the `sample_task` of an environment.
 
     Args:
-        environment: a `gymnasium.Env`.
-        rng: a NumPy `Generator`.
+        environment: A `gymnasium.Env`.
+        rng: A NumPy `Generator`.
 
     Returns:
         A float32 array.
 
     Raises:
-        EnvironmentFailure: it has no `sample_task`, or that raised something.
+        EnvironmentFailure: It has no `sample_task`, or that raised an error.
     """
     with _failures():
         task = _holder_of_task(environment).sample_task(rng)
@@ -62,29 +64,29 @@ def draw_task(environment, rng):
 
 
 class Environments:
-    """Environments of one kind; made when first needed, and used again.
+    """Environments of one kind, made when first needed and used again.
 
     Args:
-        source: as `make` takes it.
+        source: As in `make`.
     """
 
-    def __init__(self, source):
+    def __init__(self, source: str) -> None:
         self._source = source
-        self._made = []
-        self._vector = None
+        self._made: list[gymnasium.Env] = []
+        self._vector: Any = None
 
-    def reset(self, tasks, seeds):
-        """Begins a rollout in each of as many environments as there are seeds.
+    def reset(self, tasks: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+        """Begins a rollout in one environment for each seed.
 
         Args:
-            tasks: `[environments, task_size]`.
-            seeds: `[environments]`, integers, not negative.
+            tasks: Parameters of the tasks, `[environments, task_size]`.
+            seeds: Integers `[environments]`, not negative.
 
         Returns:
-            float32 observations `[environments, observation_size]`.
+            Observations, float32 `[environments, observation_size]`.
 
         Raises:
-            EnvironmentFailure: an environment raised something.
+            EnvironmentFailure: An environment raised an error.
         """
         with _failures():
             while len(self._made) < len(seeds):
@@ -102,20 +104,23 @@ class Environments:
             observations, _ = self._vector.reset(seed=seeds.tolist())
             return _flat(observations)
 
-    def step(self, actions):
-        """One step of all environments that the last reset began.
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Steps all environments that the last reset began.
 
-        What has ended is reset by the next step instead, unseeded, and goes on.
+        An environment that has ended is reset, without a seed, by the next
+        step.
 
         Args:
             actions: `[environments, action_size]`, in the environment's units.
 
         Returns:
-            `(observations, rewards, done)`, float32, float32 and bool, the
-            latter where a rollout terminated or was truncated.
+            `(observations, rewards, done)`, float32, float32 and bool; done is
+            true if a rollout terminated or was truncated.
 
         Raises:
-            EnvironmentFailure: an environment raised something.
+            EnvironmentFailure: An environment raised an error.
         """
         space = self._vector.action_space
         with _failures():
@@ -128,18 +133,18 @@ class Environments:
                 terminated | truncated,
             )
 
-    def close(self):
+    def close(self) -> None:
         """Closes the environments; they cannot be used any more."""
         for environment in self._made:
             environment.close()
 
 
-def send(stream, command, *arrays):
-    """Writes a message: a line that says what follows, then the arrays.
+def send(stream: BinaryIO, command: str, *arrays: np.ndarray) -> None:
+    """Writes a message: a line with the arrays' types, then the arrays.
 
     Args:
-        stream: binary, to write to.
-        command: a string.
+        stream: Binary stream to write to.
+        command: The command or the answer, a string.
         *arrays: NumPy arrays of numbers.
     """
     forms = [(array.dtype.str, array.shape) for array in arrays]
@@ -149,17 +154,17 @@ def send(stream, command, *arrays):
     stream.flush()
 
 
-def receive(stream):
-    """Reads what `send` wrote.
+def receive(stream: BinaryIO) -> tuple[str, list[np.ndarray]]:
+    """Reads a message of `send`.
 
     Args:
-        stream: binary, to read from.
+        stream: Binary stream to read from.
 
     Returns:
         `(command, arrays)`.
 
     Raises:
-        EOFError: the other side is no more.
+        EOFError: The other side has ended.
     """
     line = stream.readline()
     if not line.endswith(b"\n"):
@@ -176,23 +181,23 @@ def receive(stream):
     return command, arrays
 
 
-def main(source, path):
+def main(source: str, path: str) -> None:
     """Serves until stdin ends.
 
     Args:
-        source: as `make` takes it.
-        path: the parent's `sys.path`, as JSON.
+        source: As in `make`.
+        path: The parent's `sys.path`, as JSON.
     """
     # Ctrl-C in a terminal reaches all processes; the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    # What an environment prints must not mix with the answers.
+    # Output that an environment prints must not mix with the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sys.path[:] = json.loads(path)
     try:
         _serve(Environments(source), sys.stdin.buffer, answers)
     except (EOFError, BrokenPipeError):
-        # The parent is no more; nor is there anybody to flush answers to.
+        # The parent has ended, so answers cannot be flushed to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), answers.fileno())
 
 
@@ -215,7 +220,7 @@ def _serve(environments, requests, answers):
 
 @contextlib.contextmanager
 def _failures():
-    """Makes an `EnvironmentFailure` of what a `with` block raises."""
+    """Turns errors of a `with` block into `EnvironmentFailure`s."""
     try:
         yield
     except EnvironmentFailure:
@@ -225,7 +230,7 @@ def _failures():
 
 
 def _failure(error):
-    """An exception as an `EnvironmentFailure` that says where it came from."""
+    """Makes an `EnvironmentFailure` that names an error's file and line."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     text = " ".join(str(error).split())
     return EnvironmentFailure(
@@ -235,12 +240,12 @@ def _failure(error):
 
 
 def _holder_of_task(environment):
-    """The environment itself, or the wrapper of it, that has the task."""
+    """Finds the environment or its wrapped one that has the task."""
     holder = environment
     while not hasattr(holder, "sample_task"):
         if not isinstance(holder, gymnasium.Wrapper):
             raise EnvironmentFailure(
-                "has no method sample_task(rng), which is to draw the parameter"
+                "has no method sample_task(rng), which must draw the parameter"
                 " of a task"
             )
         holder = holder.env
@@ -252,6 +257,8 @@ def _module(file):
     specification = importlib.util.spec_from_file_location(
         pathlib.Path(file).stem, file
     )
+    # A name that ends in .py always has a loader.
+    assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module

@@ -1,4 +1,4 @@
-"""Processes that step Gymnasium environments, each its share of them."""
+"""Processes that each step a share of the Gymnasium environments."""
 
 import contextlib
 import json
@@ -11,35 +11,35 @@ import numpy as np
 
 from maml_tf.rl.environments import vector_worker
 
-# A worker that is told to end and does not within so many seconds is killed.
+# Seconds until a worker that was told to end is killed.
 _PATIENCE = 5
 
 
 class WorkerPool:
-    """As `vector_worker.Environments`, divided among processes.
+    """`vector_worker.Environments`, divided among processes.
 
-    The processes end with this object, and when this process ends, however it
-    does. They ignore SIGINT.
+    The processes end with this object, and when this process ends for any
+    reason. They ignore SIGINT.
 
     Args:
-        source: as `vector_worker.make` takes it.
-        workers: how many processes, 1 or more; they start at once.
+        source: As in `vector_worker.make`.
+        workers: Number of processes, 1 or more; they start at once.
     """
 
-    def __init__(self, source, workers):
+    def __init__(self, source: str, workers: int) -> None:
         self._processes = [_start(source) for _ in range(workers)]
         self._finalizer = weakref.finalize(self, _end, self._processes)
 
-    def reset(self, tasks, seeds):
+    def reset(self, tasks: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         """Begins rollouts; see `vector_worker.Environments.reset`."""
         (observations,) = self._ask("reset", tasks, seeds)
         return observations
 
-    def step(self, actions):
-        """One step of all; see `vector_worker.Environments.step`."""
+    def step(self, actions: np.ndarray) -> list[np.ndarray]:
+        """Steps all; see `vector_worker.Environments.step`."""
         return self._ask("step", actions)
 
-    def close(self):
+    def close(self) -> None:
         """Ends the processes; the pool cannot be used any more."""
         self._finalizer()
 
@@ -47,20 +47,20 @@ class WorkerPool:
         """Has each worker do its part; returns arrays of all parts."""
         number = len(self._processes)
         parts = zip(*(np.array_split(array, number) for array in arrays))
-        # Fewer environments than workers: the last ones have none.
-        asked = [
+        # With fewer environments than workers, the last ones have none.
+        requests = [
             (process, part)
             for process, part in zip(self._processes, parts)
             if len(part[0])
         ]
-        for process, part in asked:
+        for process, part in requests:
             try:
                 vector_worker.send(process.stdin, command, *part)
             except BrokenPipeError:
                 raise _lost(process) from None
         return [
             np.concatenate(results)
-            for results in zip(*(_answer(process) for process, _ in asked))
+            for results in zip(*(_answer(process) for process, _ in requests))
         ]
 
 
@@ -68,17 +68,17 @@ def _start(source):
     return subprocess.Popen(
         [
             sys.executable,
-            # The parent has shown the warnings that environments give.
+            # The parent has already shown the environments' warnings.
             *("-W", "ignore"),
             vector_worker.__file__,
             source,
             json.dumps(sys.path),
         ],
-        # One thread each: there are as many workers as cores.
+        # Each has one thread, as there are as many workers as cores.
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        # Out of reach of a terminal's Ctrl-C, before it can ignore it.
+        # A terminal's Ctrl-C must not reach it before it ignores SIGINT.
         start_new_session=True,
     )
 
@@ -104,7 +104,7 @@ def _lost(process):
 def _end(processes):
     for process in processes:
         for stream in (process.stdout, process.stdin):
-            # It may be no more, and what it was sent be lost.
+            # The process may have ended, and its last message be lost.
             with contextlib.suppress(OSError):
                 stream.close()
     for process in processes:

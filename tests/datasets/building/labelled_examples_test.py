@@ -44,7 +44,7 @@ class SortByClassTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(
         ([0, 4], "labels: the label 4 .* example 1; .* 4 classes.* 0 to 3"),
         ([-1, 2], "labels: the label -1 .* example 0"),
-        ([1], r"labels has the shape \(1,\), but there are 2 examples"),
+        ([1], r"^labels: the shape \(1,\) was given for 2 examples"),
     )
     def test_refusals(self, labels, pattern):
         with self.assertRaisesRegex(InputError, pattern):
@@ -85,12 +85,14 @@ class ClassificationTest(tf.test.TestCase):
             warnings.simplefilter("error")
             dataset.episodes("train", 3, 1, 1, 0)
         with self.assertWarns(UserWarning):
-            with self.assertRaisesRegex(InputError, "way=3.*only 2 classes"):
+            with self.assertRaisesRegex(InputError, "^way: 3 .*only 2 classes"):
                 dataset.episodes("train", 3, 1, 2, 0)
 
     def test_no_class_is_large_enough(self):
         dataset = self.load([4, 3, 4, 4])
-        with self.assertRaisesRegex(InputError, "need 5.*class1 has 3"):
+        with self.assertRaisesRegex(
+            InputError, "^shot: 2 .*; class class1 has 3 "
+        ):
             dataset.episodes("train", 2, 2, 3, 0)
 
     def test_training_episodes_alone_are_augmented(self):

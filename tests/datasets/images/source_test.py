@@ -101,7 +101,7 @@ class LoadTest(SourceTest):
     def test_damaged_records_are_made_anew(self):
         self.load(False)
         self.cache_dir.joinpath("some-records", "00001.tfrecord").unlink()
-        with self.assertWarnsRegex(UserWarning, "damaged.*made anew"):
+        with self.assertWarnsRegex(UserWarning, "damaged.*made again"):
             labelled, _ = self.load(False)
         read = labelled.examples.read(tf.range(7, dtype=tf.int64))
         self.assertAllEqual(read, np.concatenate(IMAGES[:3]))

@@ -223,7 +223,9 @@ class GymnasiumEnvironmentTest(tf.test.TestCase, parameterized.TestCase):
             walk(name)
 
     def test_tasks_are_all_as_long(self):
-        with self.assertRaisesRegex(InputError, "all must be as long"):
+        with self.assertRaisesRegex(
+            InputError, "all must have the same length"
+        ):
             walk("Uneven").tasks("train", 0, 10, 0)
 
     @parameterized.parameters(

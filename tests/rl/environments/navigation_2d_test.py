@@ -79,7 +79,7 @@ class Navigation2DTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_an_unknown_form_is_refused(self):
         with self.assertRaisesRegex(
-            InputError, "^form: 'rllab' was given; choose official or paper.$"
+            InputError, "^form: 'rllab' was given; available: official, paper.$"
         ):
             Navigation2D("rllab")
 
