@@ -42,7 +42,7 @@ format: $(INSTALLED) ## sort imports and format
 
 clean: ## remove .venv, .venv-benchmark and caches; results/ stays
 	rm -rf $(VENV) $(BENCHMARK_VENV) build dist *.egg-info
-	rm -rf .pytest_cache .ruff_cache .hypothesis
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Packages that must be compiled on installation are built with the pinned
