@@ -2,11 +2,17 @@
 
 import setuptools
 
-# The flagfiles of the experiments lie at the root and travel in the package.
+# Folders at the root that travel in the package, so that its commands find
+# the experiments' flagfiles and the drawings to try.
+FOLDERS = {
+    "maml_tf.drawings": "examples/drawings",
+    "maml_tf.flags": "flags",
+}
+
 setuptools.setup(
     packages=[
         *setuptools.find_packages(include=["maml_tf", "maml_tf.*"]),
-        "maml_tf.flags",
+        *FOLDERS,
     ],
-    package_dir={"maml_tf.flags": "flags"},
+    package_dir=FOLDERS,
 )
