@@ -42,12 +42,12 @@ format: $(INSTALLED) ## sort imports and format
 
 clean: ## remove .venv, .venv-benchmark and caches; results/ stays
 	rm -rf $(VENV) $(BENCHMARK_VENV) build dist *.egg-info
-	rm -rf .pytest_cache .ruff_cache .hypothesis
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Packages that must be compiled on installation are built with the pinned
 # setuptools, not with whichever is the newest that day.
-$(INSTALLED): requirements.txt setup.py
+$(INSTALLED): requirements.txt pyproject.toml setup.py
 	@$(PY) -m pip --version >/dev/null 2>&1 \
 	    || $(MAKE) --no-print-directory new-venv
 	@echo "Installing into $(VENV), once; this takes some minutes."
@@ -56,7 +56,8 @@ $(INSTALLED): requirements.txt setup.py
 	$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
 	@touch $@
 
-$(BENCHMARK_INSTALLED): requirements.txt requirements-benchmark.txt setup.py
+$(BENCHMARK_INSTALLED): requirements.txt requirements-benchmark.txt \
+    pyproject.toml setup.py
 	@$(MAKE) --no-print-directory VENV=$(BENCHMARK_VENV) install
 	$(BENCHMARK_VENV)/bin/python -m pip --disable-pip-version-check install \
 	    --requirement requirements-benchmark.txt
