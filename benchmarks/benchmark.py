@@ -27,7 +27,8 @@ from benchmarking.processes import WorkerError
 from benchmarking.workloads import WORKLOADS
 from tqdm import tqdm
 
-from maml_tf.commands.experiments import sentences
+from maml_tf.commands import sentences
+from maml_tf.files import replacing
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list(
@@ -174,11 +175,6 @@ def _check_output():
 
 
 def _write(result):
-    # Imported here because TensorFlow comes with it: a worker inherits the
-    # parent's peak memory, and nothing may run beside what is timed.
-    from maml_tf.commands.experiments import quiet_tensorflow  # noqa: F401  isort: skip
-    from maml_tf.files import replacing
-
     with replacing(FLAGS.output) as partial:
         partial.write_text(json.dumps(result, indent=2) + "\n")
 

@@ -10,11 +10,11 @@ of two layers of 100. Each is the fastest of --repeats runs.
 
 import time
 
+from maml_tf.commands.experiments import supervised  # isort: skip, quiet
 import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from maml_tf.commands.experiments import supervised
 from maml_tf.reports import tables
 from maml_tf.rl.environments.navigation_2d import Navigation2D
 from maml_tf.rl.policy import Policy, gaussian_mlp

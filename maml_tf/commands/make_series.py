@@ -6,14 +6,14 @@ The table has the columns task, time and value (kW). --dataset=table:demand.csv
 reads it, and gives the same episodes as --dataset=demand_series.
 """
 
-import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
 import csv
 import pathlib
 
 from absl import flags
 
 from maml_tf import InputError
-from maml_tf.commands.experiments import sentences
+from maml_tf.commands import sentences
+from maml_tf.commands.experiments import quiet_tensorflow  # noqa: F401
 from maml_tf.datasets import demand_series, table
 from maml_tf.files import replacing
 

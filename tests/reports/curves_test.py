@@ -158,8 +158,8 @@ class PlotsTest(tf.test.TestCase):
             layers_moved.moved(*axes, runs)
 
     def test_adaptation_curve_has_a_line_and_a_band_for_each(self):
-        curves = {"maml": ([3.0, 1.0], [0.2, 0.1]), "b": ([3.0], [0.5])}
-        curves.adaptation_curve(self.axes, curves, "mse")
+        runs = {"maml": ([3.0, 1.0], [0.2, 0.1]), "b": ([3.0], [0.5])}
+        curves.adaptation_curve(self.axes, runs, "mse")
         self.assertEqual(
             self.lines(), {"maml": [[0, 3.0], [1, 1.0]], "b": [[0, 3.0]]}
         )
@@ -167,9 +167,9 @@ class PlotsTest(tf.test.TestCase):
         self.assertIn("mean squared error", self.axes.get_ylabel())
 
     def test_adaptation_curve_has_points_of_what_was_published(self):
-        curves = {"maml": ([-4.0, -1.0], [0.2, 0.1]), "anil": ([-4.0], [0.5])}
+        runs = {"maml": ([-4.0, -1.0], [0.2, 0.1]), "anil": ([-4.0], [0.5])}
         curves.adaptation_curve(
-            self.axes, curves, "return", published={"maml": {0: -5.0, 3: -2.0}}
+            self.axes, runs, "return", published={"maml": {0: -5.0, 3: -2.0}}
         )
         lines = self.lines()
         self.assertLen(lines, 3)

@@ -1,6 +1,5 @@
 """The flags of an experiment with policies, and their record."""
 
-import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
 from maml_tf.commands.experiments import recorded_flags
 from maml_tf.rl import environments, losses
 

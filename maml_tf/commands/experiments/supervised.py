@@ -6,7 +6,6 @@
 import json
 import pathlib
 
-import quiet_tensorflow  # isort: skip, before TensorFlow
 import keras
 from absl import flags, logging
 
@@ -21,8 +20,9 @@ from maml_tf import (
     meta_test,
     networks,
 )
+from maml_tf.commands import sentences
 from maml_tf.commands.experiments import (
-    sentences,
+    quiet_tensorflow,
     supervised_flags,
     training_run,
 )

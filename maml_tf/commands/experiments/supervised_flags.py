@@ -1,6 +1,5 @@
 """The flags of an experiment, and their record beside what was trained."""
 
-import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
 from maml_tf import algorithms, datasets, networks
 from maml_tf.commands.experiments import recorded_flags
 from maml_tf.episodes import augmentation

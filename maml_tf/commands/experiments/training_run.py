@@ -7,8 +7,6 @@ import json
 import pathlib
 import signal
 
-import quiet_tensorflow  # noqa: F401  isort: skip, before TensorFlow
-
 import maml_tf
 from maml_tf import InputError
 from maml_tf.files import replacing
