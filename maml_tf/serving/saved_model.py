@@ -64,7 +64,7 @@ def export(
             normalised by. `"transductive"`: their own, all queries of a
             request together; `"inductive"`: the support set's, for a server
             that gets one query at a time; `"moving"`. None: as in the
-            training, which gives the accuracy of `scripts/evaluate.py`.
+            training, which gives the accuracy of `maml-tf evaluate`.
             `predict_adapted` always uses the support set's.
         max_classes: most classes of a request. There are at least as many as
             in training; and no more where the network cannot be given another
