@@ -170,9 +170,9 @@ class ImageTest(AdaptTestCase):
 
     def test_help_teaches(self):
         status, stdout, _ = run("adapt", "--help")
-        self.assertEqual(status, 1)  # As absl has it.
-        self.assertIn("  --support: ", stdout)
-        self.assertIn("python scripts/adapt.py --workdir=", stdout)
+        self.assertEqual(status, 0)
+        self.assertRegex(stdout, r"(?m)^  --support[= ]")
+        self.assertIn("    maml-tf adapt --workdir=", stdout)
 
 
 class TextTest(AdaptTestCase):

@@ -69,9 +69,7 @@ class JourneyTest(ScriptTestCase):
             run("train_rl", *SMALL, f"--workdir={whole}")
         )
         self.assertRegex(stdout, r"Trained 12 iterations, 12 of them now")
-        self.assertIn(
-            f"next: python scripts/evaluate_rl.py --workdir={whole}\n", stdout
-        )
+        self.assertIn(f"next: maml-tf evaluate-rl --workdir={whole}\n", stdout)
         # How it runs may change.
         stdout = self.assertSucceeds(
             run("train_rl", *SMALL, f"--workdir={killed}", "--noprogress")
@@ -93,7 +91,7 @@ class JourneyTest(ScriptTestCase):
         # Policies are not what the other scripts take.
         self.assertRefuses(
             run("evaluate", f"--workdir={whole}"),
-            "workdir: .*cannot be read .*scripts/train.py",
+            "workdir: .*cannot be read .*maml-tf train",
         )
 
         self.evaluate(whole, killed)
@@ -288,7 +286,7 @@ class RefusalTest(ScriptTestCase):
     def test_workdirs_that_will_not_do(self):
         none = f"--workdir={self.folder / 'none'}"
         self.assertRefuses(
-            run("evaluate_rl", none), "workdir: .*scripts/train_rl.py"
+            run("evaluate_rl", none), "workdir: .*maml-tf train-rl"
         )
         one, other = self.folder / "one", self.folder / "other"
         for workdir, environment in (
@@ -322,9 +320,11 @@ class RefusalTest(ScriptTestCase):
     )
     def test_help_teaches(self, script, flag):
         status, stdout, _ = run(script, "--help")
-        self.assertEqual(status, 1)  # As absl has it.
-        self.assertIn(f"  {flag}: ", stdout)
-        self.assertRegex(stdout, rf"python scripts/{script}\.py .*\\\n")
+        self.assertEqual(status, 0)
+        self.assertRegex(stdout, rf"(?m)^  {flag}[= ]")
+        self.assertRegex(
+            stdout, rf"(?m)^    maml-tf {script.replace('_', '-')} "
+        )
 
 
 if __name__ == "__main__":
