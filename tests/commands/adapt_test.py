@@ -18,9 +18,9 @@ from maml_tf.datasets.images import files as image_files
 from maml_tf.datasets.images.preparation import image_preparation
 from maml_tf.evaluation.intervals import wilson_interval
 from maml_tf.reports.episode_picture import RIGHT, WRONG
-from tests.commands.commands_test import ROOT, ScriptTestCase, run
 from tests.helpers import forked
 from tests.helpers.pictures import write_png
+from tests.helpers.scripts import ROOT, ScriptTestCase, run
 
 DATA_DIR = os.environ.get("MAML_TF_DATA_DIR")
 DRAWINGS = ROOT / "examples" / "drawings"

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from absl.testing import absltest
 
-from tests.commands.commands_test import ScriptTestCase, run
 from tests.helpers.pictures import noise, write_png
+from tests.helpers.scripts import ScriptTestCase, run
 
 FEW = (
     "--shot=1",

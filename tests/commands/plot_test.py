@@ -5,7 +5,7 @@ import re
 
 import tensorflow as tf
 
-from tests.commands.commands_test import SMALL, ScriptTestCase, run
+from tests.helpers.scripts import SMALL, ScriptTestCase, run
 from tests.helpers.tiny_omniglot import write_tiny_set
 
 TINY = (

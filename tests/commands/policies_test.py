@@ -12,7 +12,7 @@ from maml_tf import InputError
 from maml_tf.rl import losses
 from maml_tf.rl.sampling import Sampling
 from maml_tf.training import metrics_log
-from tests.commands.commands_test import (
+from tests.helpers.scripts import (
     ROOT,
     ScriptTestCase,
     finish,

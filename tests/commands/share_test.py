@@ -8,7 +8,7 @@ import numpy as np
 from absl.testing import absltest
 
 import maml_tf
-from tests.commands.commands_test import SMALL, ScriptTestCase, run
+from tests.helpers.scripts import SMALL, ScriptTestCase, run
 
 
 class ShareTest(ScriptTestCase):

@@ -17,8 +17,8 @@ from maml_tf import DivergenceError, InputError, Learner, losses, networks
 from maml_tf.datasets import text
 from maml_tf.datasets.images.preparation import image_preparation
 from maml_tf.learner import head
-from tests.commands.commands_test import SMALL, finish, start
 from tests.helpers.pictures import noise
+from tests.helpers.scripts import SMALL, finish, start
 
 layers = keras.layers
 

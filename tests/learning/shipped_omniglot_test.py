@@ -8,7 +8,7 @@ import tensorflow as tf
 from absl.testing import absltest
 
 import maml_tf
-from tests.learning.shipped_learners_test import figures
+from tests.helpers.cards import figures
 
 NAME = "omniglot_5way_1shot"
 TASKS = 600
