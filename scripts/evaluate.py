@@ -2,4 +2,5 @@
 
 from maml_tf.commands import main
 
-main.run("evaluate")
+if __name__ == "__main__":
+    main.run("evaluate")

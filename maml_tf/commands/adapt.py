@@ -1,6 +1,6 @@
-r"""Adapts a trained model to classes of your own, and has it classify others.
+r"""Adapts a trained model to your own examples, and has it predict.
 
-    python scripts/adapt.py --workdir=omniglot_5way_1shot \
+    maml-tf adapt --workdir=omniglot_5way_1shot \
         --support=examples/drawings/support --query=examples/drawings/query \
         --report=report.png --output=adapted.keras
 

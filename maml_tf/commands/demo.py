@@ -1,6 +1,6 @@
-"""The main job in minutes: learning to learn, from a few points or drawings.
+"""Shows learning to learn in minutes, from a few points or drawings.
 
-    make demo
+    maml-tf demo
 
 First MAML learns to fit a sine wave from a few points: it is meta-trained, and
 for comparison the pretrained and the oracle network, for the paper's 70,000
@@ -19,6 +19,8 @@ import time
 
 from absl import flags
 
+from maml_tf.commands import main as main_module
+from maml_tf.commands import packaged
 from maml_tf.commands.experiments import supervised, supervised_flags
 from maml_tf.files import replacing
 from maml_tf.reports import figures, sine_waves, tables
@@ -37,7 +39,6 @@ flags.DEFINE_integer("num_tasks", 600, "Test tasks of each figure.")
 _ALGORITHMS = ("maml", "pretrain", "oracle")
 _SHOTS = (5, 10, 20)
 _STEPS = (0, 1, 5, 10)
-_ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def main(argv):
@@ -135,9 +136,9 @@ def _glyphs(workdir):
 
 def _drawings(workdir):
     """A shipped network told what five drawings are; the exit status."""
-    drawings = _ROOT / "examples" / "drawings"
+    drawings = packaged.drawings()
     print("\nAdapting omniglot_5way_1shot, which is trained, to five drawings")
-    return _script(
+    return _command(
         "adapt",
         "--workdir=omniglot_5way_1shot",
         f"--support={drawings / 'support'}",
@@ -146,21 +147,21 @@ def _drawings(workdir):
     )
 
 
-def _train(workdir, flagfile, *flags_):
-    """Trains by a flagfile, or goes on; returns the exit status."""
-    return _script(
+def _train(workdir, experiment, *flags_):
+    """Trains an experiment, or goes on; returns the exit status."""
+    return _command(
         "train",
-        f"--flagfile={_ROOT / 'flags' / flagfile}.flags",
+        f"--experiment={experiment}",
         f"--workdir={workdir}",
         *flags_,
     )
 
 
-def _script(name, *flags_):
-    """Runs another script; returns its exit status."""
-    path = str(_ROOT / "scripts" / f"{name}.py")
+def _command(name, *flags_):
+    """Runs another command; returns its exit status."""
     return subprocess.run(
-        [sys.executable, path, *flags_], check=False
+        [sys.executable, "-m", main_module.__name__, name, *flags_],
+        check=False,
     ).returncode
 
 

@@ -1,6 +1,6 @@
-r"""Meta-tests a trained model: accuracy or error after every inner step.
+r"""Tests a trained model: accuracy or error after every inner step.
 
-    python scripts/evaluate.py --workdir=results/omniglot_5way_1shot \
+    maml-tf evaluate --workdir=results/omniglot_5way_1shot \
         --num_tasks=600 --inner_steps=10
 
 Prints a table and writes DIR/evaluation_<split>.json. Flags left out are as in

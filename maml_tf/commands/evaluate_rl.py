@@ -1,6 +1,6 @@
 r"""Meta-tests a trained policy: its return after every gradient step.
 
-    python scripts/evaluate_rl.py --workdir=results/rl_navigation_2d \
+    maml-tf evaluate-rl --workdir=results/rl_navigation_2d \
         --num_tasks=40 --inner_steps=3
 
 Prints a table of mean returns over held-out tasks, with published ones where

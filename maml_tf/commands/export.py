@@ -1,6 +1,6 @@
-r"""Writes a trained model that adapts to a request's own examples, to serve it.
+r"""Exports a model to be served, which adapts to each request.
 
-    python scripts/export.py --workdir=omniglot_5way_1shot --output=served
+    maml-tf export --workdir=omniglot_5way_1shot --output=served
 
     import tensorflow as tf
     model = tf.saved_model.load("served")
@@ -38,9 +38,9 @@ flags.DEFINE_enum(
     None,
     BATCH_NORM_MODES,
     "Whose statistics the queries of a request are normalised by; default: as"
-    " in the training, which gives the accuracy of evaluate.py. transductive:"
-    " their own, so that those of a task must come together; inductive: the"
-    " support set's, for servers that get one query at a time.",
+    " in the training, which gives the accuracy of `maml-tf evaluate`."
+    " transductive: their own, so that those of a task must come together;"
+    " inductive: the support set's, for servers that get one query at a time.",
 )
 flags.DEFINE_integer(
     "max_classes",

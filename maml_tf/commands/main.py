@@ -1,20 +1,104 @@
-"""The command `maml-tf` and the scripts, which run the same commands."""
+"""The command `maml-tf`; the scripts run the same commands.
 
+Nothing here imports TensorFlow, so that help and typing errors are answered at
+once. A command's module is imported when it is run.
+"""
+
+import ast
+import difflib
 import importlib
+import pathlib
 import sys
 
-from absl import flags
+import maml_tf
+
+# Each is a module beside this one, whose docstring begins with what it does.
+COMMANDS = (
+    "train",
+    "evaluate",
+    "adapt",
+    "plot",
+    "share",
+    "export",
+    "train-rl",
+    "evaluate-rl",
+    "plot-rl",
+    "make-series",
+    "demo",
+    "list",
+)
+
+
+def main():
+    """Runs the command in `sys.argv`, and exits with its status."""
+    arguments = sys.argv[1:]
+    name = arguments[0] if arguments else "--help"
+    if name == "help" and len(arguments) > 1:
+        name, arguments = arguments[1], [arguments[1], "--help"]
+    if name in ("help", "-h", "-help", "--help", "--helpfull"):
+        print(usage())
+    elif name == "--version":
+        print(f"maml-tf {maml_tf.__version__}")
+    elif name.replace("_", "-") in COMMANDS:
+        sys.argv = [sys.argv[0], *arguments[1:]]
+        run(name)
+    else:
+        print(f"error: {_unknown(name)}", file=sys.stderr)
+        sys.exit(2)
 
 
 def run(command):
     """Runs a command with the flags in `sys.argv`, and exits with its status.
 
     Args:
-        command: Name of a module in `maml_tf.commands`.
+        command: One of `COMMANDS`, with hyphens or underscores.
     """
-    module = importlib.import_module(f"maml_tf.commands.{command}")
-    # absl's --help shows the text and the flags of the main module.
-    sys.modules["__main__"].__doc__ = module.__doc__
-    for flag in flags.FLAGS.get_key_flags_for_module(module.__name__):
-        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    module.run()
+    try:
+        importlib.import_module(f"{__package__}.{_module(command)}").run()
+    except KeyboardInterrupt:
+        # While TensorFlow is imported; later, the command says more.
+        print("error: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def usage():
+    """Returns what `maml-tf --help` prints: every command, a line each."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {summary(name)}" for name in COMMANDS]
+    return "\n".join(
+        [
+            "usage: maml-tf COMMAND [flags]",
+            "",
+            maml_tf.__doc__.partition("\n")[0],
+            "",
+            *lines,
+            "",
+            "maml-tf COMMAND --help explains a command and shows an example.",
+            "To begin: maml-tf demo, or"
+            " maml-tf train --experiment=glyphs_5way_1shot",
+        ]
+    )
+
+
+def summary(command):
+    """Returns the first line of a command's docstring, without importing it."""
+    path = pathlib.Path(__file__).with_name(f"{_module(command)}.py")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return ast.get_docstring(tree).partition("\n")[0]
+
+
+def _module(command):
+    return command.replace("-", "_")
+
+
+def _unknown(name):
+    close = difflib.get_close_matches(name.replace("_", "-"), COMMANDS, n=2)
+    hint = f"did you mean {' or '.join(close)}? " if close else ""
+    return (
+        f"command: {name!r} is unknown; {hint or 'it must be a command. '}"
+        "maml-tf --help lists them."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
-r"""Writes the synthetic electricity demand as a table, to look at or to change.
+"""Writes the synthetic electricity demand as a table.
 
-    python scripts/make_series.py --output=demand.csv
+    maml-tf make-series --output=demand.csv
 
 The table has the columns task, time and value (kW). --dataset=table:demand.csv
 reads it, and gives the same episodes as --dataset=demand_series.

@@ -1,8 +1,8 @@
-r"""Draws trainings: their course, their adaptation and what it changes.
+r"""Draws trainings: their course, adaptation and what it changes.
 
-    python scripts/plot.py --workdir=results/omniglot_5way_1shot \
+    maml-tf plot --workdir=results/omniglot_5way_1shot \
         --output=omniglot.png
-    python scripts/plot.py --workdir=results/maml,results/anil,results/boil \
+    maml-tf plot --workdir=results/maml,results/anil,results/boil \
         --kind=moved --output=moved.svg
 
 --kind=curves: loss or accuracy in training, and by inner step with its 95 %
@@ -241,7 +241,7 @@ def _moved(workdirs, recorded):
 
 
 def _adapting(workdir, flag_values):
-    """The trained `Experiment`, its flags as this script's, and its steps."""
+    """The trained `Experiment`, its flags as this command's, and its steps."""
     for name in ("way", "shot", "query", "seed", "batch_norm", "data_dir"):
         if FLAGS[name].value is not None:
             flag_values[name].value = FLAGS[name].value

@@ -1,8 +1,8 @@
-r"""Draws trainings of policies: their course, their adaptation, their paths.
+r"""Draws trainings of policies: their course, adaptation and paths.
 
-    python scripts/plot_rl.py --workdir=results/rl_navigation_2d \
+    maml-tf plot-rl --workdir=results/rl_navigation_2d \
         --output=returns.png
-    python scripts/plot_rl.py --workdir=results/rl_navigation_2d \
+    maml-tf plot-rl --workdir=results/rl_navigation_2d \
         --kind=trajectories --output=trajectories.png
 
 --kind=curves: the return in training, and by inner step with its 95 % band and

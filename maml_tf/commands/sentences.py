@@ -1,25 +1,53 @@
-"""Runs a script so that bad input ends it with a sentence, not a stack trace.
+"""Runs a command so that bad input ends it with a sentence, not a stack trace.
 
 Without TensorFlow, which `benchmark.py` must not load beside what it times.
 """
 
+import difflib
+import re
+import shlex
 import sys
 import warnings
 
-from absl import app
+from absl import app, flags
+
+from maml_tf.commands import flag_help, flagfiles
+from maml_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+
+# What absl says of a value that will not do, and what we say.
+_WANTED = {
+    r"must have a value other than None": "it must be given; see --help",
+    r"invalid literal for int": "it must be a whole number",
+    r"could not convert string to float": "it must be a number",
+    r"value should be one of <(.*)>": r"it must be one of \1",
+}
 
 
 def run(main, *errors):
     """Runs `main(argv)` with absl's flags parsed, and exits with its status.
 
+    The docstring of the module of `main`, and the flags that it defines, are
+    the help.
+
     Args:
-        main: function `argv -> exit status`.
-        *errors: exceptions whose message is a sentence for the user.
+        main: Function `argv -> exit status`.
+        *errors: Exceptions whose message is a sentence for the user.
     """
 
+    def parse(argv):
+        full = flag_help.asked(argv[1:])
+        if full is not None:
+            print(flag_help.text(sys.modules[main.__module__], full))
+            sys.exit(0)
+        try:
+            return _parse(argv)
+        except (flags.Error, InputError) as error:
+            print(f"error: {_sentence(error)}", file=sys.stderr)
+            sys.exit(1)
+
     def with_sentences(argv):
-        if len(argv) > 1:
-            raise app.UsageError(f"{argv[1]!r} is not a flag; see --help.")
         try:
             return main(argv)
         except errors as error:
@@ -36,7 +64,58 @@ def run(main, *errors):
             return 1
 
     warnings.formatwarning = _note
-    app.run(with_sentences)
+    app.run(with_sentences, flags_parser=parse)
+
+
+def command(name, **flag_values):
+    """Returns a command as one types it, for sentences that name it.
+
+    Args:
+        name: One of `maml_tf.commands.main.COMMANDS`.
+        **flag_values: Its flags.
+    """
+    given = (f"--{flag}={value}" for flag, value in flag_values.items())
+    return " ".join(["maml-tf", name, *map(shlex.quote, given)])
+
+
+def _parse(argv):
+    program, *arguments = argv
+    if "experiment" in FLAGS:
+        arguments = flagfiles.expand(
+            FLAGS.read_flags_from_files(arguments),
+            policies="environment" in FLAGS,
+        )
+    _, *others = FLAGS([program, *arguments])
+    if others:
+        raise InputError(
+            f"{others[0]!r} is not a flag; write --NAME=VALUE, with the names"
+            " of --help."
+        )
+    return [program]
+
+
+def _sentence(error):
+    """The message of an error in flags, as `InputError` would have it."""
+    if isinstance(error, flags.UnrecognizedFlagError):
+        close = difflib.get_close_matches(error.flagname, list(FLAGS), n=2)
+        close = " or ".join(f"--{name}" for name in close)
+        hint = f"did you mean {close}?" if close else "see --help."
+        return f"{error.flagname}: there is no such flag; {hint}"
+    if isinstance(error, flags.CantOpenFlagFileError):
+        return f"flagfile: {str(error).partition('flagfile: ')[2]}."
+    found = re.fullmatch(
+        r"flag --(\w+)=(.*?): (.*)", str(error).strip(), re.DOTALL
+    )
+    if not found:
+        return str(error)
+    name, value, said = found.groups()
+    said = said.rstrip(".")
+    for theirs, ours in _WANTED.items():
+        match = re.search(theirs, said)
+        if match:
+            said = match.expand(ours).replace("|", ", ")
+    given = "" if value == "None" else f"{value} was given; "
+    return f"{name}: {given}{said}."
 
 
 def _note(message, *details, **more):

@@ -1,14 +1,15 @@
-r"""Makes of a training what one hands on: a small folder with a card.
+r"""Packs a trained model to hand on: a small folder with a card.
 
-    python scripts/share.py --workdir=results/birds --output=shared/birds \
+    maml-tf share --workdir=results/birds --output=shared/birds \
         --description="Learns to tell birds apart." \
-        --not_for="Anything that depends on naming a bird rightly."
+        --not_for="Anything that depends on naming a bird rightly." \
+        --data_licence="CC BY 4.0"
 
 The folder holds the weights, in files that run no code when they are loaded,
 what prepares raw inputs, the flags, and card.md: data, flags, seed, accuracy
 with its interval, and what the model is not for. Evaluating it as it is gives
-the card's figures. `maml_tf.load(FOLDER)` and
---workdir=FOLDER of evaluate.py, adapt.py and export.py take it.
+the card's figures. `maml_tf.load(FOLDER)` and --workdir=FOLDER of evaluate,
+adapt and export take it.
 """
 
 import pathlib

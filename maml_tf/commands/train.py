@@ -1,11 +1,14 @@
 r"""Meta-trains a model.
 
-    python scripts/train.py --flagfile=flags/omniglot_5way_1shot.flags \
-        --workdir=results/omniglot_5way_1shot
+    maml-tf train --experiment=glyphs_5way_1shot
+    maml-tf train --dataset=folder:pictures --network=conv4 --way=5 --shot=1 \
+        --workdir=results/pictures
 
-The same command resumes a training that was stopped. DIR/experiment.flags
-records the flags, DIR/metrics.jsonl and DIR/tensorboard the course,
-DIR/checkpoints the latest and the best weights.
+An experiment is a flagfile that comes with the package, see `maml-tf list
+experiments`; one of your own is given with --flagfile=FILE. The same
+command resumes a training that was stopped. DIR/experiment.flags records the
+flags, DIR/metrics.jsonl and DIR/tensorboard the course, DIR/checkpoints the
+latest and the best weights.
 """
 
 from absl import flags
@@ -18,10 +21,10 @@ from maml_tf.commands.experiments import (
 )
 
 FLAGS = flags.FLAGS
+recorded_flags.define_where(FLAGS)
 supervised_flags.define(FLAGS)
-flags.adopt_module_key_flags(supervised)
 flags.adopt_module_key_flags(recorded_flags)
-flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
+flags.adopt_module_key_flags(supervised)
 
 
 def main(argv):
@@ -41,7 +44,7 @@ def main(argv):
         validation,
         metric_name=built.dataset.metric_name,
         higher_is_better=built.dataset.metric_name == "accuracy",
-        evaluated_by="scripts/evaluate.py",
+        evaluated_by="evaluate",
     )
 
 

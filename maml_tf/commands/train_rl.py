@@ -1,13 +1,15 @@
 r"""Meta-trains a policy, which a few gradient steps adapt to a task.
 
-    python scripts/train_rl.py --flagfile=flags/rl_navigation_2d.flags \
-        --workdir=results/rl_navigation_2d
+    maml-tf train-rl --experiment=rl_navigation_2d
+    maml-tf train-rl --environment=gymnasium:my_environment.py:MyEnvironment \
+        --workdir=results/my_environment
 
-The same command resumes a training that was stopped. DIR/experiment.flags
-records the flags, DIR/metrics.jsonl and DIR/tensorboard the course,
-DIR/checkpoints the latest and the best weights. Baselines: --algorithm=pretrain
-(one policy for all tasks), scratch (random weights) and oracle (a policy that
-is told the task).
+An experiment is a flagfile that comes with the package, see `maml-tf list
+experiments`; one of your own is given with --flagfile=FILE. The same
+command resumes a training that was stopped. DIR/experiment.flags records the
+flags, DIR/metrics.jsonl and DIR/tensorboard the course, DIR/checkpoints the
+latest and the best weights. Baselines: --algorithm=pretrain (one policy for all
+tasks), scratch (random weights) and oracle (a policy that is told the task).
 """
 
 from absl import flags
@@ -21,10 +23,10 @@ from maml_tf.commands.experiments import (
 )
 
 FLAGS = flags.FLAGS
+recorded_flags.define_where(FLAGS)
 policy_flags.define(FLAGS)
-flags.adopt_module_key_flags(supervised)
 flags.adopt_module_key_flags(recorded_flags)
-flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
+flags.adopt_module_key_flags(supervised)
 
 
 def main(argv):
@@ -42,7 +44,7 @@ def main(argv):
         validation,
         metric_name="return",
         higher_is_better=True,
-        evaluated_by="scripts/evaluate_rl.py",
+        evaluated_by="evaluate-rl",
     )
 
 

@@ -508,7 +508,7 @@ def load(name: str | PathLike) -> Learner:
 
     Args:
         name: one of `maml_tf.learner_files.shipped()`, the folder of a training
-            by `scripts/train.py` (of which the best weights are taken), or one
+            by `maml-tf train` (of which the best weights are taken), or one
             that `Learner.save` wrote.
 
     Returns:
@@ -521,7 +521,7 @@ def load(name: str | PathLike) -> Learner:
     if not (folder / DESCRIPTION).is_file():
         raise InputError(
             f"workdir: {str(name)!r} has no {DESCRIPTION}; give the folder of a"
-            " training by scripts/train.py, or one of"
+            " training by maml-tf train, or one of"
             f" {', '.join(shipped()) or 'none'}."
         )
     try:

@@ -1,6 +1,6 @@
 """What flags describe: an environment, a policy and how it adapts.
 
-`train_rl.py`, `evaluate_rl.py` and `plot_rl.py` share this file.
+The commands train-rl, evaluate-rl and plot-rl share this file.
 """
 
 import keras

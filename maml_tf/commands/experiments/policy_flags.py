@@ -1,5 +1,6 @@
 """The flags of an experiment with policies, and their record."""
 
+from maml_tf.commands import flag_help
 from maml_tf.commands.experiments import recorded_flags
 from maml_tf.rl import environments, losses
 
@@ -22,9 +23,8 @@ _FREE_ON_RESUME = (
 
 def define(flag_values):
     """Defines the flags of an experiment with policies on `flag_values`."""
-    add = recorded_flags.adder(flag_values)
-
-    # The tasks.
+    where = recorded_flags.adder(flag_values, flag_help.WHERE)
+    add = recorded_flags.adder(flag_values, flag_help.TASK)
     add(
         "string",
         "environment",
@@ -48,17 +48,17 @@ def define(flag_values):
         "Most steps of a rollout. Default: the environment's.",
         lower_bound=1,
     )
-    add(
+    where(
         "integer",
         "workers",
         None,
-        "Environments of Gymnasium: processes that step them; 0: the script's"
-        " own. Default: one a core.",
+        "Environments of Gymnasium: processes that step them; 0: the"
+        " command's own. Default: one a core.",
         lower_bound=0,
     )
     add("integer", "rollouts", 20, "Rollouts of a task before each step.")
 
-    # The policy.
+    add = recorded_flags.adder(flag_values, flag_help.NETWORK)
     add("list", "widths", "100,100", "Units of each hidden layer.")
     add(
         "float",
@@ -67,7 +67,7 @@ def define(flag_values):
         "Standard deviation of the actions at first; it is learned.",
     )
 
-    # The algorithm.
+    add = recorded_flags.adder(flag_values, flag_help.ALGORITHM)
     add(
         "string",
         "algorithm",
@@ -107,7 +107,7 @@ def define(flag_values):
         " baseline.",
     )
 
-    # Meta-training.
+    add = recorded_flags.adder(flag_values, flag_help.TRAINING)
     add("integer", "tasks", 40, "Tasks in a meta-batch.")
     add("enum", "outer_update", "trpo", sorted(UPDATES), "Outer update.")
     add(
@@ -142,7 +142,7 @@ def define(flag_values):
 
 
 _recorded_flags = recorded_flags.RecordedFlags(
-    define, lambda flag_values: _FREE_ON_RESUME, "scripts/train_rl.py"
+    define, lambda flag_values: _FREE_ON_RESUME, "train-rl"
 )
 record = _recorded_flags.record
 recorded = _recorded_flags.recorded

@@ -1,7 +1,7 @@
 """The record of a training's flags beside what was trained.
 
 A training records its flags in `WORKDIR/experiment.flags`, itself a flagfile,
-from which other scripts read what the model is.
+from which other commands read what the model is.
 """
 
 import pathlib
@@ -10,6 +10,7 @@ import sys
 from absl import flags
 
 from maml_tf import InputError, adapted_weights
+from maml_tf.commands import flag_help, sentences
 from maml_tf.files import replacing
 
 FILE_NAME = "experiment.flags"
@@ -35,19 +36,39 @@ def define_course(flag_values, *defaults):
         "Tasks of a validation.",
         "Iterations between checkpoints.",
     )
+    add = adder(flag_values, flag_help.TRAINING)
     for name, default, text in zip(COURSE, defaults, explained):
-        flags.DEFINE_integer(name, default, text, flag_values=flag_values)
-    flags.DEFINE_bool(
-        "progress",
-        True,
-        "Show progress bars, on a terminal.",
-        flag_values=flag_values,
+        add("integer", name, default, text)
+    add("bool", "progress", True, "Show progress bars, on a terminal.")
+
+
+def define_where(flag_values):
+    """Defines on `flag_values` what is trained by name, and where it goes."""
+    add = adder(flag_values, flag_help.WHERE)
+    add(
+        "string",
+        "experiment",
+        None,
+        "An experiment of `maml-tf list experiments`: stands for the flags of"
+        " its file, and those after it win.",
+    )
+    add(
+        "string",
+        "workdir",
+        None,
+        "Folder of the training. Default: results/EXPERIMENT.",
+    )
+    flags.register_validator(
+        "workdir",
+        lambda workdir: workdir is not None,
+        "it must be given, unless --experiment is",
+        flag_values,
     )
 
 
 def define_inner_loop(flag_values):
     """Defines on `flag_values` what all inner loops take."""
-    add = adder(flag_values)
+    add = adder(flag_values, flag_help.ALGORITHM)
     add(
         "enum",
         "adapts",
@@ -73,18 +94,24 @@ def define_inner_loop(flag_values):
         flags.register_validator(
             name,
             lambda value: value is None or value > 0,
-            "It must be above 0.",
+            "it must be above 0",
             flag_values,
         )
 
 
-def adder(flag_values):
-    """A function that defines a flag of a kind: `add("integer", name, ...)`."""
+def adder(flag_values, group):
+    """Returns a function that defines flags, as in `add("integer", name, ...)`.
 
-    def add(kind, *args, **options):
+    Args:
+        flag_values: Where they are defined.
+        group: Their heading in the help, a constant of `flag_help`.
+    """
+
+    def add(kind, name, *args, **options):
         getattr(flags, f"DEFINE_{kind}")(
-            *args, flag_values=flag_values, **options
+            name, *args, flag_values=flag_values, **options
         )
+        flag_help.put_into_group(group, name, flag_values)
 
     return add
 
@@ -97,13 +124,13 @@ class RecordedFlags:
         free_on_resume: function `flag_values -> names` of those that may differ
             when a training is resumed: they say where and how it runs, not what
             it computes.
-        script: the script that trains, for sentences.
+        command: the command that trains, for sentences.
     """
 
-    def __init__(self, define, free_on_resume, script):
+    def __init__(self, define, free_on_resume, command):
         self._define = define
         self._free_on_resume = free_on_resume
-        self._script = script
+        self._command = command
 
     def record(self, flag_values, workdir, leave_out=()):
         """Writes the experiment's flags to `workdir`, atomically.
@@ -133,7 +160,8 @@ class RecordedFlags:
                 it.
         """
         path = pathlib.Path(workdir) / FILE_NAME
-        wanted = f"give the --workdir of a training by {self._script}"
+        trains = sentences.command(self._command)
+        wanted = f"give the --workdir of a training by {trains}"
         if not path.is_file():
             raise InputError(
                 f"workdir: {str(workdir)!r} has no {FILE_NAME}; {wanted}."

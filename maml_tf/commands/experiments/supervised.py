@@ -1,8 +1,9 @@
 """What an experiment's flags describe: its data set, model and algorithm.
 
-`train.py`, `evaluate.py`, `plot.py` and `demo.py` share this file.
+The commands train, evaluate, plot and demo share this file.
 """
 
+import functools
 import json
 import pathlib
 
@@ -20,7 +21,7 @@ from maml_tf import (
     meta_test,
     networks,
 )
-from maml_tf.commands import sentences
+from maml_tf.commands import flag_help, sentences
 from maml_tf.commands.experiments import (
     quiet_tensorflow,
     supervised_flags,
@@ -42,6 +43,8 @@ flags.DEFINE_integer(
     "Threads of operations, and so tasks at a time; 0: one a core.",
     lower_bound=0,
 )
+for _name in ("intra_op_threads", "inter_op_threads"):
+    flag_help.put_into_group(flag_help.WHERE, _name, FLAGS)
 
 _AUTOMATIC = {"auto": None, "true": True, "false": False}
 
@@ -369,8 +372,9 @@ def evaluate(
 
 
 def run(main):
-    """Runs a script's `main(argv)`; bad input ends it with a sentence."""
+    """Runs a command's `main(argv)`; bad input ends it with a sentence."""
 
+    @functools.wraps(main)
     def on_devices(argv):
         logging.set_verbosity(logging.WARNING)
         quiet_tensorflow.start(FLAGS.intra_op_threads, FLAGS.inter_op_threads)

@@ -1,6 +1,7 @@
 """The flags of an experiment, and their record beside what was trained."""
 
 from maml_tf import algorithms, datasets, networks
+from maml_tf.commands import flag_help
 from maml_tf.commands.experiments import recorded_flags
 from maml_tf.episodes import augmentation
 
@@ -18,9 +19,8 @@ _FREE_ON_RESUME = (
 
 def define(flag_values):
     """Defines the flags of an experiment on `flag_values`."""
-    add = recorded_flags.adder(flag_values)
-
-    # The task.
+    where = recorded_flags.adder(flag_values, flag_help.WHERE)
+    add = recorded_flags.adder(flag_values, flag_help.TASK)
     add(
         "string",
         "dataset",
@@ -28,32 +28,32 @@ def define(flag_values):
         "Data set: " + ", ".join(datasets.names()) + ". In capitals is what you"
         " put in its place, as in --dataset=folder:pictures.",
     )
-    add(
+    where(
         "string",
         "data_dir",
         None,
         "Folder of data sets prepared by TensorFlow Datasets; by default"
         " ~/tensorflow_datasets.",
     )
-    add(
+    where(
         "string",
         "cache_dir",
         None,
         "Folder for decoded images; by default ~/.cache/maml_tf.",
     )
-    add(
+    where(
         "bool",
         "download",
         False,
         "Let TensorFlow Datasets download a data set that is missing.",
     )
-    add(
+    where(
         "string",
         "manual_dir",
         None,
         "mini_imagenet: the folder of images to prepare it from.",
     )
-    add(
+    where(
         "enum",
         "in_memory",
         "auto",
@@ -148,7 +148,7 @@ def define(flag_values):
         " --shot (Reptile).",
     )
 
-    # The network.
+    add = recorded_flags.adder(flag_values, flag_help.NETWORK)
     add("enum", "network", "mlp", networks.names(), "Network.")
     add(
         "list",
@@ -210,7 +210,7 @@ def define(flag_values):
         "resnet: whether the last block has its skip connection. Default: yes.",
     )
 
-    # The algorithm.
+    add = recorded_flags.adder(flag_values, flag_help.ALGORITHM)
     add("enum", "algorithm", "maml", algorithms.names(), "Algorithm.")
     add("integer", "inner_steps", 1, "Gradient steps in meta-training.")
     add(
@@ -248,7 +248,7 @@ def define(flag_values):
         " moving averages.",
     )
 
-    # Meta-training.
+    add = recorded_flags.adder(flag_values, flag_help.TRAINING)
     add("integer", "tasks", 32, "Tasks in a meta-batch.")
     add("enum", "optimizer", "adam", list(OPTIMIZERS), "Outer optimizer.")
     add("float", "learning_rate", 1e-3, "Outer learning rate.")
@@ -272,7 +272,7 @@ def define(flag_values):
         None,
         "Meta-batches whose gradients are averaged into one update.",
     )
-    add(
+    where(
         "enum",
         "vectorize",
         "auto",
@@ -280,13 +280,13 @@ def define(flag_values):
         "Run all tasks as one batched computation rather than in a loop; auto:"
         " for small dense networks, and on a GPU.",
     )
-    add(
+    where(
         "integer",
         "iterations_per_call",
         1,
         "Meta-updates in one compiled call; more pay for small networks.",
     )
-    add(
+    where(
         "enum",
         "jit_compile",
         "auto",
@@ -311,9 +311,7 @@ def _free_on_resume(flag_values):
     return [name for name in _FREE_ON_RESUME if name != "iterations"]
 
 
-_recorded_flags = recorded_flags.RecordedFlags(
-    define, _free_on_resume, "scripts/train.py"
-)
+_recorded_flags = recorded_flags.RecordedFlags(define, _free_on_resume, "train")
 record = _recorded_flags.record
 recorded = _recorded_flags.recorded
 check_unchanged = _recorded_flags.check_unchanged

@@ -97,7 +97,7 @@ def _adaptation(run, log, split, metric_name):
     if not validations:
         raise InputError(
             f"workdir: {str(run.workdir)!r} has neither {path.name} nor a"
-            " validation; run scripts/evaluate.py, or evaluate_rl.py, first."
+            " validation; run maml-tf evaluate, or evaluate-rl, first."
         )
     last = validations[-1]
     return (last[metric_name], last["ci95"]), run.validated(last)

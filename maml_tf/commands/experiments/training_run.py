@@ -1,6 +1,6 @@
 """A training's course, its closing sentences, and its weights afterwards.
 
-Shared by the scripts of every kind of experiment.
+Shared by the commands of every kind of experiment.
 """
 
 import json
@@ -9,6 +9,7 @@ import signal
 
 import maml_tf
 from maml_tf import InputError
+from maml_tf.commands import sentences
 from maml_tf.files import replacing
 from maml_tf.training.checkpoints import restore_weights
 from maml_tf.training.metrics_log import finite
@@ -33,13 +34,15 @@ def train(
         validation: function without arguments that returns a `Curve`.
         metric_name: what the metric is called in logs.
         higher_is_better: whether it is.
-        evaluated_by: the script to name as the next one.
+        evaluated_by: the command to name as the next one.
 
     Returns:
         The exit status.
     """
     f = flag_values
     iterations = f.iterations
+    if f.experiment is not None:
+        print(f"Experiment {f.experiment}, in {f.workdir}.")
     if not algorithm.meta_trains:
         print(f"{f.algorithm}: nothing to meta-train; weights are saved.")
         iterations = 0
@@ -66,7 +69,7 @@ def train(
     print(
         f"Trained {training.iteration} iterations, {now} of them now in"
         f" {training.seconds / 60:.1f} minutes, saved in {f.workdir};"
-        f" next: python {evaluated_by} --workdir={f.workdir}"
+        f" next: {sentences.command(evaluated_by, workdir=f.workdir)}"
     )
     return 0
 

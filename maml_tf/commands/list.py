@@ -1,0 +1,148 @@
+"""Lists learners, experiments, data sets, networks and algorithms.
+
+    maml-tf list
+    maml-tf list learners
+
+The word may be learners, experiments, datasets, networks, algorithms or
+environments; without one, all of them are listed. In capitals is what you put
+in its place, as in --dataset=folder:pictures.
+"""
+
+import difflib
+import importlib
+import inspect
+import re
+import shutil
+import sys
+
+from maml_tf.commands import flag_help, flagfiles, packaged
+from maml_tf.errors import InputError, refusal
+
+
+def rows(kind):
+    """Returns what there is of a kind.
+
+    Args:
+        kind: A key of `KINDS`.
+
+    Returns:
+        A list of pairs: a name, and a sentence about it.
+    """
+    _, entries = KINDS[kind]
+    return entries()
+
+
+def first_sentence(text):
+    """Returns the first sentence of a docstring or a comment, on one line."""
+    paragraph = " ".join(text.strip().partition("\n\n")[0].split())
+    return re.split(r"(?<=\.) (?=[A-Z-])", paragraph)[0]
+
+
+def _learners():
+    return [
+        (folder.name, _card((folder / "card.md").read_text(encoding="utf-8")))
+        for folder in sorted(packaged.learners().iterdir())
+    ]
+
+
+def _card(text):
+    """The sentence under the title of a learner's card."""
+    return first_sentence(text.partition("\n")[2])
+
+
+def _experiments():
+    return [
+        (name, first_sentence(flagfiles.comment(name)))
+        for name in flagfiles.names()
+    ]
+
+
+def _datasets():
+    modules = _package("datasets")._MODULES
+    return _documented(
+        {name: importlib.import_module(m) for name, m in modules.items()}
+    )
+
+
+def _networks():
+    return _documented(_package("networks")._NETWORKS)
+
+
+def _algorithms():
+    table = _package("algorithms")._ALGORITHMS
+    return _documented({name: entry for name, (entry, _) in table.items()})
+
+
+def _environments():
+    package = _package("rl.environments")
+    return _documented(
+        {
+            name: getattr(_package(f"rl.environments.{module}"), attribute)
+            for name, (module, attribute) in package._ENTRIES.items()
+        }
+    )
+
+
+def _package(name):
+    # These import TensorFlow, which is noisy unless it is imported there.
+    importlib.import_module("maml_tf.commands.experiments")
+    return importlib.import_module(f"maml_tf.{name}")
+
+
+def _documented(entries):
+    described = []
+    for name, entry in sorted(entries.items()):
+        sentence = first_sentence(inspect.getdoc(entry))
+        sentence = sentence.removeprefix("Returns ")
+        described.append((name, sentence[0].upper() + sentence[1:]))
+    return described
+
+
+# By kind: the flag that takes its names, and what lists them. The first two
+# kinds need no TensorFlow and are shown at once.
+KINDS = {
+    "learners": ("maml-tf adapt --workdir=NAME", _learners),
+    "experiments": (
+        "maml-tf train --experiment=NAME (rl_: train-rl)",
+        _experiments,
+    ),
+    "datasets": ("maml-tf train --dataset=NAME", _datasets),
+    "networks": ("maml-tf train --network=NAME", _networks),
+    "algorithms": ("maml-tf train --algorithm=NAME", _algorithms),
+    "environments": ("maml-tf train-rl --environment=NAME", _environments),
+}
+
+
+def main(words):
+    """Prints the lists that the words ask for."""
+    _check(words)
+    width = max(80, shutil.get_terminal_size().columns)
+    for number, kind in enumerate(words or KINDS):
+        used_by, _ = KINDS[kind]
+        described = rows(kind)
+        left = max(len(name) for name, _ in described)
+        print(f"{chr(10) * bool(number)}{kind}, for {used_by}:")
+        for name, sentence in described:
+            text = flag_help.shorten(sentence, width - left - 4)
+            print(f"  {name:{left}}  {text}", flush=True)
+
+
+def _check(words):
+    for word in words:
+        if word not in KINDS:
+            close = difflib.get_close_matches(word, KINDS, n=1)
+            hint = f"the closest is {close[0]}; " if close else ""
+            raise refusal("list", word, f"{hint}there are {', '.join(KINDS)}")
+
+
+def run():
+    """Runs the command with the words in `sys.argv`."""
+    words = sys.argv[1:]
+    if any(word.startswith("-") for word in words):
+        print(f"usage: maml-tf list [KIND]\n\n{__doc__.strip()}")
+        sys.exit(0)
+    try:
+        main(words)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

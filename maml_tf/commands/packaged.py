@@ -1,0 +1,31 @@
+"""Folders of data that come with the package.
+
+Two lie beside it in a checkout and in it when installed: a wheel has
+`flags/` as `maml_tf/flags/`, and `examples/drawings/` as `maml_tf/drawings/`.
+"""
+
+import pathlib
+
+import maml_tf
+
+_PACKAGE = pathlib.Path(maml_tf.__file__).resolve().parent
+
+
+def flags():
+    """Returns the folder of the flagfiles, one an experiment."""
+    return _folder("flags", "flags")
+
+
+def drawings():
+    """Returns the folder of drawings to try `maml-tf adapt` on."""
+    return _folder("drawings", "examples/drawings")
+
+
+def learners():
+    """Returns the folder of the trained models, a folder each."""
+    return _PACKAGE / "learner" / "shipped"
+
+
+def _folder(installed, checkout):
+    folder = _PACKAGE / installed
+    return folder if folder.is_dir() else _PACKAGE.parent / checkout
