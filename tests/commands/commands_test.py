@@ -5,6 +5,7 @@ import re
 import signal
 import time
 
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -91,6 +92,7 @@ class JourneyTest(ScriptTestCase):
             image = tf.io.decode_png(path.read_bytes()).numpy()
             self.assertGreater(image.std(), 10)
 
+    @pytest.mark.slow
     def test_demo(self):
         workdir = self.folder / "demo"
         stdout = self.assertSucceeds(
@@ -119,6 +121,7 @@ class JourneyTest(ScriptTestCase):
             self.assertGreater(image.numpy().std(), 10)
 
 
+@pytest.mark.slow
 class InterruptionTest(ScriptTestCase):
     FLAGS = (*SMALL, "--iterations=3000", "--validation_interval=500")
 

@@ -5,6 +5,7 @@ import re
 import time
 
 import numpy as np
+import pytest
 from absl import flags
 from absl.testing import absltest, parameterized
 
@@ -45,6 +46,7 @@ def course(workdir):
     ]
 
 
+@pytest.mark.slow
 class JourneyTest(ScriptTestCase):
     def said(self, name, *flags):
         """Draws; returns what is written in the picture."""

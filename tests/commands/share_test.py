@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 import maml_tf
@@ -48,6 +49,7 @@ class ShareTest(ScriptTestCase):
         )
         return json.loads(output.read_text())
 
+    @pytest.mark.slow
     def test_what_is_shared_is_what_was_trained(self):
         self.assertSucceeds(self.trained)
         self.assertSucceeds(self.shares)

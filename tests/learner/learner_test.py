@@ -9,6 +9,7 @@ from unittest import mock
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -767,6 +768,7 @@ class FilesTest(tf.test.TestCase, parameterized.TestCase):
         )
 
 
+@pytest.mark.slow
 class TrainingFolderTest(tf.test.TestCase):
     def test_train_py_leaves_a_learner_of_the_best_weights(self):
         folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))

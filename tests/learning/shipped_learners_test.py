@@ -3,6 +3,7 @@
 import pathlib
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 import maml_tf
@@ -48,6 +49,7 @@ class ShippedTest(parameterized.TestCase):
             maml_tf.load(here)
 
     @parameterized.parameters(*MADE)
+    @pytest.mark.slow
     def test_figure_of_the_card_on_its_first_tasks(self, name):
         loaded = maml_tf.load(name)
         about = loaded.about

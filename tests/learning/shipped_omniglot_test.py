@@ -4,6 +4,7 @@ import os
 import tempfile
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 
@@ -14,6 +15,7 @@ NAME = "omniglot_5way_1shot"
 TASKS = 600
 
 
+@pytest.mark.slow
 @absltest.skipUnless(
     os.environ.get("MAML_TF_DATA_DIR"), "MAML_TF_DATA_DIR is not set"
 )
