@@ -7,13 +7,14 @@ TESTS ?= tests
 VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+PYTEST := $(PY) -m pytest -n 2 --dist=worksteal --durations=15
 PIP_INSTALL := $(PY) -m pip --disable-pip-version-check install
 # Apart from $(VENV): the packages of those that we are compared with are large.
 BENCHMARK_VENV := .venv-benchmark
 BENCHMARK_INSTALLED := $(BENCHMARK_VENV)/.installed-benchmark
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo benchmark test lint format clean new-venv
+.PHONY: help install demo benchmark test test-slow lint format clean new-venv
 
 help:
 	@echo "usage: make TARGET [PYTHON=python3.12]"
@@ -29,8 +30,11 @@ benchmark: $(BENCHMARK_INSTALLED) ## time it beside PyTorch and JAX
 	$(BENCHMARK_VENV)/bin/python benchmarks/benchmark.py \
 	    --output=results/benchmark.json
 
-test: $(INSTALLED) ## run the tests, or some: make test TESTS=tests/networks
-	$(PY) -m pytest $(TESTS) -n 2 --dist=worksteal --durations=15
+test: $(INSTALLED) ## run the tests but slow ones; or make test TESTS=tests/rl
+	$(PYTEST) $(TESTS) $(if $(filter tests,$(TESTS)),-m "not slow")
+
+test-slow: $(INSTALLED) ## run the slow tests
+	$(PYTEST) $(TESTS) -m slow
 
 lint: $(INSTALLED) ## check style and format
 	$(PY) -m ruff check .

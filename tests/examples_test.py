@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 from absl.testing import absltest
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[1] / "examples"
@@ -44,6 +45,7 @@ class FromDrawingToServerTest(absltest.TestCase):
             self.assertNotIn(output.get("name"), ("stderr",))
             self.assertNotEqual(output["output_type"], "error")
 
+    @pytest.mark.slow
     def test_script_says_what_the_notebook_kept(self):
         result = subprocess.run(
             [sys.executable, str(SCRIPT)],

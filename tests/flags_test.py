@@ -1,12 +1,14 @@
-"""Every flagfile is parsed, built and run for two iterations."""
+"""Every flagfile is parsed and built; each form of experiment also runs."""
 
 import importlib.util
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl import flags
 from absl.testing import parameterized
@@ -48,6 +50,22 @@ EXPECTED = [
     "sinusoid_10shot.flags",
 ]
 POLICIES = [name for name in FLAGFILES if name.startswith("rl_")]
+SUPERVISED = [name for name in FLAGFILES if name not in POLICIES]
+
+
+def form(name):
+    """What is traced: two flagfiles of one form differ in numbers alone."""
+    text = (ROOT / "flags" / name).read_text("utf-8")
+    chosen = {"downsampling": "stride", "readout": "mean"}
+    chosen |= re.findall(r"^--(\w+)=(.*)", text, re.M)
+    return tuple(
+        chosen[option]
+        for option in ("network", "downsampling", "readout", "algorithm")
+    )
+
+
+# One flagfile, the first, of each form.
+FORMS = {form(name): name for name in reversed(SUPERVISED)}
 
 
 class FlagsTest(tf.test.TestCase, parameterized.TestCase):
@@ -73,14 +91,10 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     def test_all_are_there(self):
         self.assertContainsSubset(EXPECTED, FLAGFILES)
 
-    @parameterized.parameters(
-        *(name for name in FLAGFILES if name not in POLICIES)
-    )
-    def test_runs_two_iterations(self, name):
-        path = ROOT / "flags" / name
-        self.assertStartsWith(path.read_text(), "# ")
+    def built(self, name):
         from maml_tf.commands.experiments import supervised
 
+        path = ROOT / "flags" / name
         _, values = self.parse(
             f"--flagfile={path}",
             f"--data_dir={self.folder}/data",
@@ -97,7 +111,36 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
         )
         # A second step is traced as all after it are.
         values.inner_steps = min(values.inner_steps, 2)
-        built = supervised.Experiment(values)
+        return supervised.Experiment(values)
+
+    @parameterized.parameters(*SUPERVISED)
+    def test_is_built(self, name):
+        text = (ROOT / "flags" / name).read_text("utf-8")
+        self.assertStartsWith(text, "# ")
+        built = self.built(name)
+        self.assertEqual(built.outer_step().tasks, 2)
+        self.assertEqual(built.model.input_shape[1:], built.dataset.input_shape)
+
+    def test_what_runs_is_of_every_network_and_algorithm(self):
+        self.assertContainsSubset(
+            [
+                ("conv4", "max_pool", "flatten", "maml"),
+                ("conv4", "stride", "flatten", "reptile"),
+                ("conv4", "stride", "mean", "boil"),
+                ("conv4", "stride", "mean", "maml"),
+                ("dense_omniglot", "stride", "mean", "maml"),
+                ("mlp", "stride", "mean", "maml"),
+                ("resnet", "stride", "mean", "boil"),
+                ("resnet", "stride", "mean", "maml"),
+                ("text_cnn", "stride", "mean", "maml"),
+            ],
+            FORMS,
+        )
+
+    @parameterized.parameters(*FORMS.values())
+    @pytest.mark.slow
+    def test_runs_two_iterations(self, name):
+        built = self.built(name)
         before = built.model.get_weights()
         step = built.outer_step()
         for iteration in range(2):
@@ -117,6 +160,7 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertGreater(np.count_nonzero(moved), len(moved) // 2)
 
     @parameterized.parameters(*POLICIES)
+    @pytest.mark.slow
     def test_policies_run_an_iteration(self, name):
         path = ROOT / "flags" / name
         self.assertStartsWith(path.read_text(), "# ")

@@ -7,7 +7,8 @@ from absl.testing import absltest
 
 import maml_tf
 
-PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "maml_tf"
+TESTS = pathlib.Path(__file__).resolve().parent
+PACKAGE = TESTS.parent / "maml_tf"
 
 # From the ground up. A part may import itself and what stands below it.
 FLOORS = (
@@ -24,8 +25,8 @@ FLOORS = (
 FLOOR_OF = {part: n for n, parts in enumerate(FLOORS) for part in parts}
 
 
-def imports(path):
-    """Yields `(line, part)` for each import of a part of maml_tf."""
+def imports(path, of="maml_tf"):
+    """Yields `(line, part)` for each import of a part of a package."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -35,7 +36,7 @@ def imports(path):
             continue
         for name in names:
             package, _, rest = name.partition(".")
-            if package == "maml_tf" and rest:
+            if package == of and rest:
                 yield node.lineno, rest.partition(".")[0]
 
 
@@ -73,6 +74,16 @@ class HouseTest(absltest.TestCase):
         )
         parts = [home(n) for _, n in imports(pathlib.Path(file.full_path))]
         self.assertEqual(parts, ["serving", "serving", "functional", "rl"])
+
+    def test_tests_share_their_helpers_alone(self):
+        borrowed = [
+            f"{path.relative_to(TESTS)}:{line} imports tests.{part}. Move what"
+            " it takes from there into tests/helpers."
+            for path in sorted(TESTS.rglob("*.py"))
+            for line, part in imports(path, of="tests")
+            if part != "helpers"
+        ]
+        self.assertEmpty(borrowed, "\n".join(borrowed))
 
     def test_every_part_has_a_floor(self):
         parts = {

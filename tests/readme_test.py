@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 
+import pytest
 from absl.testing import absltest
 
 from tests.helpers import forked
@@ -68,6 +69,7 @@ class ReadmeTest(absltest.TestCase):
         self.assertEqual(status, 0, stderr)
         return stdout
 
+    @pytest.mark.slow
     def test_python_example_learns(self):
         stdout = self.python("iterations_per_call")
         errors = re.findall(r"^\d steps: (\S+) ± \S+$", stdout, re.M)
@@ -77,6 +79,7 @@ class ReadmeTest(absltest.TestCase):
         self.assertLess(float(errors[1]), 1.2)
         self.assertLess(float(errors[5]), float(errors[1]))
 
+    @pytest.mark.slow
     def test_policy_example_adapts(self):
         stdout = self.python("PolicyOuterStep")
         before, after = re.search(
@@ -85,11 +88,13 @@ class ReadmeTest(absltest.TestCase):
         # A random walk, which a gradient step improves by much.
         self.assertGreater(float(after), float(before) + 5)
 
+    @pytest.mark.slow
     def test_example_with_a_generator_learns(self):
         found = ast.literal_eval(self.python("def waves").splitlines()[-1])
         # The wave's own mean square, which is the error of predicting 0, is 6.
         self.assertLess(found["mse"], 1.0)
 
+    @pytest.mark.slow
     def test_example_with_a_trained_model_and_its_command(self):
         stdout = self.python("user_examples")
         accuracy = re.search(r"'accuracy': ([\d.]+)", stdout).group(1)
@@ -101,10 +106,12 @@ class ReadmeTest(absltest.TestCase):
                 pathlib.Path(self.folder, name).stat().st_size, 10_000
             )
 
+    @pytest.mark.slow
     def test_export_and_call(self):
         self.command("export")
         self.assertEqual(self.python("adapt_and_predict"), "(5, 5)\n")
 
+    @pytest.mark.slow
     def test_commands_for_ones_own_data_run(self):
         text = (ROOT / "README.md").read_text(encoding="utf-8")
         section = re.search(r"## Your own data.*?\n## ", text, re.S).group()

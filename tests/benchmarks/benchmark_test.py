@@ -12,6 +12,7 @@ import tempfile
 from unittest import mock
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -254,6 +255,7 @@ class MetaGradientTestCase(parameterized.TestCase):
             self.assertLess(difference / np.linalg.norm(expected), 1e-3)
 
 
+@pytest.mark.slow
 class OursTest(MetaGradientTestCase):
     @parameterized.parameters(*TINY.values())
     def test_second_order(self, workload):
@@ -443,6 +445,7 @@ class MeasurementTest(parameterized.TestCase):
         self.assertIn("inner steps", report.workload(result))
 
 
+@pytest.mark.slow
 class WorkerTest(parameterized.TestCase):
     def test_errors_are_answers(self):
         with processes.Worker("ours", "maml_tf", "sinusoid", 0) as worker:
@@ -476,6 +479,7 @@ def run(*flags, without=()):
     )
 
 
+@pytest.mark.slow
 class ScriptTest(parameterized.TestCase):
     def test_end_to_end(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ import sys
 import unittest
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 
@@ -18,9 +19,9 @@ from maml_tf.datasets.images import files as image_files
 from maml_tf.datasets.images.preparation import image_preparation
 from maml_tf.evaluation.intervals import wilson_interval
 from maml_tf.reports.episode_picture import RIGHT, WRONG
-from tests.commands.commands_test import ROOT, ScriptTestCase, run
 from tests.helpers import forked
 from tests.helpers.pictures import write_png
+from tests.helpers.scripts import ROOT, ScriptTestCase, run
 
 DATA_DIR = os.environ.get("MAML_TF_DATA_DIR")
 DRAWINGS = ROOT / "examples" / "drawings"
@@ -175,6 +176,7 @@ class ImageTest(AdaptTestCase):
         self.assertIn("    maml-tf adapt --workdir=", stdout)
 
 
+@pytest.mark.slow
 class TextTest(AdaptTestCase):
     def test_texts(self):
         known = ["tie a knot", "feed my cat", "tie my shoe", "feed a dog"]
@@ -232,6 +234,7 @@ class TextTest(AdaptTestCase):
         self.assertRegex(stdout, r"feed my cat +pets +\S+%\n")
 
 
+@pytest.mark.slow
 class PointsTest(AdaptTestCase):
     def test_points(self):
         model = networks.create("mlp", (2,), 1, widths=(8,), seed=0)
@@ -303,6 +306,7 @@ class PointsTest(AdaptTestCase):
         self.assertNotIn("error", stdout)
 
 
+@pytest.mark.slow
 class ExampleDrawingsTest(ScriptTestCase):
     def test_they_are_what_the_program_draws(self):
         program = ROOT / "examples" / "draw_by_hand.py"
@@ -323,6 +327,7 @@ class ExampleDrawingsTest(ScriptTestCase):
             self.assertLess(path.stat().st_size, 5000)
 
 
+@pytest.mark.slow
 @unittest.skipUnless(DATA_DIR, "MAML_TF_DATA_DIR is not set")
 class OmniglotTest(AdaptTestCase):
     """Real drawings of characters that the shipped learner has not seen."""

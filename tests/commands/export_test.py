@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -72,6 +73,7 @@ class ExportScriptTest(parameterized.TestCase):
 
         return send
 
+    @pytest.mark.slow
     def test_exported_and_served(self):
         status, stdout, stderr = export(
             f"--workdir={self.workdir}",

@@ -4,10 +4,11 @@ import json
 
 import keras
 import numpy as np
+import pytest
 from absl.testing import absltest
 
-from tests.commands.commands_test import ScriptTestCase, run
 from tests.helpers.pictures import noise, write_png
+from tests.helpers.scripts import ScriptTestCase, run
 
 FEW = (
     "--shot=1",
@@ -37,6 +38,7 @@ class TextTest(ScriptTestCase):
         path.write_text("\n".join(["text,label", *rows]))
         return f"--dataset=text:{path}"
 
+    @pytest.mark.slow
     def test_train_evaluate_and_refuse_another_vocabulary(self):
         dataset, workdir = self.write(), self.folder / "run"
         train = ("train", *FEW, *TEXT_NETWORK, f"--workdir={workdir}")
@@ -55,6 +57,7 @@ class TextTest(ScriptTestCase):
         self.write()
         self.assertSucceeds(run(*train, dataset, "--iterations=6"))
 
+    @pytest.mark.slow
     def test_pretrained_on_all_classes_then_fine_tuned(self):
         dataset, workdir = self.write(), self.folder / "run"
         self.assertSucceeds(
@@ -92,6 +95,7 @@ class TextTest(ScriptTestCase):
         )
 
 
+@pytest.mark.slow
 class FolderTest(ScriptTestCase):
     def test_train_on_a_folder_of_pictures_streamed_and_augmented(self):
         for c in range(15):

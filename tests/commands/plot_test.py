@@ -3,9 +3,10 @@
 import json
 import re
 
+import pytest
 import tensorflow as tf
 
-from tests.commands.commands_test import SMALL, ScriptTestCase, run
+from tests.helpers.scripts import SMALL, ScriptTestCase, run
 from tests.helpers.tiny_omniglot import write_tiny_set
 
 TINY = (
@@ -52,6 +53,7 @@ class PlotScriptTest(ScriptTestCase):
         # Matplotlib draws text as paths and keeps it in comments.
         return re.findall(r"<!-- (.*?) -->", path.read_text(encoding="utf-8"))
 
+    @pytest.mark.slow
     def test_each_kind_of_a_classification(self):
         maml, anil = self.train("maml"), self.train("anil")
         both = f"--workdir={maml},{anil}"

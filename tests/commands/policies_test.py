@@ -5,6 +5,7 @@ import re
 import time
 
 import numpy as np
+import pytest
 from absl import flags
 from absl.testing import absltest, parameterized
 
@@ -12,7 +13,7 @@ from maml_tf import InputError
 from maml_tf.rl import losses
 from maml_tf.rl.sampling import Sampling
 from maml_tf.training import metrics_log
-from tests.commands.commands_test import (
+from tests.helpers.scripts import (
     ROOT,
     ScriptTestCase,
     finish,
@@ -45,6 +46,7 @@ def course(workdir):
     ]
 
 
+@pytest.mark.slow
 class JourneyTest(ScriptTestCase):
     def said(self, name, *flags):
         """Draws; returns what is written in the picture."""

@@ -5,10 +5,11 @@ import pathlib
 import tempfile
 
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 import maml_tf
-from tests.commands.commands_test import SMALL, ScriptTestCase, run
+from tests.helpers.scripts import SMALL, ScriptTestCase, run
 
 
 class ShareTest(ScriptTestCase):
@@ -48,6 +49,7 @@ class ShareTest(ScriptTestCase):
         )
         return json.loads(output.read_text())
 
+    @pytest.mark.slow
     def test_what_is_shared_is_what_was_trained(self):
         self.assertSucceeds(self.trained)
         self.assertSucceeds(self.shares)

@@ -11,6 +11,7 @@ import time
 import unittest
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -143,6 +144,7 @@ class TinySetTest(tf.test.TestCase, parameterized.TestCase):
             datasets.load("fc100", data_dir=os.path.join(self.data_dir, "no"))
 
 
+@pytest.mark.slow
 @unittest.skipUnless(IS_THERE, "MAML_TF_DATA_DIR has no CIFAR-100")
 class RealDataTest(tf.test.TestCase):
     def test_all_is_there_and_read_again_in_three_seconds(self):

@@ -4,6 +4,7 @@ import pathlib
 import tempfile
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from maml_tf import datasets
@@ -68,6 +69,7 @@ class LoadTest(tf.test.TestCase):
         self.assertEqual(dataset.outputs(5), 2)
         self.assertEqual(dataset.metric_name, "mae")
 
+    @pytest.mark.slow
     def test_the_script_writes_the_same_data(self):
         folder = self.enter_context(tempfile.TemporaryDirectory())
         path = pathlib.Path(folder, "new", "demand.csv")

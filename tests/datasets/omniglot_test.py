@@ -15,6 +15,7 @@ import unittest
 from unittest import mock
 
 import numpy as np
+import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from absl.testing import parameterized
@@ -362,6 +363,7 @@ class DatasetTest(TinySetTest):
             self.load().episodes("dev", 5, 1, 1, 0)
 
 
+@pytest.mark.slow
 @unittest.skipUnless(REAL_DATA, "MAML_TF_DATA_DIR is not set")
 class RealDataTest(tf.test.TestCase, parameterized.TestCase):
     @classmethod

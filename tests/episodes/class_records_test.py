@@ -7,6 +7,7 @@ import tempfile
 from unittest import mock
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -184,6 +185,7 @@ class WholeOrNotAtAllTest(FolderTest):
             class_records.write(self.folder, NAMES, [5, 4, 3], failing)
         self.assertEmpty(list(self.cache.iterdir()))
 
+    @pytest.mark.slow
     def test_what_a_killed_process_left_is_removed_by_the_next(self):
         killed_when_ready(f"""
             import time

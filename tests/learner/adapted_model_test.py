@@ -10,6 +10,7 @@ from unittest import mock
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -194,6 +195,7 @@ class FilesTest(tf.test.TestCase, parameterized.TestCase):
         loaded.save(self.path)
         self.assertEqual(AdaptedModel.load(self.path).labels, labels)
 
+    @pytest.mark.slow
     def test_predicts_the_same_in_a_process_without_this_package(self):
         cases = {
             "image": (image_model(), drawings(3, 9, size=33)),

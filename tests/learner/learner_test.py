@@ -9,6 +9,7 @@ from unittest import mock
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -17,8 +18,8 @@ from maml_tf import DivergenceError, InputError, Learner, losses, networks
 from maml_tf.datasets import text
 from maml_tf.datasets.images.preparation import image_preparation
 from maml_tf.learner import head
-from tests.commands.commands_test import SMALL, finish, start
 from tests.helpers.pictures import noise
+from tests.helpers.scripts import SMALL, finish, start
 
 layers = keras.layers
 
@@ -767,6 +768,7 @@ class FilesTest(tf.test.TestCase, parameterized.TestCase):
         )
 
 
+@pytest.mark.slow
 class TrainingFolderTest(tf.test.TestCase):
     def test_train_py_leaves_a_learner_of_the_best_weights(self):
         folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))

@@ -3,11 +3,13 @@
 import tempfile
 
 import keras
+import pytest
 import tensorflow as tf
 
 import maml_tf
 
 
+@pytest.mark.slow
 class GlyphsLearningTest(tf.test.TestCase):
     def test_200_iterations_of_5_way_1_shot(self):
         dataset = maml_tf.datasets.load("glyphs")

@@ -9,6 +9,7 @@ import tempfile
 import unittest
 
 import keras
+import pytest
 import tensorflow as tf
 
 import maml_tf
@@ -16,6 +17,7 @@ import maml_tf
 DATA_DIR = os.environ.get("MAML_TF_DATA_DIR")
 
 
+@pytest.mark.slow
 @unittest.skipUnless(DATA_DIR, "MAML_TF_DATA_DIR is not set")
 class OmniglotLearningTest(tf.test.TestCase):
     def test_500_iterations_of_5_way_1_shot(self):

@@ -1,30 +1,20 @@
 """The learners that come with the package: they load, and are what they say."""
 
 import pathlib
-import re
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 import maml_tf
 from maml_tf.learner import files
 from maml_tf.reports import card
+from tests.helpers.cards import figures
 
 NAMES = files.shipped()
 # Those whose data are at hand, made by the package itself.
 MADE = ("glyphs_5way_1shot", "sinusoid_10shot")
 TASKS = 100
-
-
-def figures(name):
-    """`(value, interval, query, batch norm)` of each line on the card."""
-    text = (files.SHIPPED / name / card.FILE_NAME).read_text("utf-8")
-    return [
-        (float(value), float(ci95), int(query), mode)
-        for value, ci95, query, mode in re.findall(
-            r"^- \w+ ([\d.]+) ± ([\d.]+).* (\d+) quer.*?(\w+)$", text, re.M
-        )
-    ]
 
 
 class ShippedTest(parameterized.TestCase):
@@ -59,6 +49,7 @@ class ShippedTest(parameterized.TestCase):
             maml_tf.load(here)
 
     @parameterized.parameters(*MADE)
+    @pytest.mark.slow
     def test_figure_of_the_card_on_its_first_tasks(self, name):
         loaded = maml_tf.load(name)
         about = loaded.about

@@ -4,16 +4,18 @@ import os
 import tempfile
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 
 import maml_tf
-from tests.learning.shipped_learners_test import figures
+from tests.helpers.cards import figures
 
 NAME = "omniglot_5way_1shot"
 TASKS = 600
 
 
+@pytest.mark.slow
 @absltest.skipUnless(
     os.environ.get("MAML_TF_DATA_DIR"), "MAML_TF_DATA_DIR is not set"
 )

@@ -2,6 +2,7 @@ import tempfile
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -92,6 +93,7 @@ class PolicyOuterStepTest(parameterized.TestCase, tf.test.TestCase):
         with self.assertRaisesRegex(InputError, "count: 2 was given"):
             outer_step()(0, 2)
 
+    @pytest.mark.slow
     def test_learns_to_find_goals(self):
         # Joint training finds the middle of all goals; adaptation does better.
         step = outer_step(horizon=20, tasks=10, update=TRPO)

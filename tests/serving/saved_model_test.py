@@ -11,6 +11,7 @@ from unittest import mock
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -142,6 +143,7 @@ class ExportTestCase(tf.test.TestCase, parameterized.TestCase):
 class AnswersTest(ExportTestCase):
     """Without our code, the model says what the library says."""
 
+    @pytest.mark.slow
     def test_of_all_signatures(self):
         cases = {
             "ANIL, fewer": self.images_case(conv4("anil"), 2, 0),
@@ -246,6 +248,7 @@ class AnswersTest(ExportTestCase):
 
 
 class ServingTest(ExportTestCase):
+    @pytest.mark.slow
     def test_from_eight_threads_at_once(self):
         folder = self.exported(conv4())
         calls = [
@@ -265,6 +268,7 @@ class ServingTest(ExportTestCase):
         for answer, alone in zip(answers, 10 * expected, strict=True):
             self.assertAnswers(answer, alone)
 
+    @pytest.mark.slow
     def test_bad_requests_are_refused_and_the_model_goes_on(self):
         folder = self.exported(conv4(), max_classes=6)
         good = {
@@ -409,6 +413,7 @@ class FolderTest(ExportTestCase):
             self.assertEmpty(os.listdir(folder))
 
 
+@pytest.mark.slow
 class TFLiteTest(ExportTestCase):
     @parameterized.named_parameters(
         ("conv4", conv4, images(4, (28, 28)), (28, 28, 1)),

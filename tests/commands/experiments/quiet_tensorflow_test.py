@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from absl.testing import absltest, parameterized
 
 MODULE = "maml_tf.commands.experiments.quiet_tensorflow"
@@ -25,6 +26,7 @@ class QuietTensorFlowTest(parameterized.TestCase):
         ("3, 5", 3, 5),
         ("0, 0", os.cpu_count(), os.cpu_count()),
     )
+    @pytest.mark.slow
     def test_threads_are_set_without_a_note(self, arguments, intra, inter):
         status, stdout, stderr = python(
             f"import {MODULE} as quiet_tensorflow\n"
@@ -37,6 +39,7 @@ class QuietTensorFlowTest(parameterized.TestCase):
         self.assertEqual((status, stderr), (0, ""))
         self.assertEqual(stdout, f"{intra} {inter}\n")
 
+    @pytest.mark.slow
     def test_running_already(self):
         status, _, stderr = python(
             "import tensorflow as tf\n"

@@ -4,12 +4,14 @@ import pathlib
 import tempfile
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from maml_tf.datasets.images import cache
 from tests.helpers.killed import killed_when_ready
 
 
+@pytest.mark.slow
 class KilledTest(tf.test.TestCase):
     def test_what_a_killed_process_left_is_removed_by_the_next(self):
         cache_dir = self.enter_context(tempfile.TemporaryDirectory())

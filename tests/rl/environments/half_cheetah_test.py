@@ -5,7 +5,7 @@ from absl.testing import parameterized
 
 from maml_tf.rl import environments
 from maml_tf.rl.policy import Policy, gaussian_mlp
-from tests.rl.environments.gymnasium_environment_test import own_seeds, sample
+from tests.helpers.rollouts import own_seeds, sample
 
 gymnasium = pytest.importorskip("gymnasium")
 pytest.importorskip("mujoco")
