@@ -7,8 +7,6 @@ adapted.predict(others)
 ```
 """
 
-import contextlib
-import inspect
 import tempfile
 from collections.abc import Callable, Iterable
 from os import PathLike
@@ -20,19 +18,16 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from maml_tf import adapted_weights, algorithms, losses
-from maml_tf.algorithms import MAML, NearestCentroid
+from maml_tf.algorithms import MAML
 from maml_tf.algorithms.adapted_weights import SELECTIONS
 from maml_tf.algorithms.outer_step import OuterStep
-from maml_tf.episodes.generated import GeneratedEpisodes
-from maml_tf.errors import DivergenceError, InputError
+from maml_tf.errors import InputError
 from maml_tf.evaluation.curve import Curve, meta_test
-from maml_tf.learner import files, head, raw_inputs
+from maml_tf.learner import files, given_episodes, head, raw_inputs
 from maml_tf.learner.adapted_model import AdaptedModel
+from maml_tf.learner.adapting import adapt
 from maml_tf.learner.checks import check_logits, check_units, number_of_outputs
-from maml_tf.learner.files import DESCRIPTION, find_folder, shipped
-from maml_tf.learner.labels import class_names, judge, targets
 from maml_tf.registry import find
-from maml_tf.training.checkpoints import restore_weights
 from maml_tf.training.loop import Training, meta_train
 
 # By kind of task: loss and metric.
@@ -242,7 +237,9 @@ class Learner:
             InputError: an argument that cannot be used.
             DivergenceError: the loss became NaN or infinite.
         """
-        episodes = self._drawn(episodes)
+        episodes = given_episodes.as_function(
+            episodes, self.model, self._losses[0]
+        )
         step = OuterStep(
             self.algorithm,
             episodes,
@@ -250,7 +247,10 @@ class Learner:
             tasks=tasks,
             seed=seed,
         )
-        with tempfile.TemporaryDirectory() as folder, _own_error(episodes):
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            given_episodes.own_error(episodes),
+        ):
             return meta_train(step, iterations, workdir or folder, **options)
 
     def meta_test(self, episodes: Iterable | Callable, **options) -> Curve:
@@ -267,43 +267,13 @@ class Learner:
         Raises:
             InputError: an argument that cannot be used.
         """
-        episodes = self._drawn(episodes)
-        with _own_error(episodes):
+        episodes = given_episodes.as_function(
+            episodes, self.model, self._losses[0]
+        )
+        with given_episodes.own_error(episodes):
             return meta_test(
                 self.algorithm, episodes, **{"steps": self.steps, **options}
             )
-
-    def _drawn(self, episodes):
-        """Episodes as a function `number -> Episode`."""
-        if inspect.isgeneratorfunction(episodes):
-            episodes = episodes()
-        if callable(episodes):
-            return episodes
-        return GeneratedEpisodes(episodes, self._check_episode)
-
-    def _check_episode(self, episode):
-        """Refuses an episode of arrays that the model cannot learn from."""
-        for part, x, y in (
-            ("support", episode.support_x, episode.support_y),
-            ("query", episode.query_x, episode.query_y),
-        ):
-            raw_inputs.check(self.model, x, f"episodes: {part}_x")
-            if y.ndim == 0 or len(y) != len(x):
-                raise InputError(
-                    f"episodes: {part}_y has the shape {y.shape} for"
-                    f" {len(x)} examples; give a target for each."
-                )
-            if self._losses[0] is losses.cross_entropy and not (
-                y.ndim == 1
-                and y.dtype.kind in "iu"
-                and y.min(initial=0) >= 0
-                and y.max(initial=0) < self.outputs
-            ):
-                raise InputError(
-                    f"episodes: {part}_y must be whole numbers from 0 to"
-                    f" {self.outputs - 1}, [examples]; {y.dtype} of the shape"
-                    f" {y.shape} was given, or others."
-                )
 
     def adapt(
         self,
@@ -336,61 +306,7 @@ class Learner:
             InputError: an argument that cannot be used.
             DivergenceError: predictions became NaN or infinite.
         """
-        if isinstance(self.algorithm, NearestCentroid):
-            raise InputError(
-                "algorithm: nearest_centroid has no weights that adapt; give"
-                " another learner."
-            )
-        steps = self.steps if steps is None else steps
-        if not isinstance(steps, int | np.integer):
-            raise InputError(
-                f"steps: {steps!r} was given; give a whole number."
-            )
-        x = self.prepare(support_x, "support_x")
-        labels, y = self._labels(support_y, _length(x))
-        algorithm = self.with_outputs(
-            self.outputs if labels is None else len(labels),
-            **self._statistics(),
-        )
-        loop = algorithm.inner_loop
-        adaptation = loop.adapt(
-            algorithm.theta(),
-            x,
-            tf.constant(y if labels is not None else self._standardised(y)),
-            steps,
-            seed=tf.constant([0, 0], tf.int64),
-        )
-        adapted = AdaptedModel(self._keras_model(algorithm.model), labels)
-        judged = {"": (x, y)}
-        if validation_data is not None:
-            judged["val_"] = self._validation(validation_data, labels)
-        *_, network, to_units = adapted.keras_model.layers
-        for phi in adaptation.phi:
-            state = adaptation.state
-            if loop.batch_norm == "inductive":
-                state = loop.support_statistics(phi, state, x)
-            _assign(network, phi, state)
-            for prefix, (inputs, true) in judged.items():
-                outputs = to_units(network(inputs, training=False)).numpy()
-                if not np.isfinite(outputs).all():
-                    raise DivergenceError(
-                        "Predictions became NaN or infinite; fewer steps, or a"
-                        " learner with a smaller inner learning rate, may help."
-                    )
-                for name, value in judge(outputs, true).items():
-                    adapted.history.setdefault(prefix + name, []).append(value)
-        return adapted
-
-    def _validation(self, validation_data, labels):
-        """`(inputs, targets)` of raw validation data."""
-        if not isinstance(validation_data, tuple) or len(validation_data) != 2:
-            raise InputError(
-                "validation_data: give a pair of raw examples and labels,"
-                " (x, y)."
-            )
-        x, y = validation_data
-        x = self.prepare(x, "validation_data")
-        return x, targets(y, _length(x), labels, "validation_data")
+        return adapt(self, support_x, support_y, steps, validation_data)
 
     def prepare(self, x: Any, argument: str = "x") -> Any:
         """The network's inputs, made of raw ones.
@@ -409,61 +325,6 @@ class Learner:
         if self.preparation is not None:
             parts = [self.preparation(part) for part in parts]
         return tf.nest.map_structure(lambda *t: tf.concat(t, 0), *parts)
-
-    def _statistics(self):
-        """Which statistics an adapted model uses, as the algorithm's option."""
-        moving = self.algorithm.inner_loop.batch_norm == "moving"
-        return {"batch_norm": "moving" if moving else "inductive"}
-
-    def _labels(self, support_y, examples):
-        """`(names of the classes or None, their numbers or values)`."""
-        if self.task == "regression":
-            values = targets(support_y, examples, argument="support_y")
-            if values.shape[1] != self.outputs:
-                raise InputError(
-                    f"support_y: it has {values.shape[1]} targets an example;"
-                    f" the model has {self.outputs}."
-                )
-            return None, values
-        labels = sorted(set(class_names(support_y, "support_y")))
-        numbers = targets(support_y, examples, labels, "support_y")
-        if len(labels) < 2:
-            raise InputError(
-                f"support_y: it names one class alone, {labels[0]!r}; give"
-                " examples of two or more."
-            )
-        return labels, numbers.astype(np.int32)
-
-    def _standardised(self, values):
-        mean, deviation = (
-            np.asarray(self._description[name], np.float32)
-            for name in ("target_mean", "target_deviation")
-        )
-        return (values - mean) / deviation
-
-    def _keras_model(self, network):
-        """An ordinary model from raw inputs, its network a copy, untrained."""
-        network = head.copied(network, "network")
-        inputs = keras.tree.map_structure(
-            lambda t: keras.Input(
-                batch_shape=t.shape, dtype=t.dtype, name=t.name
-            ),
-            self.raw_input,
-        )
-        outputs = network(
-            self.preparation(inputs) if self.preparation else inputs
-        )
-        model = keras.Model(
-            inputs, self.to_units()(outputs), name="adapted_model"
-        )
-        classifies = self.task == "classification"
-        model.compile(
-            # Without slots: the file holds the weights once.
-            keras.optimizers.SGD(1e-2),
-            loss="sparse_categorical_crossentropy" if classifies else "mse",
-            metrics=["accuracy" if classifies else "mae"],
-        )
-        return model
 
     def to_units(self) -> keras.layers.Layer:
         """The layer from the network's outputs to what a user wants.
@@ -501,69 +362,3 @@ class Learner:
             self.preparation,
             {**self._description, "about": self.about},
         )
-
-
-def load(name: str | PathLike) -> Learner:
-    """Loads a learner: one that comes with the package, or a training.
-
-    Args:
-        name: one of `maml_tf.learner_files.shipped()`, the folder of a training
-            by `maml-tf train` (of which the best weights are taken), or one
-            that `Learner.save` wrote.
-
-    Returns:
-        A `Learner`.
-
-    Raises:
-        InputError: there is none, or its files cannot be read.
-    """
-    folder = find_folder(name)
-    if not (folder / DESCRIPTION).is_file():
-        raise InputError(
-            f"workdir: {str(name)!r} has no {DESCRIPTION}; give the folder of a"
-            " training by maml-tf train, or one of"
-            f" {', '.join(shipped()) or 'none'}."
-        )
-    try:
-        network, preparation, description = files.read(folder)
-        options = description.pop("options")
-        learner = Learner(
-            network, preparation=preparation, **description, **options
-        )
-    except InputError:
-        raise
-    except Exception as error:  # Of Keras, of zip archives, of JSON.
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise InputError(
-            f"workdir: {str(folder)!r} cannot be read as a learner ({reason})."
-        ) from error
-    if (folder / "checkpoints").is_dir():
-        restored = restore_weights(network, folder / "checkpoints")
-        if restored is not None:
-            learner.about["iteration"], learner.about["checkpoint"] = restored
-    return learner
-
-
-def _length(x):
-    return tf.nest.flatten(x)[0].shape[0]
-
-
-@contextlib.contextmanager
-def _own_error(episodes):
-    """Raises what a generator raised, not what TensorFlow makes of it."""
-    try:
-        yield
-    except tf.errors.OpError:
-        error = getattr(episodes, "error", None)
-        if error is not None:
-            raise error from None
-        raise
-
-
-def _assign(network, phi, state):
-    for variables, values in (
-        (network.trainable_variables, phi),
-        (network.non_trainable_variables, state),
-    ):
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)

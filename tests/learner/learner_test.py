@@ -684,7 +684,7 @@ class FilesTest(tf.test.TestCase, parameterized.TestCase):
             self.assertRegex(sentence, pattern)
 
     def test_there_is_none(self):
-        self.assertRefused("has no learner.json", "scripts/train.py")
+        self.assertRefused("has no learner.json", "maml-tf train")
 
     @parameterized.parameters(
         ("", "learner"),

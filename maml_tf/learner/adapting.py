@@ -1,0 +1,150 @@
+"""Adapts a learner to the examples of a task."""
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import ArrayLike
+
+from maml_tf.algorithms import NearestCentroid
+from maml_tf.errors import DivergenceError, InputError
+from maml_tf.learner import head
+from maml_tf.learner.adapted_model import AdaptedModel
+from maml_tf.learner.labels import class_names, judge, targets
+
+if TYPE_CHECKING:
+    from maml_tf.learner.learner import Learner
+
+
+def adapt(
+    learner: "Learner",
+    support_x: Any,
+    support_y: ArrayLike,
+    steps: int | None = None,
+    validation_data: tuple | None = None,
+) -> AdaptedModel:
+    """Learns a task from a few examples; see `Learner.adapt`."""
+    if isinstance(learner.algorithm, NearestCentroid):
+        raise InputError(
+            "algorithm: nearest_centroid has no weights that adapt; give"
+            " another learner."
+        )
+    steps = learner.steps if steps is None else steps
+    if not isinstance(steps, int | np.integer):
+        raise InputError(f"steps: {steps!r} was given; give a whole number.")
+    x = learner.prepare(support_x, "support_x")
+    labels, y = _labels(learner, support_y, _length(x))
+    algorithm = learner.with_outputs(
+        learner.outputs if labels is None else len(labels),
+        **_statistics(learner),
+    )
+    loop = algorithm.inner_loop
+    adaptation = loop.adapt(
+        algorithm.theta(),
+        x,
+        tf.constant(y if labels is not None else _standardised(learner, y)),
+        steps,
+        seed=tf.constant([0, 0], tf.int64),
+    )
+    adapted = AdaptedModel(_keras_model(learner, algorithm.model), labels)
+    judged = {"": (x, y)}
+    if validation_data is not None:
+        judged["val_"] = _validation(learner, validation_data, labels)
+    *_, network, to_units = adapted.keras_model.layers
+    for phi in adaptation.phi:
+        state = adaptation.state
+        if loop.batch_norm == "inductive":
+            state = loop.support_statistics(phi, state, x)
+        _assign(network, phi, state)
+        for prefix, (inputs, true) in judged.items():
+            outputs = to_units(network(inputs, training=False)).numpy()
+            if not np.isfinite(outputs).all():
+                raise DivergenceError(
+                    "Predictions became NaN or infinite; fewer steps, or a"
+                    " learner with a smaller inner learning rate, may help."
+                )
+            for name, value in judge(outputs, true).items():
+                adapted.history.setdefault(prefix + name, []).append(value)
+    return adapted
+
+
+def _validation(learner, validation_data, labels):
+    """`(inputs, targets)` of raw validation data."""
+    if not isinstance(validation_data, tuple) or len(validation_data) != 2:
+        raise InputError(
+            "validation_data: give a pair of raw examples and labels, (x, y)."
+        )
+    x, y = validation_data
+    x = learner.prepare(x, "validation_data")
+    return x, targets(y, _length(x), labels, "validation_data")
+
+
+def _statistics(learner):
+    """Which statistics an adapted model uses, as the algorithm's option."""
+    moving = learner.algorithm.inner_loop.batch_norm == "moving"
+    return {"batch_norm": "moving" if moving else "inductive"}
+
+
+def _labels(learner, support_y, examples):
+    """`(names of the classes or None, their numbers or values)`."""
+    if learner.task == "regression":
+        values = targets(support_y, examples, argument="support_y")
+        if values.shape[1] != learner.outputs:
+            raise InputError(
+                f"support_y: it has {values.shape[1]} targets an example;"
+                f" the model has {learner.outputs}."
+            )
+        return None, values
+    labels = sorted(set(class_names(support_y, "support_y")))
+    numbers = targets(support_y, examples, labels, "support_y")
+    if len(labels) < 2:
+        raise InputError(
+            f"support_y: it names one class alone, {labels[0]!r}; give"
+            " examples of two or more."
+        )
+    return labels, numbers.astype(np.int32)
+
+
+def _standardised(learner, values):
+    mean, deviation = (
+        np.asarray(learner._description[name], np.float32)
+        for name in ("target_mean", "target_deviation")
+    )
+    return (values - mean) / deviation
+
+
+def _keras_model(learner, network):
+    """An ordinary model from raw inputs, its network a copy, untrained."""
+    network = head.copied(network, "network")
+    inputs = keras.tree.map_structure(
+        lambda t: keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name),
+        learner.raw_input,
+    )
+    outputs = network(
+        learner.preparation(inputs) if learner.preparation else inputs
+    )
+    model = keras.Model(
+        inputs, learner.to_units()(outputs), name="adapted_model"
+    )
+    classifies = learner.task == "classification"
+    model.compile(
+        # Without slots: the file holds the weights once.
+        keras.optimizers.SGD(1e-2),
+        loss="sparse_categorical_crossentropy" if classifies else "mse",
+        metrics=["accuracy" if classifies else "mae"],
+    )
+    return model
+
+
+def _length(x):
+    return tf.nest.flatten(x)[0].shape[0]
+
+
+def _assign(network, phi, state):
+    for variables, values in (
+        (network.trainable_variables, phi),
+        (network.non_trainable_variables, state),
+    ):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)

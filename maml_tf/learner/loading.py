@@ -1,0 +1,50 @@
+"""Loads a learner: one that comes with the package, or a training."""
+
+from os import PathLike
+
+from maml_tf.errors import InputError
+from maml_tf.learner import files
+from maml_tf.learner.files import DESCRIPTION, find_folder, shipped
+from maml_tf.learner.learner import Learner
+from maml_tf.training.checkpoints import restore_weights
+
+
+def load(name: str | PathLike) -> Learner:
+    """Loads a learner: one that comes with the package, or a training.
+
+    Args:
+        name: one of `maml_tf.learner_files.shipped()`, the folder of a training
+            by `maml-tf train` (of which the best weights are taken), or one
+            that `Learner.save` wrote.
+
+    Returns:
+        A `Learner`.
+
+    Raises:
+        InputError: there is none, or its files cannot be read.
+    """
+    folder = find_folder(name)
+    if not (folder / DESCRIPTION).is_file():
+        raise InputError(
+            f"workdir: {str(name)!r} has no {DESCRIPTION}; give the folder of a"
+            " training by maml-tf train, or one of"
+            f" {', '.join(shipped()) or 'none'}."
+        )
+    try:
+        network, preparation, description = files.read(folder)
+        options = description.pop("options")
+        learner = Learner(
+            network, preparation=preparation, **description, **options
+        )
+    except InputError:
+        raise
+    except Exception as error:  # Of Keras, of zip archives, of JSON.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(
+            f"workdir: {str(folder)!r} cannot be read as a learner ({reason})."
+        ) from error
+    if (folder / "checkpoints").is_dir():
+        restored = restore_weights(network, folder / "checkpoints")
+        if restored is not None:
+            learner.about["iteration"], learner.about["checkpoint"] = restored
+    return learner
