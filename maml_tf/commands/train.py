@@ -14,6 +14,7 @@ latest and the best weights.
 from absl import flags
 
 from maml_tf.commands.experiments import (
+    preparation,
     recorded_flags,
     supervised,
     supervised_flags,
@@ -34,7 +35,7 @@ def main(argv):
     built = supervised.Experiment(FLAGS)
     outer_step = built.outer_step()
     validation = built.validation()
-    supervised.check_preparation(built.dataset, FLAGS.workdir)
+    preparation.check(built.dataset, FLAGS.workdir)
     supervised_flags.record(FLAGS, FLAGS.workdir)
     built.learner.save(FLAGS.workdir)
     return training_run.train(

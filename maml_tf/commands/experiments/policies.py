@@ -8,7 +8,7 @@ import keras
 from maml_tf import InputError, algorithms
 from maml_tf.algorithms.adapted_weights import SELECTIONS
 from maml_tf.algorithms.inner_optimizers import ScheduledGradientDescent
-from maml_tf.commands.experiments import policy_flags, supervised, training_run
+from maml_tf.commands.experiments import policy_flags, training_run, values
 from maml_tf.rl import environments, losses
 from maml_tf.rl.meta_test import PolicyMetaTest
 from maml_tf.rl.outer_step import PolicyOuterStep
@@ -38,7 +38,7 @@ class RLExperiment:
         self.sampling = Sampling(f.rollouts, f.discount, f.gae_lambda)
         self.environment = environments.create(
             f.environment,
-            **supervised.given(
+            **values.given(
                 form=f.form,
                 horizon=f.horizon,
                 workers=f.workers,
@@ -48,7 +48,7 @@ class RLExperiment:
         self.model = gaussian_mlp(
             self.environment.observation_size,
             self.environment.action_size,
-            supervised.integers("widths", f.widths),
+            values.integers("widths", f.widths),
             f.initial_deviation,
             f.seed,
         )
@@ -58,7 +58,7 @@ class RLExperiment:
             loss=losses.INNER[f.inner_loss],
             inner_steps=f.inner_steps,
             inner_optimizer=ScheduledGradientDescent(self.inner_learning_rates),
-            **supervised.given(
+            **values.given(
                 adapts=SELECTIONS[f.adapts](self.model) if f.adapts else None,
                 second_order=f.second_order,
                 clip_norm=f.inner_clip_norm,
@@ -79,11 +79,11 @@ class RLExperiment:
         f = self.flags
         if f.outer_update == "trpo":
             options = {name: f[name].value for name in _UPDATES["trpo"]}
-            return TRPO(**supervised.given(**options))
+            return TRPO(**values.given(**options))
         rate = 1e-3 if f.learning_rate is None else f.learning_rate
         return PPO(
             keras.optimizers.Adam(rate),
-            **supervised.given(epochs=f.ppo_epochs, clip=f.ppo_clip),
+            **values.given(epochs=f.ppo_epochs, clip=f.ppo_clip),
         )
 
     def outer_step(self):

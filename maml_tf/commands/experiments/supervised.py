@@ -4,7 +4,6 @@ The commands train, evaluate, plot and demo share this file.
 """
 
 import functools
-import json
 import pathlib
 
 import keras
@@ -23,11 +22,13 @@ from maml_tf import (
 )
 from maml_tf.commands import flag_help, sentences
 from maml_tf.commands.experiments import (
+    preparation,
     quiet_tensorflow,
     supervised_flags,
     training_run,
+    values,
 )
-from maml_tf.learner.files import DESCRIPTION, PREPARATION
+from maml_tf.learner.files import DESCRIPTION
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer(
@@ -49,38 +50,6 @@ for _name in ("intra_op_threads", "inter_op_threads"):
 _AUTOMATIC = {"auto": None, "true": True, "false": False}
 
 
-def check_preparation(dataset, workdir):
-    """Refuses data that are not those which the training in `workdir` had.
-
-    Raises:
-        InputError: the vocabulary or the like is another one now.
-    """
-    path = pathlib.Path(workdir) / PREPARATION
-    if dataset.preparation is None or not path.exists():
-        return
-    before = keras.saving.load_model(path, compile=False)
-    if _configuration(before) != _configuration(dataset.preparation):
-        raise InputError(
-            f"dataset: {dataset.name} has changed since the training in"
-            f" {str(workdir)!r} began: it gives another {PREPARATION}; give the"
-            " same data, or another --workdir."
-        )
-
-
-def _configuration(preparation):
-    """All that a preparation computes, as text; names may be any."""
-    # A sequential model has layers alone.
-    operations = getattr(preparation, "operations", preparation.layers)
-    # As text, because a tuple is read back as a list.
-    return json.dumps(
-        [
-            [type(operation).__name__, operation.get_config() | {"name": None}]
-            for operation in operations
-        ],
-        default=str,
-    )
-
-
 class Experiment:
     """What the flags describe: data set, model and algorithm.
 
@@ -99,7 +68,7 @@ class Experiment:
         self.flags = f = flag_values
         _check_combination(f)
         # Where data lie may be said of any data set, even one without files.
-        where = given(
+        where = values.given(
             data_dir=f.data_dir,
             cache_dir=f.cache_dir,
             download=f.download or None,
@@ -107,7 +76,7 @@ class Experiment:
             manual_dir=f.manual_dir,
         )
         taken = datasets.option_names(f.dataset)
-        options = given(
+        options = values.given(
             **{name: value for name, value in where.items() if name in taken},
             class_split=f.class_split,
             split_seed=f.split_seed,
@@ -143,14 +112,14 @@ class Experiment:
             outputs,
             seed=f.seed,
             dtype="mixed_bfloat16" if f.mixed_bfloat16 else None,
-            **given(
+            **values.given(
                 vocabulary_size=vocabulary_size,
-                widths=integers("widths", f.widths),
+                widths=values.integers("widths", f.widths),
                 filters=_filters(f),
                 downsampling=f.downsampling,
                 readout=f.readout,
                 last_skip=f.last_skip,
-                kernel_sizes=integers("kernel_sizes", f.kernel_sizes),
+                kernel_sizes=values.integers("kernel_sizes", f.kernel_sizes),
                 embedding_width=f.embedding_width,
                 heads=f.heads,
                 dropout=f.dropout,
@@ -185,7 +154,7 @@ class Experiment:
             inner_steps=f.inner_steps,
             inner_learning_rate=f.inner_learning_rate,
             batch_norm=f.batch_norm,
-            **given(
+            **values.given(
                 second_order=f.second_order,
                 rematerialize=f.rematerialize,
                 inner_batch_size=f.inner_batch_size,
@@ -295,7 +264,7 @@ class Experiment:
                 are not those of the training.
         """
         workdir = pathlib.Path(workdir)
-        check_preparation(self.dataset, workdir)
+        preparation.check(self.dataset, workdir)
         checkpoints = workdir / "checkpoints"
         if not checkpoints.is_dir() and (workdir / DESCRIPTION).is_file():
             # A learner that was shared has its weights alone.
@@ -389,30 +358,8 @@ def _short(dataset):
     return f"{kind}{colon}{pathlib.PurePath(argument).name}"
 
 
-def given(**options):
-    """The options that are not None, a dict."""
-    return {name: v for name, v in options.items() if v is not None}
-
-
-def integers(name, values):
-    """A list flag's numbers, a tuple; None where it was not given.
-
-    Raises:
-        InputError: naming the flag, where they are not whole numbers.
-    """
-    if values is None:
-        return None
-    try:
-        return tuple(int(value) for value in values)
-    except ValueError:
-        raise InputError(
-            f"{name}: {','.join(values)!r} was given; give whole numbers"
-            " separated by commas."
-        ) from None
-
-
 def _filters(flag_values):
-    filters = integers("filters", flag_values.filters)
+    filters = values.integers("filters", flag_values.filters)
     if filters and flag_values.network in ("conv4", "text_cnn"):
         if len(filters) != 1:
             raise InputError(
