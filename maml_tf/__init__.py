@@ -93,6 +93,13 @@ _MODULES = {
 _MOVED = {
     "adaptation_report": "reports.adaptation_report",
     "adapted_model": "learner.adapted_model",
+    "algorithms.anil": "algorithms.variants",
+    "algorithms.boil": "algorithms.variants",
+    "algorithms.fomaml": "algorithms.variants",
+    "algorithms.nearest_centroid": "algorithms.baselines",
+    "algorithms.oracle": "algorithms.baselines",
+    "algorithms.pretrain": "algorithms.baselines",
+    "algorithms.scratch": "algorithms.baselines",
     "augmentation": "episodes.augmentation",
     "card": "reports.card",
     "checkpoints": "training.checkpoints",
@@ -138,30 +145,42 @@ _MOVED = {
 }
 
 
-class _MovedModule(types.ModuleType):
-    """Stands where a module was, and warns when it is used."""
+class _Alias(types.ModuleType):
+    """Stands in `sys.modules` for a module of another name.
 
-    def __init__(self, old, new):
-        super().__init__(f"{__name__}.{old}", f"See `{__name__}.{new}`.")
-        self.__dict__["_new"] = f"{__name__}.{new}"
+    Args:
+        name: Its name.
+        home: The name of the module that it stands for.
+        moved: Whether it warns when it is used.
+    """
+
+    def __init__(self, name, home, moved):
+        super().__init__(f"{__name__}.{name}", f"See `{__name__}.{home}`.")
+        self.__dict__["_home"] = f"{__name__}.{home}"
+        self.__dict__["_moved"] = moved
 
     def __getattr__(self, name):
         # Tools that look through all modules must not import them.
         if name.startswith("__"):
             raise AttributeError(name)
-        warnings.warn(
-            f"{self.__name__} is now {self._new}; the old name goes in version"
-            " 0.3.",
-            DeprecationWarning,
-            stacklevel=2,
+        if self._moved:
+            warnings.warn(
+                f"{self.__name__} is now {self._home}; the old name goes in"
+                " version 0.3.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+        return getattr(importlib.import_module(self._home), name)
+
+
+# With these, `from maml_tf.losses import accuracy` works, and
+# `import maml_tf.inner_loop` too. `maml_tf.export` is the function, also after
+# `import maml_tf.export`.
+for _names, _moved in ((_MODULES, False), (_MOVED, True)):
+    for _name, _home in _names.items():
+        sys.modules.setdefault(
+            f"{__name__}.{_name}", _Alias(_name, _home, _moved)
         )
-        return getattr(importlib.import_module(self._new), name)
-
-
-# `import maml_tf.losses` finds the first, `import maml_tf.inner_loop` the
-# second. `maml_tf.export` is the function, also after such an import.
-for _old, _new in _MOVED.items():
-    sys.modules.setdefault(f"{__name__}.{_old}", _MovedModule(_old, _new))
 
 
 def __getattr__(name):

@@ -1,5 +1,7 @@
 """Errors that a user, not the library, must act on."""
 
+import sys
+import warnings
 from typing import Any
 
 
@@ -48,3 +50,48 @@ def check_at_least_one(**numbers: int) -> None:
     for name, number in numbers.items():
         if number < 1:
             raise refusal(name, number, "it must be 1 or more")
+
+
+def check_above_zero(**numbers: float | None) -> None:
+    """Refuses numbers that are not above zero; None passes.
+
+    Args:
+        **numbers: Values by the names of their arguments.
+
+    Raises:
+        InputError: One is 0 or below; it names the first.
+    """
+    for name, number in numbers.items():
+        if number is not None and number <= 0:
+            raise refusal(name, number, "it must be above 0")
+
+
+def check_not_negative(**numbers: Any) -> None:
+    """Refuses numbers below zero; None and tensors pass.
+
+    Args:
+        **numbers: Values, or lists of values, by the names of their arguments.
+
+    Raises:
+        InputError: One is below 0; it names the first.
+    """
+    for name, value in numbers.items():
+        for number in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(number, int | float) and number < 0:
+                raise refusal(name, number, "it must be 0 or more")
+
+
+def deprecated(message: str) -> None:
+    """Warns of what goes in version 0.3, at the line outside of this package.
+
+    Args:
+        message: The warning, a sentence without the full stop.
+    """
+    level, frame = 1, sys._getframe()
+    while frame and frame.f_globals.get("__name__", "").startswith("maml_tf"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(
+        f"{message}; the old name goes in version 0.3.",
+        DeprecationWarning,
+        stacklevel=level,
+    )

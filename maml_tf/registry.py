@@ -1,6 +1,173 @@
-"""Looking things up by name, with a sentence for what is not there."""
+"""Networks, data sets and the like by name, and the options that they take.
 
-from maml_tf.errors import InputError
+An option is declared once: it is a keyword parameter of a class or function,
+with its annotation, its default and its line in the docstring. Python, flags,
+help and messages read it from there.
+
+The registries at the end of this file name everything that can be chosen.
+What a name stands for is imported when it is asked for, so a list of names does
+not start TensorFlow.
+"""
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import re
+import sys
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from maml_tf.errors import InputError, deprecated
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """A keyword parameter of what a name stands for.
+
+    Attributes:
+        name: The parameter's name.
+        annotation: The parameter's type, such as `int` or `tuple[int, ...]`.
+        default: The parameter's default, `inspect.Parameter.empty` without one.
+        documented: The class or function whose docstring explains it.
+    """
+
+    name: str
+    annotation: Any
+    default: Any
+    documented: Any
+
+    @property
+    def help(self) -> str:
+        """The parameter's text in the docstring, on one line."""
+        return help_texts(self.documented).get(self.name, "")
+
+    @property
+    def choices(self) -> tuple:
+        """The values of a `Literal` in the annotation; without one, none."""
+        parts = (self.annotation, *typing.get_args(self.annotation))
+        return tuple(
+            value
+            for part in parts
+            if typing.get_origin(part) is typing.Literal
+            for value in typing.get_args(part)
+        )
+
+
+class Registry:
+    """A table of names, each of a class or function that takes options.
+
+    Args:
+        kind: What the names are of, which is also the argument's and the flag's
+            name, such as `"network"`.
+        entries: Dict of name to `"module:attribute"`. A name that ends in a
+            colon and a word, such as `folder:PATH`, stands for all names that
+            begin so; what a user writes after the colon is the first argument.
+        fixed: Names of parameters that are not options.
+        former_names: Dict of an option's former name to its present one. A
+            former name works for one release, with a warning.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        entries: Mapping[str, str],
+        fixed: tuple[str, ...] = (),
+        former_names: Mapping[str, str] | None = None,
+    ):
+        self.kind = kind
+        self.fixed = fixed
+        self.former_names = dict(former_names or {})
+        self._entries = dict(entries)
+
+    def names(self) -> tuple[str, ...]:
+        """Returns all names, sorted; nothing is imported."""
+        return tuple(sorted(self._entries))
+
+    def name_of(self, made: type) -> str:
+        """Returns the name of a class, its own where it is not listed."""
+        path = f"{made.__module__}:{made.__qualname__}"
+        names = (n for n, entry in self._entries.items() if entry == path)
+        return next(names, made.__qualname__)
+
+    def options(self, name: str) -> dict[str, Option]:
+        """Returns the options that a name takes.
+
+        Args:
+            name: One of `names()`, or one with an argument after its colon.
+
+        Returns:
+            Dict of `Option` by name, in the order of the signature.
+
+        Raises:
+            InputError: The name is unknown.
+        """
+        entry, argument = self._entry(name)
+        options = parameters(_imported(entry))
+        if argument is not None:
+            del options[next(iter(options))]
+        return {n: o for n, o in options.items() if n not in self.fixed}
+
+    def summary(self, name: str) -> str:
+        """Returns what a name stands for, in one line.
+
+        It is the first line of the module's docstring if the module has the
+        same name, otherwise that of the class or function.
+
+        Args:
+            name: As in `options`.
+
+        Raises:
+            InputError: The name is unknown.
+        """
+        entry, _ = self._entry(name)
+        module = importlib.import_module(entry.partition(":")[0])
+        own_module = module.__name__.endswith("." + name.partition(":")[0])
+        documented = module if own_module else _imported(entry)
+        return inspect.cleandoc(documented.__doc__ or "").partition("\n")[0]
+
+    def create(self, name: str, *fixed: Any, **options: Any) -> Any:
+        """Calls what a name stands for.
+
+        Args:
+            name: As in `options`.
+            *fixed: Arguments that are not options.
+            **options: Options by name, or further arguments that are none.
+
+        Returns:
+            The object that it makes.
+
+        Raises:
+            InputError: The name or an option is unknown, or a value cannot be
+                used.
+        """
+        entry, argument = self._entry(name)
+        options = self.with_present_names(options)
+        own = [option for option in options if option not in self.fixed]
+        check_options(self.kind, name, own, self.options(name))
+        if argument is not None:
+            fixed = (argument, *fixed)
+        return _imported(entry)(*fixed, **options)
+
+    def with_present_names(self, options: dict) -> dict:
+        """Returns options by their present names; warns of former ones."""
+        for former in self.former_names.keys() & options.keys():
+            deprecated(f"{former}: it is now {self.former_names[former]}")
+        return {self.former_names.get(n, n): v for n, v in options.items()}
+
+    def takes_former_names(self, function: Callable) -> Callable:
+        """Lets a function take options by their former names, a decorator."""
+
+        @functools.wraps(function)
+        def renamed(*args, **options):
+            return function(*args, **self.with_present_names(options))
+
+        return renamed
+
+    def _entry(self, name: str) -> tuple[str, str | None]:
+        """Returns `"module:attribute"`, and what follows the name's colon."""
+        return find_with_argument(self.kind, name, self._entries)
 
 
 def find(kind, name, table):
@@ -53,3 +220,168 @@ def check_options(kind, name, options, known):
                 f"{option}: {kind} {name!r} does not take this; it takes"
                 f" {', '.join(known) or 'no options'}."
             )
+
+
+def parameters(make: Callable) -> dict[str, Option]:
+    """Returns the parameters of a class or function that have a name.
+
+    A class whose constructor hands `**options` on to its base takes the base's
+    parameters too, except those that its attribute `settles` names.
+
+    Args:
+        make: A class, a function or a `functools.partial` of one.
+
+    Returns:
+        Dict of `Option` by name.
+    """
+    if not inspect.isclass(make):
+        return _own_parameters(make, getattr(make, "func", make))
+    found: dict[str, Option] = {}
+    settled: set[str] = set()
+    for owner in make.__mro__:
+        if "__init__" in vars(owner):
+            for name, option in _own_parameters(owner.__init__, owner).items():
+                if name != "self" and name not in settled:
+                    found.setdefault(name, option)
+            kinds = inspect.signature(owner.__init__).parameters.values()
+            if all(p.kind is not inspect.Parameter.VAR_KEYWORD for p in kinds):
+                break
+        settled.update(vars(owner).get("settles", ()))
+    return found
+
+
+def _own_parameters(function: Callable, documented: Any) -> dict[str, Option]:
+    return {
+        p.name: Option(p.name, p.annotation, p.default, documented)
+        for p in inspect.signature(function).parameters.values()
+        if p.kind
+        in (
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            inspect.Parameter.KEYWORD_ONLY,
+        )
+    }
+
+
+def help_texts(documented: Any) -> dict[str, str]:
+    """Reads the Args of a docstring in Google's style, or its Attributes.
+
+    A text "As in `f`." is replaced by that of `f`, a name in the same module,
+    for the same parameter; what follows the full stop is added.
+
+    Args:
+        documented: A class or function.
+
+    Returns:
+        Dict of a parameter's name to its text, on one line.
+    """
+    lines = inspect.cleandoc(documented.__doc__ or "").splitlines()
+    texts: dict[str, str] = {}
+    name = ""
+    heading = "Args:" if "Args:" in lines else "Attributes:"
+    if heading in lines:
+        for line in lines[lines.index(heading) + 1 :]:
+            if line and not line.startswith(" "):
+                break  # The next section.
+            if entry := re.match(r" {4}(\*{0,2}\w+): (.*)", line):
+                name = entry[1]
+                texts[name] = entry[2]
+            elif line:
+                texts[name] += " " + line.strip()
+    return {
+        name: _resolved(name, text, documented)
+        for name, text in texts.items()
+        if not name.startswith("*")
+    }
+
+
+def _resolved(name: str, text: str, documented: Any) -> str:
+    """Replaces "As in `f`." by the text of `f` for the same parameter."""
+    reference = re.match(r"As in `([\w.]+)`\. ?(.*)", text)
+    if not reference:
+        return text
+    referred = functools.reduce(
+        getattr, reference[1].split("."), sys.modules[documented.__module__]
+    )
+    return f"{help_texts(referred)[name]} {reference[2]}".strip()
+
+
+def _imported(entry: str) -> Any:
+    """Imports what an entry `"module:attribute"` names."""
+    module, _, attribute = entry.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+ALGORITHMS = Registry(
+    "algorithm",
+    {
+        "anil": "maml_tf.algorithms.variants:ANIL",
+        "boil": "maml_tf.algorithms.variants:BOIL",
+        "fomaml": "maml_tf.algorithms.variants:FOMAML",
+        "maml": "maml_tf.algorithms.maml:MAML",
+        "nearest_centroid": "maml_tf.algorithms.baselines:NearestCentroid",
+        "oracle": "maml_tf.algorithms.baselines:Oracle",
+        "pretrain": "maml_tf.algorithms.baselines:Pretrain",
+        "reptile": "maml_tf.algorithms.reptile:Reptile",
+        "scratch": "maml_tf.algorithms.baselines:Scratch",
+    },
+    fixed=("model", "loss", "metric"),
+    former_names={
+        "clip_norm": "inner_clip_norm",
+        "clip_value": "inner_clip_value",
+    },
+)
+
+DATASETS = Registry(
+    "dataset",
+    {
+        "cifar_fs": "maml_tf.datasets.cifar_fs:load",
+        "clinc150:FILE": "maml_tf.datasets.clinc150:load",
+        "demand_series": "maml_tf.datasets.demand_series:load",
+        "fc100": "maml_tf.datasets.fc100:load",
+        "folder:PATH": "maml_tf.datasets.folder:load",
+        "glyphs": "maml_tf.datasets.glyphs:load",
+        "mini_imagenet": "maml_tf.datasets.mini_imagenet:load",
+        "omniglot": "maml_tf.datasets.omniglot:load",
+        "sinusoid": "maml_tf.datasets.sinusoid:load",
+        "table:FILE": "maml_tf.datasets.table:load",
+        "text:FILE": "maml_tf.datasets.text:load",
+        "tfds:NAME": "maml_tf.datasets.tfds:load",
+    },
+)
+
+ENVIRONMENTS = Registry(
+    "environment",
+    {
+        "gymnasium:ID": "maml_tf.rl.environments.gymnasium_environment:load",
+        "half_cheetah_direction": (
+            "maml_tf.rl.environments.half_cheetah:direction"
+        ),
+        "half_cheetah_velocity": (
+            "maml_tf.rl.environments.half_cheetah:velocity"
+        ),
+        "navigation_2d": "maml_tf.rl.environments.navigation_2d:Navigation2D",
+    },
+)
+
+NETWORKS = Registry(
+    "network",
+    {
+        "conv4": "maml_tf.networks.conv4:conv4",
+        "dense_omniglot": "maml_tf.networks.dense_omniglot:dense_omniglot",
+        "mlp": "maml_tf.networks.mlp:mlp",
+        "resnet": "maml_tf.networks.resnet:resnet",
+        "text_cnn": "maml_tf.networks.text_cnn:text_cnn",
+        "text_transformer": (
+            "maml_tf.networks.text_transformer:text_transformer"
+        ),
+    },
+    fixed=("input_shape", "outputs", "seed"),
+)
+
+OUTER_UPDATES = Registry(
+    "outer_update",
+    {
+        "ppo": "maml_tf.rl.ppo:ppo",
+        "trpo": "maml_tf.rl.trpo:TRPO",
+    },
+)

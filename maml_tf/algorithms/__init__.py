@@ -1,21 +1,23 @@
 """Meta-learning algorithms and baselines, by name."""
 
-from maml_tf import registry
-from maml_tf.algorithms.anil import ANIL
-from maml_tf.algorithms.boil import BOIL
-from maml_tf.algorithms.fomaml import FOMAML
-from maml_tf.algorithms.maml import MAML, MetaGradient
-from maml_tf.algorithms.nearest_centroid import NearestCentroid
-from maml_tf.algorithms.oracle import Oracle
-from maml_tf.algorithms.pretrain import Pretrain
+from maml_tf.algorithms.algorithm import Algorithm, MetaGradient
+from maml_tf.algorithms.baselines import (
+    NearestCentroid,
+    Oracle,
+    Pretrain,
+    Scratch,
+)
+from maml_tf.algorithms.maml import MAML
 from maml_tf.algorithms.reptile import Reptile
-from maml_tf.algorithms.scratch import Scratch
+from maml_tf.algorithms.variants import ANIL, BOIL, FOMAML
+from maml_tf.registry import ALGORITHMS
 
 __all__ = [
     "ANIL",
     "BOIL",
     "FOMAML",
     "MAML",
+    "Algorithm",
     "MetaGradient",
     "NearestCentroid",
     "Oracle",
@@ -24,34 +26,18 @@ __all__ = [
     "Scratch",
     "create",
     "names",
+    "option_names",
 ]
-
-_OPTIONS = (
-    "inner_steps",
-    "inner_learning_rate",
-    "inner_optimizer",
-    "clip_norm",
-    "clip_value",
-    "batch_norm",
-)
-
-# By name: the class, and what it leaves open beside `_OPTIONS`.
-_ALGORITHMS = {
-    "maml": (MAML, ("adapts", "second_order", "rematerialize")),
-    "fomaml": (FOMAML, ("adapts", "rematerialize")),
-    "reptile": (Reptile, ("adapts", "inner_batch_size")),
-    "anil": (ANIL, ("second_order", "rematerialize")),
-    "boil": (BOIL, ("second_order", "rematerialize")),
-    "pretrain": (Pretrain, ("adapts",)),
-    "oracle": (Oracle, ()),
-    "scratch": (Scratch, ("adapts",)),
-    "nearest_centroid": (NearestCentroid, ()),
-}
 
 
 def names():
     """The names that `create` knows, a sorted tuple."""
-    return tuple(sorted(_ALGORITHMS))
+    return ALGORITHMS.names()
+
+
+def option_names(name):
+    """The names of the options that `create` takes for a name, a tuple."""
+    return tuple(ALGORITHMS.options(name))
 
 
 def create(name, model, loss, metric=None, **options):
@@ -62,12 +48,9 @@ def create(name, model, loss, metric=None, **options):
         model: any built `keras.Model`.
         loss: function `(y, outputs) -> scalar`.
         metric: function `(y, outputs) -> scalar`; the loss if None.
-        **options: arguments of `MAML`, but for those that the algorithm itself
-            settles.
+        **options: options of its class, such as `inner_steps`.
 
     Raises:
         InputError: an unknown name or option, or a value that cannot be used.
     """
-    algorithm, open_options = registry.find("algorithm", name, _ALGORITHMS)
-    registry.check_options("algorithm", name, options, _OPTIONS + open_options)
-    return algorithm(model, loss, metric, **options)
+    return ALGORITHMS.create(name, model, loss, metric, **options)

@@ -4,10 +4,13 @@ Each function here takes the model and returns a predicate
 `adapts(variable) -> bool`; any function of that form can be given in its place.
 """
 
+from typing import Literal
+
 import keras
 
 from maml_tf.errors import InputError
 from maml_tf.functional.layers import leaf_layers
+from maml_tf.registry import find
 
 NORMALIZATIONS = (
     keras.layers.BatchNormalization,
@@ -64,6 +67,26 @@ SELECTIONS = {
     "body": body,
     "all_but_normalization": all_but_normalization,
 }
+# The names of `SELECTIONS`, as a type.
+Selection = Literal["all", "head", "body", "all_but_normalization"]
+
+
+def predicate(model, adapts=None):
+    """Returns the predicate over variables that a name stands for.
+
+    Args:
+        model: A built `keras.Model`.
+        adapts: A name of `SELECTIONS`, a predicate, or None for all weights.
+
+    Returns:
+        A function `variable -> bool`.
+
+    Raises:
+        InputError: The name is unknown, or its selection is empty.
+    """
+    if callable(adapts):
+        return adapts
+    return find("adapts", adapts or "all", SELECTIONS)(model)
 
 
 def _weighted_layers(model):

@@ -7,14 +7,17 @@ data sets, algorithms or files: regression, classification and reinforcement
 learning differ in the loss that they hand it.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import tensorflow as tf
 
-from maml_tf.algorithms import adapted_weights
-from maml_tf.errors import InputError
+from maml_tf.algorithms import adapted_weights, inner_optimizers
+from maml_tf.errors import InputError, check_above_zero, deprecated
 from maml_tf.functional.model import BATCH_NORM_MODES, FunctionalModel
 from maml_tf.graph.random_streams import fold_in, random_order
+
+# The names of `BATCH_NORM_MODES`, as a type.
+BatchNorm = Literal["transductive", "inductive", "moving"]
 
 
 class Adaptation(NamedTuple):
@@ -41,20 +44,19 @@ class InnerLoop:
             task's support set carries.
         optimizer: an inner optimizer, such as
             `maml_tf.inner_optimizers.GradientDescent(0.01)`.
-        adapts: which weights adapt: a predicate over variables, or None for
-            all. Others stay bit-identical along the loop and have a
-            meta-gradient all the same.
+        adapts: which weights adapt: a name of `adapted_weights.SELECTIONS`, a
+            predicate over variables, or None for all. Others stay
+            bit-identical along the loop and have a meta-gradient all the same.
         second_order: whether the meta-gradient flows through the inner
             gradients. If not, they count as constants (FOMAML).
-        clip_norm: largest global norm of an inner gradient, None for no limit.
-        clip_value: largest magnitude of an element of an inner gradient, None
-            for no limit; applied before `clip_norm`.
         batch_norm: whose statistics batch normalisation uses.
             `"transductive"`: those of the batch at hand, the query set's own
             too (as in the paper). `"inductive"`: the support set's, so that a
             query's prediction does not depend on the other queries.
             `"moving"`: the moving averages that the model came with, which
             meta-training leaves as they are.
+        clip_norm: deprecated; chain `inner_optimizers.clip_by_global_norm`.
+        clip_value: deprecated; chain `inner_optimizers.clip_by_value`.
 
     Raises:
         InputError: an argument that cannot be used.
@@ -68,32 +70,32 @@ class InnerLoop:
         *,
         adapts=None,
         second_order=True,
+        batch_norm="transductive",
         clip_norm=None,
         clip_value=None,
-        batch_norm="transductive",
     ):
         if batch_norm not in BATCH_NORM_MODES:
             raise InputError(
                 f"batch_norm: {batch_norm!r} was given; choose one of"
                 f" {', '.join(BATCH_NORM_MODES)}."
             )
-        for name, value in (
-            ("clip_norm", clip_norm),
-            ("clip_value", clip_value),
-        ):
-            if value is not None and value <= 0:
-                raise InputError(
-                    f"{name}: {value} was given; it must be above 0, or None."
-                )
+        check_above_zero(clip_norm=clip_norm, clip_value=clip_value)
+        if clip_norm is not None or clip_value is not None:
+            deprecated(
+                "InnerLoop: clip_norm and clip_value are now part of its"
+                " optimizer, chain(clip_by_value(...), clip_by_global_norm("
+                "...), optimizer) of maml_tf.inner_optimizers"
+            )
+            optimizer = inner_optimizers.clipped(
+                optimizer, clip_norm, clip_value
+            )
         self.functional_model = FunctionalModel(model)
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
-        adapts = adapts or adapted_weights.everything(model)
+        adapts = adapted_weights.predicate(model, adapts)
         self.adapted = [bool(adapts(v)) for v in model.trainable_variables]
         self.second_order = second_order
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
         self.batch_norm = batch_norm
 
     def adapt(
@@ -227,26 +229,9 @@ class InnerLoop:
         gradients = [tf.convert_to_tensor(g) for g in gradients]
         if not self.second_order:
             gradients = [tf.stop_gradient(g) for g in gradients]
-        if self.clip_value is not None:
-            gradients = [
-                tf.clip_by_value(g, -self.clip_value, self.clip_value)
-                for g in gradients
-            ]
-        if self.clip_norm is not None and gradients:
-            gradients = _clip_by_global_norm(gradients, self.clip_norm)
         remaining = iter(gradients)
         gradients = [next(remaining) if a else None for a in self.adapted]
         return loss, gradients, state
-
-
-def _clip_by_global_norm(gradients, clip_norm):
-    """`tf.clip_by_global_norm` with a second derivative at zero gradients."""
-    square = tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients])
-    limit = tf.constant(clip_norm, square.dtype)
-    beyond = square > limit * limit
-    norm = tf.sqrt(tf.where(beyond, square, tf.ones_like(square)))
-    scale = tf.where(beyond, limit / norm, tf.ones_like(norm))
-    return [g * scale for g in gradients]
 
 
 def _minibatches(support_x, support_y, steps, seed, batch_size):

@@ -2,13 +2,34 @@
 
 Keras optimizers assign to variables, which would cut the meta-gradient. These
 return new tensors, so that the gradient flows through the update itself.
+Gradients may be clipped before an optimizer sees them: see `chain`.
 """
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from maml_tf.errors import InputError
+from maml_tf.algorithms.clipping import (
+    Chain,
+    chain,
+    clip_by_global_norm,
+    clip_by_value,
+    clipped,
+)
+from maml_tf.errors import InputError, check_not_negative
+
+__all__ = [
+    "Adam",
+    "AdamSlots",
+    "Chain",
+    "GradientDescent",
+    "ScheduledGradientDescent",
+    "adam_update",
+    "chain",
+    "clip_by_global_norm",
+    "clip_by_value",
+    "clipped",
+]
 
 
 class GradientDescent:
@@ -21,6 +42,7 @@ class GradientDescent:
     """
 
     def __init__(self, learning_rate):
+        check_not_negative(learning_rate=learning_rate)
         self.learning_rate = learning_rate
 
     def start(self, phi):
@@ -61,6 +83,7 @@ class ScheduledGradientDescent:
             raise InputError(
                 "learning_rates: none was given; give one or more."
             )
+        check_not_negative(learning_rates=learning_rates)
         self.learning_rates = list(learning_rates)
 
     def start(self, phi):
@@ -95,6 +118,7 @@ class Adam:
     """
 
     def __init__(self, learning_rate, beta_1=0.0, beta_2=0.999, epsilon=1e-8):
+        check_not_negative(learning_rate=learning_rate)
         self.learning_rate = learning_rate
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -110,34 +134,64 @@ class Adam:
 
     def update(self, phi, gradients, slots):
         """One step; arguments and result as in `GradientDescent.update`."""
-        step = slots.step + 1.0
-        first_correction = 1.0 - tf.pow(self.beta_1, step)
-        second_correction = 1.0 - tf.pow(self.beta_2, step)
+        t = slots.step + 1.0
         rates = _one_per_weight(self.learning_rate, phi)
-        moved, first_moments, second_moments = [], [], []
-        for weight, gradient, rate, first, second in zip(
-            phi, gradients, rates, slots.first_moments, slots.second_moments
-        ):
-            if gradient is not None:
-                first = self.beta_1 * first + (1 - self.beta_1) * gradient
-                second = (
-                    self.beta_2 * second
-                    + (1 - self.beta_2) * gradient * gradient
-                )
-                # The root has no derivative at 0, where a weight has had no
-                # gradient; an infinite one would turn the meta-gradient NaN.
-                root = tf.sqrt(
-                    tf.where(second > 0, second, tf.ones_like(second))
-                    / tf.cast(second_correction, weight.dtype)
-                )
-                root = tf.where(second > 0, root, tf.zeros_like(root))
-                weight = weight - _as(weight, rate) * (
-                    first / tf.cast(first_correction, weight.dtype)
-                ) / (root + self.epsilon)
-            moved.append(weight)
-            first_moments.append(first)
-            second_moments.append(second)
-        return moved, AdamSlots(step, first_moments, second_moments)
+        updated = [
+            (weight, m, v)
+            if g is None
+            else adam_update(
+                weight,
+                g,
+                m,
+                v,
+                t,
+                alpha=_as(weight, rate),
+                beta_1=self.beta_1,
+                beta_2=self.beta_2,
+                epsilon=self.epsilon,
+            )
+            for weight, g, rate, m, v in zip(
+                phi, gradients, rates, slots.first_moments, slots.second_moments
+            )
+        ]
+        phi, first_moments, second_moments = map(list, zip(*updated))
+        return phi, AdamSlots(t, first_moments, second_moments)
+
+
+def adam_update(weight, g, m, v, t, *, alpha, beta_1, beta_2, epsilon):
+    """Takes one step of Adam on one weight (Kingma and Ba 2015, algorithm 1).
+
+    Args:
+        weight: The weight.
+        g: Its gradient, of its shape.
+        m: Its first moment before the step, of its shape.
+        v: Its second moment before the step, of its shape.
+        t: Number of the step from 1, a float32 scalar.
+        alpha: The learning rate, in the weight's dtype.
+        beta_1: Decay of the first moment.
+        beta_2: Decay of the second moment.
+        epsilon: Added to the root of the second moment.
+
+    Returns:
+        `(weight, m, v)` after the step.
+    """
+    m = beta_1 * m + (1 - beta_1) * g
+    v = beta_2 * v + (1 - beta_2) * g * g
+    m_hat = m / tf.cast(1.0 - tf.pow(beta_1, t), m.dtype)
+    root_of_v_hat = _root_of_ratio(v, tf.cast(1.0 - tf.pow(beta_2, t), v.dtype))
+    weight = weight - alpha * m_hat / (root_of_v_hat + epsilon)
+    return weight, m, v
+
+
+def _root_of_ratio(v, divisor):
+    """√(v / divisor), with the derivative 0 at v = 0.
+
+    There the root's own derivative is infinite. A weight that has had no
+    gradient is at 0, and would turn the whole meta-gradient NaN. Both branches
+    of a `tf.where` are differentiated, so v is replaced by 1 there first.
+    """
+    root = tf.sqrt(tf.where(v > 0, v, tf.ones_like(v)) / divisor)
+    return tf.where(v > 0, root, tf.zeros_like(root))
 
 
 def _as(weight, rate):

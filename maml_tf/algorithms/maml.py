@@ -1,102 +1,98 @@
-"""MAML (Finn, Abbeel and Levine 2017, algorithm 1)."""
+"""MAML, an initialisation that adapts in a few steps (Finn et al. 2017)."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
-from maml_tf.algorithms.inner_loop import InnerLoop
-from maml_tf.algorithms.inner_optimizers import GradientDescent
+from maml_tf.algorithms.adapted_weights import Selection
+from maml_tf.algorithms.algorithm import Algorithm, MetaGradient
+from maml_tf.algorithms.inner_loop import BatchNorm, InnerLoop
+from maml_tf.algorithms.inner_optimizers import GradientDescent, clipped
 from maml_tf.algorithms.rematerialization import pull_back
-from maml_tf.errors import InputError
+from maml_tf.errors import InputError, check_above_zero, check_not_negative
+from maml_tf.registry import ALGORITHMS
 
 
-class MetaGradient(NamedTuple):
-    """What one task contributes to a meta-update.
-
-    Attributes:
-        gradient: one tensor for each of the model's trainable weights.
-        loss: scalar, the loss that the task was judged by.
-        metric: scalar, accuracy or squared error on the same examples.
-        support_losses: `[inner_steps]`, the support loss before each step.
-    """
-
-    gradient: list
-    loss: Any
-    metric: Any
-    support_losses: Any
-
-
-class MAML:
+class MAML(Algorithm):
     """Learns an initialisation that a few gradient steps adapt to a task.
 
     The meta-gradient is ∇_θ L_query(φ_K), through the inner loop's gradients.
     The other algorithms are this one with a line changed.
 
     Args:
-        model: any built `keras.Model`.
-        loss: function `(y, outputs) -> scalar`, of the support set in the inner
+        model: Any built `keras.Model`.
+        loss: Function `(y, outputs) -> scalar`, of the support set in the inner
             loop and of the query set outside it.
-        metric: function `(y, outputs) -> scalar` to report; the loss if None.
-        inner_steps: K, gradient steps in meta-training.
-        inner_learning_rate: α, a number or one for each trainable weight.
-        inner_optimizer: in place of gradient descent with α.
-        rematerialize: whether the meta-gradient is computed by one
+        metric: Function `(y, outputs) -> scalar` to report. Defaults to the
+            loss.
+        inner_steps: K, the number of gradient steps in meta-training.
+        inner_learning_rate: α, the learning rate of inner steps; a list has one
+            for each trainable weight.
+        inner_optimizer: An inner optimizer in place of gradient descent with α;
+            see `maml_tf.inner_optimizers`.
+        inner_clip_norm: Largest norm of an inner gradient, all weights
+            together; a longer one is scaled down. Defaults to no limit.
+        inner_clip_value: Largest magnitude of an inner gradient's elements,
+            applied before `inner_clip_norm`. Defaults to no limit.
+        adapts: Which weights inner steps adapt. All weights are learned by
+            meta-training. In Python, a predicate over variables will do too.
+            Defaults to all.
+        second_order: Whether the meta-gradient flows through the inner
+            gradients; if not, they count as constants.
+        batch_norm: Whose statistics batch normalisation uses. `transductive`:
+            those of the batch at hand, the query set's own too, as in the
+            paper. `inductive`: the support set's, so that a query's prediction
+            does not depend on other queries. `moving`: the model's moving
+            averages, which meta-training leaves as they are.
+        rematerialize: Whether the meta-gradient is computed by one
             Hessian-vector product a step, from the steps' weights alone. It is
-            the same and takes up to a third longer, and memory hardly grows
-            with `inner_steps`.
-        **inner_loop: further arguments of `maml_tf.InnerLoop`: `adapts`,
-            `second_order`, `clip_norm`, `clip_value`, `batch_norm`.
+            the same gradient, takes up to a third longer, and memory hardly
+            grows with `inner_steps`.
 
     Raises:
-        InputError: an argument that cannot be used.
+        InputError: An argument cannot be used.
     """
 
-    # False where there is nothing to meta-train.
-    meta_trains = True
-
+    @ALGORITHMS.takes_former_names
     def __init__(
         self,
         model,
         loss,
         metric=None,
         *,
-        inner_steps=1,
-        inner_learning_rate=0.01,
-        inner_optimizer=None,
-        rematerialize=False,
-        **inner_loop,
+        inner_steps: int = 1,
+        inner_learning_rate: float | list = 0.01,
+        inner_optimizer: Any = None,
+        inner_clip_norm: float | None = None,
+        inner_clip_value: float | None = None,
+        adapts: Selection | Callable | None = None,
+        second_order: bool = True,
+        batch_norm: BatchNorm = "transductive",
+        rematerialize: bool = False,
     ):
         if inner_steps < 0:
             raise InputError(
                 f"inner_steps: {inner_steps} was given; it must be 0 or more."
             )
-        self.model = model
-        self.loss = loss
-        self.metric = metric or loss
-        self.inner_steps = inner_steps
-        self.rematerialize = rematerialize
-        self.inner_loop = InnerLoop(
+        check_not_negative(inner_learning_rate=inner_learning_rate)
+        check_above_zero(
+            inner_clip_norm=inner_clip_norm, inner_clip_value=inner_clip_value
+        )
+        optimizer = inner_optimizer or GradientDescent(inner_learning_rate)
+        inner_loop = InnerLoop(
             model,
             loss,
-            inner_optimizer or GradientDescent(inner_learning_rate),
-            **inner_loop,
+            clipped(optimizer, inner_clip_norm, inner_clip_value),
+            adapts=adapts,
+            second_order=second_order,
+            batch_norm=batch_norm,
         )
-
-    def theta(self):
-        """The initialisation as tensors, ordered as `trainable_variables`."""
-        return self.inner_loop.functional_model.theta()
+        super().__init__(model, loss, metric, inner_steps, inner_loop)
+        self.rematerialize = rematerialize
 
     def meta_gradient(self, theta, episode, seed):
-        """One task's contribution to the meta-update.
-
-        Args:
-            theta: the initialisation, as `theta()` gives it.
-            episode: a `maml_tf.episodes.Episode`.
-            seed: int tensor `[2]`, for dropout and minibatches.
-
-        Returns:
-            A `MetaGradient`.
-        """
+        """Differentiates the query loss at φ_K by θ; see `Algorithm`."""
         if self.rematerialize and self.inner_steps > 0:
             return self._rematerialized(theta, episode, seed)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -150,18 +146,7 @@ class MAML:
         )
 
     def curve(self, theta, episode, steps, seed):
-        """How one task's query set fares as the task is adapted to.
-
-        Args:
-            theta: the initialisation.
-            episode: an `Episode`.
-            steps: K, inner steps.
-            seed: int tensor `[2]`.
-
-        Returns:
-            `(losses, metrics)`, each `[steps + 1]`, before the first step and
-            after each.
-        """
+        """Judges the query set at φ_0 … φ_K; see `Algorithm.curve`."""
         adaptation = self.inner_loop.adapt(
             theta, episode.support_x, episode.support_y, steps, seed
         )

@@ -3,20 +3,18 @@
 (Finn et al. 2017, algorithm 1, line 8.)
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from maml_tf.algorithms.maml import MetaGradient
+from maml_tf.algorithms.algorithm import Algorithm, MetaGradient
 from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.functional.convolution import by_patches
 from maml_tf.functional.model import variables_read_once
 from maml_tf.graph import execution
 from maml_tf.graph.loop_body import loop_body
-from maml_tf.graph.random_streams import fold_in
-
-# Keeps the adaptation's random stream apart from the episodes'.
-_ADAPTATION_STREAM = 7919
+from maml_tf.graph.random_streams import Stream, stream
 
 
 class Updates(NamedTuple):
@@ -37,39 +35,44 @@ class OuterStep:
     """Meta-updates as one `tf.function`, traced once.
 
     Iteration `i` learns from the tasks number `i · tasks … (i + 1) · tasks − 1`
-    and from nothing else, so that a run is a function of its seed.
+    and from nothing else, so a run is a function of its seed.
 
     Args:
-        algorithm: what one task contributes, such as `maml_tf.algorithms.MAML`.
-        episodes: pure TensorFlow function `number -> Episode`, called within
+        algorithm: Computes one task's contribution, such as
+            `maml_tf.algorithms.MAML`.
+        episodes: Pure TensorFlow function `number -> Episode`, called within
             the graph with an int64 scalar.
-        optimizer: any Keras optimizer; its `clipvalue`, `global_clipnorm` and
-            `gradient_accumulation_steps` are the outer step's.
-        tasks: tasks in a meta-batch.
-        seed: of dropout and minibatches within tasks.
-        vectorize: whether all tasks run as one batched computation
+        optimizer: Any Keras optimizer. Its `clipvalue`, `global_clipnorm` and
+            `gradient_accumulation_steps` apply to the outer step.
+        tasks: Tasks in a meta-batch.
+        seed: Seed of dropout and minibatches within tasks.
+        vectorize: Whether all tasks run as one batched computation
             (`tf.vectorized_map`) rather than in a loop, whose memory does not
-            grow with `tasks`. None: where it is the faster, see
-            `maml_tf/graph/execution.py`.
-        parallel_tasks: tasks of the loop that may run at the same time. None:
-            as many as there are threads.
-        iterations_per_call: most meta-updates in one call.
-        jit_compile: whether XLA compiles the function, `episodes` included.
-            None: where it pays, see `maml_tf/graph/execution.py`.
+            grow with `tasks`. By default for small dense networks and on a
+            GPU; see `maml_tf/graph/execution.py`.
+        parallel_tasks: Tasks of the loop that may run at the same time; as many
+            as the threads if None.
+        iterations_per_call: Most meta-updates in one compiled call; more pay
+            for small networks.
+        jit_compile: Whether XLA compiles the function, `episodes` included. If
+            None, together with `vectorize`.
+
+    Raises:
+        InputError: A number is below 1.
     """
 
     def __init__(
         self,
-        algorithm,
-        episodes,
-        optimizer,
+        algorithm: Algorithm,
+        episodes: Callable,
+        optimizer: Any,
         *,
-        tasks,
-        seed=0,
-        vectorize=None,
-        parallel_tasks=None,
-        iterations_per_call=1,
-        jit_compile=False,
+        tasks: int,
+        seed: int = 0,
+        vectorize: bool | None = None,
+        parallel_tasks: int | None = None,
+        iterations_per_call: int = 1,
+        jit_compile: bool | None = False,
     ):
         if parallel_tasks is None:
             parallel_tasks = execution.tasks_at_once(tasks)
@@ -138,9 +141,7 @@ class OuterStep:
         return tf.nest.map_structure(lambda t: t / self.tasks, total)
 
     def _draw(self, number):
-        seed = fold_in(
-            tf.constant([self.seed, _ADAPTATION_STREAM], tf.int64), number
-        )
+        seed = stream(self.seed, Stream.TRAINING_TASKS, number)
         return self.episodes(number), seed
 
     def _contribution(self, theta, episode, seed):

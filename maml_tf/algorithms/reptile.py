@@ -1,7 +1,10 @@
-"""Reptile (Nichol, Achiam and Schulman 2018, algorithm 1)."""
+"""Reptile, which moves towards adapted weights (Nichol et al. 2018)."""
+
+from typing import Any
 
 from maml_tf.algorithms.inner_optimizers import Adam
 from maml_tf.algorithms.maml import MAML, MetaGradient
+from maml_tf.errors import check_not_negative
 
 
 class Reptile(MAML):
@@ -14,23 +17,25 @@ class Reptile(MAML):
     that tasks do not depend on their order.
 
     Args:
-        *args: as in `MAML`.
-        inner_learning_rate: Adam's.
-        inner_optimizer: in place of Adam.
-        inner_batch_size: support examples in a step of meta-training, in which
-            a step's examples differ; None for all. At test every step takes
-            all.
-        **options: as in `MAML`.
+        *args: As in `MAML`.
+        inner_learning_rate: Adam's learning rate in inner steps.
+        inner_optimizer: An inner optimizer in place of Adam.
+        inner_batch_size: Support examples in an inner step of meta-training,
+            others in every step. Defaults to all examples, as always at test.
+        **options: As in `MAML`.
     """
+
+    settles = ("rematerialize", "second_order")
 
     def __init__(
         self,
         *args,
-        inner_learning_rate=1e-3,
-        inner_optimizer=None,
-        inner_batch_size=None,
+        inner_learning_rate: float | list = 1e-3,
+        inner_optimizer: Any = None,
+        inner_batch_size: int | None = None,
         **options,
     ):
+        check_not_negative(inner_learning_rate=inner_learning_rate)
         self.inner_batch_size = inner_batch_size
         super().__init__(
             *args,

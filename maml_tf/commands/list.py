@@ -10,13 +10,13 @@ in its place, as in --dataset=folder:pictures.
 
 import difflib
 import importlib
-import inspect
 import re
 import shutil
 import sys
 
 from maml_tf.commands import flag_help, flagfiles, packaged
 from maml_tf.errors import InputError, refusal
+from maml_tf.registry import ALGORITHMS, DATASETS, ENVIRONMENTS, NETWORKS
 
 
 def rows(kind):
@@ -57,45 +57,23 @@ def _experiments():
     ]
 
 
-def _datasets():
-    modules = _package("datasets")._MODULES
-    return _documented(
-        {name: importlib.import_module(m) for name, m in modules.items()}
-    )
+def _registered(table):
+    """Returns a function that describes all of a registry's entries."""
 
+    def described():
+        # What is described imports TensorFlow, which is noisy without this.
+        importlib.import_module("maml_tf.commands.experiments")
+        return [
+            (name, _as_a_thing(table.summary(name))) for name in table.names()
+        ]
 
-def _networks():
-    return _documented(_package("networks")._NETWORKS)
-
-
-def _algorithms():
-    table = _package("algorithms")._ALGORITHMS
-    return _documented({name: entry for name, (entry, _) in table.items()})
-
-
-def _environments():
-    package = _package("rl.environments")
-    return _documented(
-        {
-            name: getattr(_package(f"rl.environments.{module}"), attribute)
-            for name, (module, attribute) in package._ENTRIES.items()
-        }
-    )
-
-
-def _package(name):
-    # These import TensorFlow, which is noisy unless it is imported there.
-    importlib.import_module("maml_tf.commands.experiments")
-    return importlib.import_module(f"maml_tf.{name}")
-
-
-def _documented(entries):
-    described = []
-    for name, entry in sorted(entries.items()):
-        sentence = first_sentence(inspect.getdoc(entry))
-        sentence = sentence.removeprefix("Returns ")
-        described.append((name, sentence[0].upper() + sentence[1:]))
     return described
+
+
+def _as_a_thing(sentence):
+    """Says what something is, not what its function does."""
+    sentence = re.sub(r"^(Returns|Makes) ", "", sentence)
+    return sentence[0].upper() + sentence[1:]
 
 
 # By kind: the flag that takes its names, and what lists them. The first two
@@ -106,10 +84,13 @@ KINDS = {
         "maml-tf train --experiment=NAME (rl_: train-rl)",
         _experiments,
     ),
-    "datasets": ("maml-tf train --dataset=NAME", _datasets),
-    "networks": ("maml-tf train --network=NAME", _networks),
-    "algorithms": ("maml-tf train --algorithm=NAME", _algorithms),
-    "environments": ("maml-tf train-rl --environment=NAME", _environments),
+    "datasets": ("maml-tf train --dataset=NAME", _registered(DATASETS)),
+    "networks": ("maml-tf train --network=NAME", _registered(NETWORKS)),
+    "algorithms": ("maml-tf train --algorithm=NAME", _registered(ALGORITHMS)),
+    "environments": (
+        "maml-tf train-rl --environment=NAME",
+        _registered(ENVIRONMENTS),
+    ),
 }
 
 

@@ -7,19 +7,20 @@ from maml_tf.datasets.building import class_splits
 from maml_tf.datasets.building.labelled_examples import classification, scale
 from maml_tf.datasets.images import prepared
 from maml_tf.datasets.images.preparation import image_preparation
+from maml_tf.episodes.augmentation import Augmentation, Augmented
 
 VERSION = "3.0.2"
 
 
 def load_split(
     name,
-    data_dir=None,
-    download=False,
-    cache_dir=None,
-    in_memory=None,
-    rotations=1,
-    augment=(),
-    augmented="both",
+    data_dir: str | None = None,
+    download: bool = False,
+    cache_dir: str | None = None,
+    in_memory: bool | None = None,
+    rotations: int = 1,
+    augment: tuple[Augmentation, ...] = (),
+    augmented: Augmented = "both",
 ):
     """Loads CIFAR-100 with the classes divided as in a paper.
 
@@ -27,12 +28,11 @@ def load_split(
         name: `"cifar_fs"` or `"fc100"`.
         data_dir: As in `prepared.load`.
         download: As in `prepared.load`.
-        cache_dir: Folder of the decoded images (184 MB); see
-            `array_cache.folder`.
-        in_memory: As in `image_source.load`.
-        rotations: 4 makes each rotation of a class a class of its own.
-        augment: As in `labelled_examples.classification`.
-        augmented: As in `labelled_examples.classification`.
+        cache_dir: As in `prepared.load`.
+        in_memory: As in `prepared.load`.
+        rotations: As in `classification`.
+        augment: As in `classification`.
+        augmented: As in `classification`.
 
     Returns:
         A `Dataset` with inputs `[32, 32, 3]` in [0, 1], cross-entropy and

@@ -10,9 +10,9 @@ import pathlib
 
 import numpy as np
 
+from maml_tf.datasets import text
 from maml_tf.datasets.building import class_splits
 from maml_tf.datasets.building.text_files import read_text
-from maml_tf.datasets.text import texts_of_classes
 from maml_tf.errors import InputError
 
 DOMAINS_FILE = "data_domains.json"
@@ -23,19 +23,19 @@ _PARTS = ("train", "val", "test")
 
 def load(
     path,
-    class_split="domains",
-    split_seed=0,
-    vocabulary_size=10000,
-    text_length=32,
+    class_split: str = "domains",
+    split_seed: int = 0,
+    vocabulary_size: int = 10000,
+    text_length: int = 32,
 ):
     """Loads CLINC150.
 
     Args:
         path: The authors' `data_full.json`, or another of their files.
-        class_split: `"domains"`: whole domains are held out, 6 / 2 / 2 by
-            `split_seed`, as the file `data_domains.json` beside `path` lists
-            them. Otherwise as in `class_splits.divide`.
-        split_seed: Seed of the division.
+        class_split: As in `class_splits.divide`. `domains`: whole domains, 6 /
+            2 / 2 by `split_seed`, as the file `data_domains.json` beside the
+            data lists them.
+        split_seed: As in `class_splits.divide`.
         vocabulary_size: As in `text.load`.
         text_length: As in `text.load`.
 
@@ -63,7 +63,7 @@ def load(
         )
     else:
         classes = class_splits.divide(names, class_split, split_seed)
-    return texts_of_classes(
+    return text.texts_of_classes(
         "clinc150", texts, labels, names, classes, vocabulary_size, text_length
     )
 

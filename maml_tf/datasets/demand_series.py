@@ -22,11 +22,15 @@ _HOLIDAYS = ("2023-12-25", "2023-12-26")
 _WEATHER = 0
 
 
-def load(split_seed=0, window=None, horizon=None):
+def load(
+    split_seed: int = 0,
+    window: int | None = None,
+    horizon: int | None = None,
+):
     """Makes the series and returns them as a data set of forecasts.
 
     Args:
-        split_seed: Seed of the division of the households, 64 / 16 / 20 %.
+        split_seed: As in `class_splits.divide`. Classes are the households.
         window: As in `regression_tasks.from_series`.
         horizon: As in `regression_tasks.from_series`.
 

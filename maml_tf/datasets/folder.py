@@ -21,6 +21,7 @@ from maml_tf.datasets.images import sizes as image_sizes
 from maml_tf.datasets.images import source
 from maml_tf.datasets.images.preparation import image_preparation
 from maml_tf.datasets.images.source import ImageSource
+from maml_tf.episodes.augmentation import Augmentation, Augmented
 from maml_tf.episodes.class_pool import SPLITS
 from maml_tf.errors import InputError
 
@@ -43,14 +44,14 @@ class Found(NamedTuple):
 
 def load(
     path,
-    cache_dir=None,
-    in_memory=None,
-    image_size=None,
-    class_split=None,
-    split_seed=0,
-    rotations=1,
-    augment=(),
-    augmented="both",
+    cache_dir: str | None = None,
+    in_memory: bool | None = None,
+    image_size: int | None = None,
+    class_split: str | None = None,
+    split_seed: int = 0,
+    rotations: int = 1,
+    augment: tuple[Augmentation, ...] = (),
+    augmented: Augmented = "both",
 ):
     """Loads a folder of images as a data set of episodes.
 
@@ -72,15 +73,16 @@ def load(
 
     Args:
         path: The folder.
-        cache_dir: As in `array_cache.folder`.
+        cache_dir: As in `source.load`.
         in_memory: As in `source.load`.
-        image_size: Height and width in pixels. None: the images' own where they
-            are all square and of one size, else 84.
-        class_split: As in `class_splits.divide`; None: `"random"`.
+        image_size: Height and width that images are resized to, in pixels. By
+            default their own if they are all square and of one size, otherwise
+            84.
+        class_split: As in `class_splits.divide`. Defaults to `random`.
         split_seed: As in `class_splits.divide`.
-        rotations: 4 makes each rotation of a class a class of its own.
-        augment: As in `labelled_examples.classification`.
-        augmented: As in `labelled_examples.classification`.
+        rotations: As in `classification`.
+        augment: As in `classification`.
+        augmented: As in `classification`.
 
     Returns:
         A `Dataset` with inputs in [0, 1], cross-entropy and accuracy.

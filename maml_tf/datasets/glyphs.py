@@ -22,6 +22,7 @@ from maml_tf.datasets.building.labelled_examples import (
 from maml_tf.datasets.font_outlines import Canvas, FontOutlines
 from maml_tf.datasets.images import cache
 from maml_tf.datasets.images.preparation import image_preparation
+from maml_tf.episodes.augmentation import Augmentation, Augmented
 
 IMAGE_SIZE = 28
 DRAWINGS = 20
@@ -84,16 +85,20 @@ class Letter(NamedTuple):
         return f"{self.script.replace(' ', '_')}_U+{self.code:04X}"
 
 
-def load(cache_dir=None, rotations=1, augment=(), augmented="both"):
+def load(
+    cache_dir: str | None = None,
+    rotations: int = 1,
+    augment: tuple[Augmentation, ...] = (),
+    augmented: Augmented = "both",
+):
     """Loads the drawings as a data set of episodes.
 
     Args:
-        cache_dir: Folder of the drawings (14 MB), which are made on first use
-            in seconds; see `cache.folder`.
-        rotations: 4 makes each rotation of a letter a class of its own; some of
-            them look like other letters, Canadian syllabics above all.
-        augment: As in `labelled_examples.classification`.
-        augmented: As in `labelled_examples.classification`.
+        cache_dir: As in `cache.folder`.
+        rotations: As in `classification`. Some turned letters look like
+            others, Canadian syllabics above all.
+        augment: As in `classification`.
+        augmented: As in `classification`.
 
     Returns:
         A `Dataset` with inputs `[28, 28, 1]` in [0, 1], cross-entropy and

@@ -12,6 +12,7 @@ import numpy as np
 from maml_tf.datasets.building.labelled_examples import classification, scale
 from maml_tf.datasets.images import prepared
 from maml_tf.datasets.images.preparation import image_preparation
+from maml_tf.episodes.augmentation import Augmentation, Augmented
 from maml_tf.episodes.class_pool import SPLITS
 from maml_tf.errors import InputError
 from maml_tf.files import partial_folder
@@ -20,27 +21,26 @@ VERSION = "1.0.0"
 
 
 def load(
-    data_dir=None,
-    cache_dir=None,
-    in_memory=None,
-    manual_dir=None,
-    rotations=1,
-    augment=(),
-    augmented="both",
+    data_dir: str | None = None,
+    cache_dir: str | None = None,
+    in_memory: bool | None = None,
+    manual_dir: str | None = None,
+    rotations: int = 1,
+    augment: tuple[Augmentation, ...] = (),
+    augmented: Augmented = "both",
 ):
     """Loads mini-ImageNet as a data set of episodes.
 
     Args:
         data_dir: As in `prepared.load`.
-        cache_dir: Folder of the decoded images (1.3 GB); see
-            `array_cache.folder`.
-        in_memory: As in `image_source.load`.
-        manual_dir: Folder of images to prepare it from, once, where `data_dir`
-            does not hold it: ImageNet's, or mini-ImageNet's in one of the forms
-            in which it is handed round; see `mini_imagenet_builder`.
-        rotations: 4 makes each rotation of a class a class of its own.
-        augment: As in `labelled_examples.classification`.
-        augmented: As in `labelled_examples.classification`.
+        cache_dir: As in `prepared.load`.
+        in_memory: As in `prepared.load`.
+        manual_dir: Folder of images to prepare the data set from, once, if
+            `data_dir` does not hold it: ImageNet's, or mini-ImageNet's in one
+            of its usual forms; see `mini_imagenet_builder`.
+        rotations: As in `classification`.
+        augment: As in `classification`.
+        augmented: As in `classification`.
 
     Returns:
         A `Dataset` with inputs `[84, 84, 3]` in [0, 1], cross-entropy and

@@ -7,6 +7,7 @@ decoded once and kept in a cache file.
 
 import importlib.resources
 import json
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +15,7 @@ import tensorflow as tf
 from maml_tf.datasets.building.labelled_examples import classification, scale
 from maml_tf.datasets.images import prepared
 from maml_tf.datasets.images.preparation import image_preparation
+from maml_tf.episodes.augmentation import Augmentation, Augmented
 from maml_tf.episodes.class_pool import SPLITS
 from maml_tf.errors import InputError
 
@@ -26,41 +28,37 @@ _TFDS_SPLITS = ("train", "test")
 
 
 def load(
-    data_dir=None,
-    download=False,
-    cache_dir=None,
-    class_split="random",
-    split_seed=0,
-    rotations=4,
-    alphabets=(),
-    in_memory=None,
-    augment=(),
-    augmented="both",
+    data_dir: str | None = None,
+    download: bool = False,
+    cache_dir: str | None = None,
+    class_split: Literal["random", "lake", "vinyals"] = "random",
+    split_seed: int = 0,
+    rotations: int = 4,
+    alphabets: tuple[str, ...] = (),
+    in_memory: bool | None = None,
+    augment: tuple[Augmentation, ...] = (),
+    augmented: Augmented = "both",
 ):
     """Loads Omniglot as a data set of episodes.
 
     Args:
-        data_dir: Folder of data sets prepared by TensorFlow Datasets. Defaults
-            to `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
-        download: Whether TensorFlow Datasets may download and prepare the set
-            where it is missing.
-        cache_dir: Folder of the decoded images (25 MB). Defaults to
-            `maml_tf` in `$XDG_CACHE_HOME` or in `~/.cache`.
+        data_dir: As in `prepared.load`.
+        download: As in `prepared.load`.
+        cache_dir: As in `prepared.load`.
         class_split: Which characters are for training / validation / testing.
-            `"random"`: 1100 / 100 / 423 by `split_seed`, as in MAML's code
-            (60 / 20 / 20 % of the characters left by `alphabets`).
-            `"lake"`: the 964 background characters less 100 (or 10 % of those
-            left by `alphabets`) for validation by `split_seed`, and the 659 of
-            evaluation. `"vinyals"`: the 1028 / 172 / 423 of Vinyals et al.
-            2016.
-        split_seed: Seed of the division, independent of the run's seed.
-        rotations: 4 makes each rotation of a character by a multiple of 90
-            degrees a class of its own in every split, as in MAML; 1 does not.
+            `random`: 1100 / 100 / 423 by `split_seed`, as in MAML's code
+            (60 / 20 / 20 % of the characters left by `alphabets`). `lake`: the
+            964 background characters less 100 (or 10 % of those left by
+            `alphabets`) for validation by `split_seed`, and the 659 of
+            evaluation. `vinyals`: the 1028 / 172 / 423 of Vinyals et al. 2016.
+        split_seed: Seed of the division of the characters, independent of the
+            run's seed.
+        rotations: As in `classification`. MAML's experiments have 4.
         alphabets: Names of the alphabets to keep, as in TensorFlow Datasets,
-            such as `("Futurama",)`. Empty (the default) keeps all.
-        in_memory: As in `image_source.load`.
-        augment: As in `labelled_examples.classification`.
-        augmented: As in `labelled_examples.classification`.
+            such as Futurama. Defaults to all.
+        in_memory: As in `prepared.load`.
+        augment: As in `classification`.
+        augmented: As in `classification`.
 
     Returns:
         A `Dataset` with inputs `[28, 28, 1]` in [0, 1], cross-entropy and

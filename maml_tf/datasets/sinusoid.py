@@ -19,7 +19,7 @@ from maml_tf.graph.random_streams import fold_in, random_uniform
 _TASK, _POINTS = range(2)
 
 
-def load(oracle=False):
+def load(oracle: bool = False):
     """Returns the endless data set of sine waves.
 
     Its episodes have `shot` support and `query` query points; `way` is
@@ -27,7 +27,7 @@ def load(oracle=False):
 
     Args:
         oracle: Whether the inputs are `[x, amplitude, phase]` instead of
-            `[x]`, for the baseline that is told which task it faces.
+            `[x]`, for the baseline that is told the task.
 
     Returns:
         A `Dataset` with targets `[points, 1]`, mean squared error as loss and

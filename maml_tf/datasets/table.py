@@ -43,16 +43,21 @@ _LARGEST = 1e15
 _UNEVEN = 1.5
 
 
-def load(path, class_split="random", split_seed=0, window=None, horizon=None):
+def load(
+    path,
+    class_split: str = "random",
+    split_seed: int = 0,
+    window: int | None = None,
+    horizon: int | None = None,
+):
     """Loads a table as a data set of episodes.
 
     Args:
         path: The file, as described at the top of this module.
-        class_split: Which tasks are for training / validation / testing; as in
-            `class_splits.divide`, the tasks being the classes.
-        split_seed: Seed of the division, independent of the run's seed.
-        window: Of series, as in `regression_tasks.from_series`.
-        horizon: Of series, as in `regression_tasks.from_series`.
+        class_split: As in `class_splits.divide`. Classes are the tasks here.
+        split_seed: As in `class_splits.divide`.
+        window: As in `regression_tasks.from_series`.
+        horizon: As in `regression_tasks.from_series`.
 
     Returns:
         A `Dataset`; `regression_tasks.from_rows` or `from_series` describes it.

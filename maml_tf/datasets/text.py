@@ -25,10 +25,10 @@ COLUMNS = ("text", "label")
 
 def load(
     path,
-    class_split="random",
-    split_seed=0,
-    vocabulary_size=10000,
-    text_length=32,
+    class_split: str = "random",
+    split_seed: int = 0,
+    vocabulary_size: int = 10000,
+    text_length: int = 32,
 ):
     """Loads texts and their labels from a file.
 
@@ -37,9 +37,9 @@ def load(
             `text` and `label`; others are ignored.
         class_split: As in `class_splits.divide`.
         split_seed: As in `class_splits.divide`.
-        vocabulary_size: Most ids, 0 for padding and 1 for unknown words
-            included.
-        text_length: Words kept of a text; shorter ones are padded.
+        vocabulary_size: Most token ids, two of them for padding and unknown
+            words.
+        text_length: Words kept of each text; shorter texts are padded.
 
     Returns:
         A `Dataset` with int32 inputs `[text_length]`, cross-entropy and

@@ -11,6 +11,7 @@ from maml_tf.datasets.building.labelled_examples import (
 from maml_tf.datasets.images import prepared
 from maml_tf.datasets.images import sizes as image_sizes
 from maml_tf.datasets.images.preparation import image_preparation
+from maml_tf.episodes.augmentation import Augmentation, Augmented
 from maml_tf.errors import InputError
 
 # name, name/config, and either with :version.
@@ -19,16 +20,16 @@ _NAME = r"(\w+(?:/[\w.+-]*\w)?)(?::(\d+\.\d+\.\d+))?"
 
 def load(
     name,
-    data_dir=None,
-    download=False,
-    cache_dir=None,
-    in_memory=None,
-    image_size=None,
-    class_split=None,
-    split_seed=0,
-    rotations=1,
-    augment=(),
-    augmented="both",
+    data_dir: str | None = None,
+    download: bool = False,
+    cache_dir: str | None = None,
+    in_memory: bool | None = None,
+    image_size: int | None = None,
+    class_split: str | None = None,
+    split_seed: int = 0,
+    rotations: int = 1,
+    augment: tuple[Augmentation, ...] = (),
+    augmented: Augmented = "both",
 ):
     """Loads an image set as a data set of episodes.
 
@@ -45,15 +46,15 @@ def load(
             their kind.
         data_dir: As in `prepared.load`.
         download: As in `prepared.load`.
-        cache_dir: As in `array_cache.folder`.
-        in_memory: As in `image_source.load`.
-        image_size: Height and width in pixels. None: the set's own where it is
-            fixed and square, else 84.
-        class_split: As in `class_splits.divide`; None: `"random"`.
+        cache_dir: As in `prepared.load`.
+        in_memory: As in `prepared.load`.
+        image_size: Height and width that images are resized to, in pixels. By
+            default the set's own if it is fixed and square, otherwise 84.
+        class_split: As in `class_splits.divide`. Defaults to `random`.
         split_seed: As in `class_splits.divide`.
-        rotations: 4 makes each rotation of a class a class of its own.
-        augment: As in `labelled_examples.classification`.
-        augmented: As in `labelled_examples.classification`.
+        rotations: As in `classification`.
+        augment: As in `classification`.
+        augmented: As in `classification`.
 
     Returns:
         A `Dataset` with inputs in [0, 1], cross-entropy and accuracy.

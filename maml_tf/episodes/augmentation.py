@@ -5,6 +5,7 @@ a stateless seed; every image is changed by itself.
 """
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import tensorflow as tf
 
@@ -13,7 +14,8 @@ from maml_tf.errors import InputError, refusal
 from maml_tf.graph.random_streams import fold_in, random_bits, random_uniform
 
 # The choices of an episode's sets to augment.
-AUGMENTED = ("both", "support", "query")
+Augmented = Literal["both", "support", "query"]
+AUGMENTED = get_args(Augmented)
 
 
 def flip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -72,6 +74,8 @@ def jitter(
 
 
 AUGMENTATIONS = {"crop": crop, "flip": flip, "jitter": jitter}
+# Their names, as a type.
+Augmentation = Literal["crop", "flip", "jitter"]
 
 
 def augment_episode(

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from maml_tf.episodes.class_records import ClassRecords
 from maml_tf.errors import InputError, check_at_least_one, refusal
-from maml_tf.graph.random_streams import fold_in, random_bits
+from maml_tf.graph.random_streams import Stream, random_bits, stream
 
 SPLITS = ("train", "valid", "test")
 
@@ -55,7 +55,7 @@ def stream_seed(seed: int, split: str) -> tf.Tensor:
     """
     if split not in SPLITS:
         raise refusal("split", split, f"available: {', '.join(SPLITS)}")
-    return fold_in(tf.constant([seed, 0], tf.int64), SPLITS.index(split))
+    return stream(seed, Stream.EPISODES, SPLITS.index(split))
 
 
 class ClassPool:

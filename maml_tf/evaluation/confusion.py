@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.algorithms import MAML, NearestCentroid
+from maml_tf.algorithms import MAML
 from maml_tf.episodes.class_pool import (
     ClassPool,
     check_episode,
@@ -156,11 +156,6 @@ def confusion(
     """
     check_at_least_one(num_tasks=num_tasks)
     check_episode(pool, way, shot, query)
-    if isinstance(algorithm, NearestCentroid):
-        raise InputError(
-            "algorithm: nearest_centroid has no weights that adapt; give"
-            " another."
-        )
     loop = algorithm.inner_loop
     stream = stream_seed(seed, "test")
 

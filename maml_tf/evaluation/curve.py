@@ -14,10 +14,7 @@ from maml_tf.evaluation.intervals import interval
 from maml_tf.functional.model import variables_read_once
 from maml_tf.graph import execution
 from maml_tf.graph.loop_body import loop_body
-from maml_tf.graph.random_streams import fold_in
-
-# Keeps the adaptation's random stream apart from the episodes'.
-_ADAPTATION_STREAM = 104729
+from maml_tf.graph.random_streams import Stream, stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +172,7 @@ def adaptation_seed(seed: int, number: int | tf.Tensor) -> tf.Tensor:
     Returns:
         An int64 tensor `[2]`.
     """
-    return fold_in(tf.constant([seed, _ADAPTATION_STREAM], tf.int64), number)
+    return stream(seed, Stream.TEST_TASKS, number)
 
 
 def meta_test(

@@ -11,8 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.algorithms import MAML, NearestCentroid, Oracle
+from maml_tf.algorithms import MAML
 from maml_tf.algorithms.adapted_weights import NORMALIZATIONS
+from maml_tf.algorithms.algorithm import nothing_adapts
 from maml_tf.algorithms.inner_loop import InnerLoop
 from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.evaluation.curve import adaptation_seed
@@ -187,12 +188,9 @@ def what_moved(
         InputError: An argument cannot be used, or nothing adapts.
     """
     check_at_least_one(num_tasks=num_tasks, steps=steps)
-    if isinstance(algorithm, NearestCentroid | Oracle):
-        raise InputError(
-            f"algorithm: {type(algorithm).__name__} was given, which has no"
-            " weights that adapt; give another."
-        )
     model, loop = algorithm.model, algorithm.inner_loop
+    if not any(loop.adapted):
+        raise nothing_adapts(algorithm)
     moving_layers = layers(model)
     probe = InnerLoop(
         keras.Model(model.inputs, [layer.features for layer in moving_layers]),

@@ -4,12 +4,45 @@ All random numbers within a compiled step are drawn here, so a run is a function
 of its seed, and any part of it can be drawn again.
 """
 
+import enum
 from typing import Any
 
 import tensorflow as tf
 
 # TensorFlow's number of the random generator that every device has.
 _PHILOX = 1
+
+
+class Stream(enum.IntEnum):
+    """Every independent stream of a seed, in one place.
+
+    The numbers are arbitrary and part of what a seed means: a changed number
+    changes every result. The last two name streams within a split's stream of
+    episodes; the others name streams of a run's seed, so equal numbers of the
+    two kinds do not meet.
+    """
+
+    EPISODES = 0
+    TRAINING_TASKS = 7919  # Dropout and minibatches in meta-training.
+    TEST_TASKS = 104729  # The same in meta-testing.
+    TRAINING_ROLLOUTS = 15485863
+    TEST_ROLLOUTS = 32452843
+    AUGMENTATION = 15485863
+    JOINT_EXAMPLES = 32452843
+
+
+def stream(seed: int, name: Stream, number: int | tf.Tensor) -> tf.Tensor:
+    """Makes the seed of one task, batch or split in a stream of its own.
+
+    Args:
+        seed: The run's seed.
+        name: A `Stream`.
+        number: As in `fold_in`.
+
+    Returns:
+        An int64 tensor `[2]`.
+    """
+    return fold_in(tf.constant([seed, name], tf.int64), number)
 
 
 def fold_in(seed: tf.Tensor, number: int | tf.Tensor) -> tf.Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from maml_tf.algorithms import NearestCentroid
+from maml_tf.algorithms.algorithm import nothing_adapts
 from maml_tf.errors import DivergenceError, InputError
 from maml_tf.learner import head
 from maml_tf.learner.adapted_model import AdaptedModel
@@ -25,11 +25,8 @@ def adapt(
     validation_data: tuple | None = None,
 ) -> AdaptedModel:
     """Learns a task from a few examples; see `Learner.adapt`."""
-    if isinstance(learner.algorithm, NearestCentroid):
-        raise InputError(
-            "algorithm: nearest_centroid has no weights that adapt; give"
-            " another learner."
-        )
+    if not learner.algorithm.has_inner_loop:
+        raise nothing_adapts(learner.algorithm)
     steps = learner.steps if steps is None else steps
     if not isinstance(steps, int | np.integer):
         raise InputError(f"steps: {steps!r} was given; give a whole number.")

@@ -13,6 +13,7 @@ import numpy as np
 
 from maml_tf.errors import InputError
 from maml_tf.files import replacing
+from maml_tf.registry import ALGORITHMS
 
 DESCRIPTION, NETWORK, PREPARATION = (
     "learner.json",
@@ -23,7 +24,7 @@ DESCRIPTION, NETWORK, PREPARATION = (
 SHIPPED = pathlib.Path(__file__).with_name("shipped")
 
 # To be raised when an older version could not read what is written.
-_FORMAT = 1
+_FORMAT = 2
 
 
 def shipped():
@@ -88,6 +89,12 @@ def read(folder):
             f"workdir: {path} is of format {version}, and this version reads"
             f" {_FORMAT}; install a newer maml_tf."
         )
+    # Format 1 has options by names that have changed since.
+    names = ALGORITHMS.former_names
+    description["options"] = {
+        names.get(name, name): value
+        for name, value in description["options"].items()
+    }
     model = keras.saving.load_model(folder / NETWORK, compile=False)
     preparation = None
     if (folder / PREPARATION).is_file():

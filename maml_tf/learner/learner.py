@@ -18,8 +18,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from maml_tf import adapted_weights, algorithms, losses
-from maml_tf.algorithms import MAML
-from maml_tf.algorithms.adapted_weights import SELECTIONS
+from maml_tf.algorithms.algorithm import Algorithm
 from maml_tf.algorithms.outer_step import OuterStep
 from maml_tf.errors import InputError
 from maml_tf.evaluation.curve import Curve, meta_test
@@ -27,7 +26,7 @@ from maml_tf.learner import files, given_episodes, head, raw_inputs
 from maml_tf.learner.adapted_model import AdaptedModel
 from maml_tf.learner.adapting import adapt
 from maml_tf.learner.checks import check_logits, check_units, number_of_outputs
-from maml_tf.registry import find
+from maml_tf.registry import ALGORITHMS, find
 from maml_tf.training.loop import Training, meta_train
 
 # By kind of task: loss and metric.
@@ -90,6 +89,7 @@ class Learner:
         **options,
     ):
         usual_loss, usual_metric = find("task", task, _TASKS)
+        options = ALGORITHMS.with_present_names(options)
         self._losses = (loss or usual_loss, metric or usual_metric)
         self._give_head = find(
             "new_outputs",
@@ -139,8 +139,6 @@ class Learner:
 
     def _algorithm(self, model, **options):
         adapts = self._description["adapts"]
-        if isinstance(adapts, str):
-            adapts = find("adapts", adapts, SELECTIONS)(model)
         if adapts is not None:
             options["adapts"] = adapts
         return algorithms.create(
@@ -150,7 +148,7 @@ class Learner:
             **{**self._description["options"], **options},
         )
 
-    def with_outputs(self, outputs: int, **options) -> MAML:
+    def with_outputs(self, outputs: int, **options) -> Algorithm:
         """The algorithm for tasks of another number of classes.
 
         The same, of the model's own weights, where the outputs are as many and
@@ -173,9 +171,23 @@ class Learner:
             if not options:
                 return self.algorithm
             return self._algorithm(self.model, **options)
-        adapted = self.algorithm.inner_loop.adapted
+        if outputs > self.outputs:
+            self._check_head_adapts(outputs)
+        model = head.with_outputs(self.model, outputs)
+        self._give_head(self.model, model)
+        algorithm = self._algorithm(model, **options)
+        if _adapted(algorithm) != _adapted(self.algorithm):
+            raise InputError(
+                "adapts: this function chooses other weights where the model"
+                f" has {outputs} outputs; let it go by variable.path."
+            )
+        return algorithm
+
+    def _check_head_adapts(self, outputs):
         in_head = adapted_weights.head(self.model)
-        if outputs > self.outputs and not any(
+        adapted = _adapted(self.algorithm)
+        # Without an inner loop there is no head to adapt.
+        if adapted and not any(
             adapts and in_head(variable)
             for variable, adapts in zip(self.model.trainable_variables, adapted)
         ):
@@ -184,17 +196,8 @@ class Learner:
                 f" {self.outputs} and does not adapt its head; at most"
                 f" {self.outputs} will do."
             )
-        model = head.with_outputs(self.model, outputs)
-        self._give_head(self.model, model)
-        algorithm = self._algorithm(model, **options)
-        if algorithm.inner_loop.adapted != adapted:
-            raise InputError(
-                "adapts: this function chooses other weights where the model"
-                f" has {outputs} outputs; let it go by variable.path."
-            )
-        return algorithm
 
-    def renew_head(self, algorithm: MAML) -> None:
+    def renew_head(self, algorithm: Algorithm) -> None:
         """Gives what `with_outputs` returned the weights of the model as now.
 
         Args:
@@ -362,3 +365,8 @@ class Learner:
             self.preparation,
             {**self._description, "about": self.about},
         )
+
+
+def _adapted(algorithm):
+    """Whether each trainable weight adapts; [] without an inner loop."""
+    return algorithm.inner_loop.adapted if algorithm.has_inner_loop else []

@@ -1,44 +1,21 @@
 """Networks by name, each a function that builds a Keras model."""
 
 import contextlib
-import inspect
 
 import keras
 
-from maml_tf import registry
-from maml_tf.networks import (
-    conv4,
-    dense_omniglot,
-    layers,
-    mlp,
-    resnet,
-    text_cnn,
-    text_transformer,
-)
-
-_NETWORKS = {
-    "conv4": conv4.conv4,
-    "dense_omniglot": dense_omniglot.dense_omniglot,
-    "mlp": mlp.mlp,
-    "resnet": resnet.resnet,
-    "text_cnn": text_cnn.text_cnn,
-    "text_transformer": text_transformer.text_transformer,
-}
+from maml_tf.networks import layers
+from maml_tf.registry import NETWORKS
 
 
 def names():
     """Returns the names that `create` knows, a sorted tuple of strings."""
-    return tuple(sorted(_NETWORKS))
+    return NETWORKS.names()
 
 
 def option_names(name):
-    """Returns the names of the options that a network takes, a list."""
-    network = registry.find("network", name, _NETWORKS)
-    return [
-        parameter
-        for parameter in inspect.signature(network).parameters
-        if parameter not in ("input_shape", "outputs", "seed")
-    ]
+    """Returns the names of the options that a network takes, a tuple."""
+    return tuple(NETWORKS.options(name))
 
 
 def create(name, input_shape, outputs, seed=None, dtype=None, **options):
@@ -72,12 +49,12 @@ def create(name, input_shape, outputs, seed=None, dtype=None, **options):
         InputError: The network or an option is unknown, or a value cannot be
             used.
     """
-    network = registry.find("network", name, _NETWORKS)
-    registry.check_options("network", name, options, option_names(name))
     layers.require_integers("input_shape", input_shape)
     layers.require_integer("outputs", outputs)
     with _policy(dtype):
-        return network(tuple(input_shape), outputs, seed=seed, **options)
+        return NETWORKS.create(
+            name, tuple(input_shape), outputs, seed=seed, **options
+        )
 
 
 @contextlib.contextmanager

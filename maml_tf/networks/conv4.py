@@ -1,5 +1,7 @@
 """The four-layer convolutional network of few-shot classification."""
 
+from typing import Literal
+
 import keras
 
 from maml_tf.networks import layers
@@ -10,9 +12,9 @@ BLOCKS = 4
 def conv4(
     input_shape,
     outputs,
-    filters=64,
-    downsampling="stride",
-    readout="mean",
+    filters: int | tuple[int, ...] = 64,
+    downsampling: Literal["stride", "max_pool"] = "stride",
+    readout: Literal["mean", "flatten"] = "mean",
     seed=None,
 ):
     """Returns four blocks of 3x3 convolution, batch norm and ReLU, and a head.
@@ -27,12 +29,13 @@ def conv4(
     Args:
         input_shape: `(height, width, channels)` of one image.
         outputs: Number of outputs, the number of ways.
-        filters: Filters of each convolution.
-        downsampling: `"stride"`: convolutions of stride 2; `"max_pool"`:
-            convolutions of stride 1, each block ending in a 2x2 max-pool
-            without padding. Either halves height and width four times.
-        readout: `"mean"`: the head sees each filter's mean over height and
-            width; `"flatten"`: it sees every position.
+        filters: Filters of each convolution: one number for all, or one for
+            each of the four.
+        downsampling: How a block halves height and width. `stride`: by
+            convolutions of stride 2. `max_pool`: by a 2x2 max-pool without
+            padding, after convolutions of stride 1.
+        readout: What the head sees. `mean`: each filter's mean over height and
+            width. `flatten`: every position.
         seed: Makes the initial weights reproducible; `None` leaves them to
             Keras's random state.
 
@@ -44,7 +47,7 @@ def conv4(
         InputError: An argument cannot be used, or the image is too small to
             be pooled four times.
     """
-    layers.require_integer("filters", filters)
+    filters = layers.one_each("filters", filters, BLOCKS)
     layers.require_choice("downsampling", downsampling, ("stride", "max_pool"))
     layers.require_choice("readout", readout, ("mean", "flatten"))
     pools = downsampling == "max_pool"
@@ -52,9 +55,9 @@ def conv4(
     initializers = layers.kernel_initializers(seed)
     inputs = keras.Input(input_shape)
     hidden = inputs
-    for number in range(1, BLOCKS + 1):
+    for number, width in enumerate(filters, start=1):
         hidden = keras.layers.Conv2D(
-            filters,
+            width,
             3,
             strides=1 if pools else 2,
             padding="same",

@@ -113,6 +113,34 @@ def require_integers(argument, values):
         require_integer(f"each of {argument}", value)
 
 
+def one_each(argument, value, number):
+    """Returns one integer for each of some layers.
+
+    Args:
+        argument: Name of the argument, for the message.
+        value: An integer for all of them, or a sequence with one for each. A
+            sequence of one is for all too.
+        number: How many layers there are.
+
+    Returns:
+        A tuple of `number` integers.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if not isinstance(value, (list, tuple)):
+        require_integer(argument, value)
+        return (value,) * number
+    require_integers(argument, value)
+    if len(value) not in (1, number):
+        raise errors.refusal(
+            argument,
+            tuple(value),
+            f"it must be one number, or one for each of {number} layers",
+        )
+    return tuple(value) * (number // len(value))
+
+
 def require_image(network, input_shape, smallest=1):
     """Raises `InputError` unless `input_shape` is that of a large image.
 

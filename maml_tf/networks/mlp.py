@@ -5,7 +5,7 @@ import keras
 from maml_tf.networks import layers
 
 
-def mlp(input_shape, outputs, widths=(40, 40), seed=None):
+def mlp(input_shape, outputs, widths: tuple[int, ...] = (40, 40), seed=None):
     """Returns dense ReLU layers with a linear head.
 
     The defaults are the network of the sinusoid regression in Finn, Abbeel,

@@ -6,7 +6,11 @@ from maml_tf.networks import layers
 
 
 def resnet(
-    input_shape, outputs, filters=(32, 64, 64), last_skip=True, seed=None
+    input_shape,
+    outputs,
+    filters: tuple[int, ...] = (32, 64, 64),
+    last_skip: bool = True,
+    seed=None,
 ):
     """Returns residual blocks, a mean over height and width, and a head.
 
@@ -25,7 +29,7 @@ def resnet(
         input_shape: `(height, width, channels)` of one image.
         outputs: Number of outputs, the number of ways.
         filters: Filters of each block, first to last.
-        last_skip: Whether the last block has its skip connection; that paper
+        last_skip: Whether the last block has its skip connection. The paper
             drops it to let BOIL change the high-level features freely.
         seed: Makes the initial weights reproducible; `None` leaves them to
             Keras's random state.

@@ -8,11 +8,11 @@ from maml_tf.networks import layers
 def text_cnn(
     input_shape,
     outputs,
-    vocabulary_size,
-    embedding_width=64,
-    filters=64,
-    kernel_sizes=(2, 3, 4),
-    dropout=0.0,
+    vocabulary_size: int,
+    embedding_width: int = 64,
+    filters: int | tuple[int, ...] = 64,
+    kernel_sizes: tuple[int, ...] = (2, 3, 4),
+    dropout: float = 0.0,
     seed=None,
 ):
     """Returns an embedding, parallel convolutions, a maximum over time, a head.
@@ -25,11 +25,12 @@ def text_cnn(
         input_shape: `(text_length,)`.
         outputs: Number of outputs, the number of ways.
         vocabulary_size: Number of token ids; 0 is padding.
-        embedding_width: Width of a token's vector.
-        filters: Filters of each convolution.
-        kernel_sizes: Tokens that each convolution sees; there is one
-            convolution for each.
-        dropout: Share of features dropped before the head.
+        embedding_width: Width of a word's vector.
+        filters: Filters of each convolution: one number for all, or one for
+            each.
+        kernel_sizes: Words that each convolution sees; there are as many
+            convolutions as numbers.
+        dropout: Share of features dropped before the head, from 0 to below 1.
         seed: Makes the initial weights reproducible; `None` leaves them to
             Keras's random state.
 
@@ -43,16 +44,16 @@ def text_cnn(
     """
     layers.require_integers("kernel_sizes", kernel_sizes)
     layers.require_texts("text_cnn", input_shape, max(kernel_sizes))
-    layers.require_integer("filters", filters)
+    filters = layers.one_each("filters", filters, len(kernel_sizes))
     layers.require_share("dropout", dropout)
     initializers = layers.kernel_initializers(seed)
     inputs, hidden = layers.token_embedding(
         input_shape, vocabulary_size, embedding_width, initializers
     )
     features = []
-    for number, size in enumerate(kernel_sizes, start=1):
+    for number, (size, width) in enumerate(zip(kernel_sizes, filters), start=1):
         convolved = keras.layers.Conv1D(
-            filters,
+            width,
             size,
             activation="relu",
             kernel_initializer=next(initializers),

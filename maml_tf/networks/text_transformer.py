@@ -9,10 +9,10 @@ from maml_tf.networks import layers
 def text_transformer(
     input_shape,
     outputs,
-    vocabulary_size,
-    embedding_width=64,
-    heads=4,
-    dropout=0.0,
+    vocabulary_size: int,
+    embedding_width: int = 64,
+    heads: int = 4,
+    dropout: float = 0.0,
     seed=None,
 ):
     """Returns embeddings, one encoder block, a mean over the words, a head.
@@ -26,9 +26,9 @@ def text_transformer(
         input_shape: `(text_length,)`.
         outputs: Number of outputs, the number of ways.
         vocabulary_size: Number of token ids; 0 is padding.
-        embedding_width: Width of a token's vector, a multiple of `heads`.
-        heads: Attention heads.
-        dropout: Share of features dropped before the head.
+        embedding_width: Width of a word's vector, a multiple of `heads`.
+        heads: Attention heads, each of `embedding_width / heads` numbers.
+        dropout: Share of features dropped before the head, from 0 to below 1.
         seed: Makes the initial weights reproducible; `None` leaves them to
             Keras's random state.
 

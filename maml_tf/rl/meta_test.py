@@ -6,13 +6,11 @@ import tensorflow as tf
 from maml_tf.algorithms import MAML
 from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.evaluation.curve import Curve, calls
-from maml_tf.graph.random_streams import fold_in
+from maml_tf.graph.random_streams import Stream, stream
 from maml_tf.rl.adaptation import PolicyAdaptation
 from maml_tf.rl.environments.environment import Environment
 from maml_tf.rl.sampling import Sampling
 from maml_tf.rl.trajectories import Trajectories, returns
-
-_STREAM = 32452843
 
 
 class PolicyMetaTest:
@@ -57,8 +55,9 @@ class PolicyMetaTest:
 
         def trajectories(first, count):
             tasks = environment.tasks(split, first, count, seed)
-            stream = fold_in(tf.constant([seed, _STREAM], tf.int64), first)
-            path, _ = adapt(tasks, steps, stream)
+            path, _ = adapt(
+                tasks, steps, stream(seed, Stream.TEST_ROLLOUTS, first)
+            )
             return path
 
         if environment.in_graph:

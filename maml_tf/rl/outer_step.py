@@ -8,15 +8,13 @@ from maml_tf.algorithms import MAML
 from maml_tf.algorithms.inner_loop import InnerLoop
 from maml_tf.algorithms.outer_step import Updates
 from maml_tf.errors import check_at_least_one, refusal
-from maml_tf.graph.random_streams import fold_in
+from maml_tf.graph.random_streams import Stream, stream
 from maml_tf.rl.adaptation import PolicyAdaptation
 from maml_tf.rl.environments.environment import Environment
 from maml_tf.rl.ppo import PPO
 from maml_tf.rl.sampling import Sampling
 from maml_tf.rl.trajectories import returns
 from maml_tf.rl.trpo import TRPO
-
-_STREAM = 15485863
 
 
 class PolicyOuterStep:
@@ -97,7 +95,7 @@ class PolicyOuterStep:
         tasks = environment.tasks(
             "train", iteration * self.tasks, self.tasks, self.seed
         )
-        seed = fold_in(tf.constant([self.seed, _STREAM], tf.int64), iteration)
+        seed = stream(self.seed, Stream.TRAINING_ROLLOUTS, iteration)
         path, batches = self._adapt(tasks, steps, seed)
         self._update_compiled(batches)
         return tf.stack([tf.reduce_mean(returns(t)) for t in path])

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -81,7 +80,7 @@ class GaussianHead(keras.layers.Layer):
 def gaussian_mlp(
     observation_size: int,
     action_size: int,
-    widths: Sequence[int] = (100, 100),
+    widths: tuple[int, ...] = (100, 100),
     initial_deviation: float = 1.0,
     seed: int | None = None,
 ) -> keras.Model:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 
-from maml_tf.errors import check_at_least_one, refusal
+from maml_tf.errors import check_at_least_one, check_not_negative, refusal
 from maml_tf.graph.over_tasks import mean_over_tasks
 from maml_tf.rl import losses
 
@@ -23,7 +24,7 @@ class PPO:
         InputError: A value cannot be used.
     """
 
-    def __init__(self, optimizer, epochs=5, clip=0.2) -> None:
+    def __init__(self, optimizer, epochs: int = 5, clip: float = 0.2) -> None:
         check_at_least_one(epochs=epochs)
         if clip <= 0:
             raise refusal("clip", clip, "it must be above 0")
@@ -77,3 +78,24 @@ class PPO:
             parallel_iterations=1,
         )
         return before, kl, tf.constant(True)
+
+
+def ppo(
+    learning_rate: float = 1e-3, ppo_epochs: int = 5, ppo_clip: float = 0.2
+):
+    """Makes a `PPO` with Adam, by the options that flags have.
+
+    Args:
+        learning_rate: Learning rate of Adam, the outer optimizer.
+        ppo_epochs: Steps on one set of rollouts.
+        ppo_clip: The bound ε: a ratio of probabilities gains nothing beyond
+            1 ± ε.
+
+    Returns:
+        A `PPO`.
+
+    Raises:
+        InputError: A value cannot be used.
+    """
+    check_not_negative(learning_rate=learning_rate)
+    return PPO(keras.optimizers.Adam(learning_rate), ppo_epochs, ppo_clip)

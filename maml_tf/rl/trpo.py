@@ -20,11 +20,13 @@ class TRPO:
     """The outer update of MAML-TRPO (Finn et al. 2017, section 5.3).
 
     Args:
-        max_kl: The bound δ of the mean divergence, in nats.
-        conjugate_gradient_steps: Most steps of solving Fd = ∇L.
-        damping: Number added to F's diagonal.
-        line_search_steps: Most step lengths that are tried.
-        backtrack: Ratio of each length to the one before.
+        max_kl: δ, the largest mean divergence of an update, in nats.
+        conjugate_gradient_steps: Steps that find an update's direction, by
+            solving Fd = ∇L.
+        damping: Number added to the diagonal of F.
+        line_search_steps: Lengths of an update that are tried, the longest
+            first.
+        backtrack: Length that is tried next, as a share of the one before.
 
     Raises:
         InputError: A value cannot be used.
@@ -35,11 +37,11 @@ class TRPO:
 
     def __init__(
         self,
-        max_kl=0.01,
-        conjugate_gradient_steps=10,
-        damping=1e-5,
-        line_search_steps=15,
-        backtrack=0.8,
+        max_kl: float = 0.01,
+        conjugate_gradient_steps: int = 10,
+        damping: float = 1e-5,
+        line_search_steps: int = 15,
+        backtrack: float = 0.8,
     ) -> None:
         check_at_least_one(
             conjugate_gradient_steps=conjugate_gradient_steps,

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.algorithms import NearestCentroid
+from maml_tf.algorithms.algorithm import nothing_adapts
 from maml_tf.errors import InputError
 from maml_tf.functional.layers import leaf_layers
 from maml_tf.functional.model import FunctionalModel
@@ -35,11 +35,8 @@ class Servable(tf.Module):
         self, learner: Learner, batch_norm: str | None, max_classes: int
     ) -> None:
         super().__init__(name="maml_tf")
-        if isinstance(learner.algorithm, NearestCentroid):
-            raise InputError(
-                "algorithm: nearest_centroid has no weights that adapt; give"
-                " another learner."
-            )
+        if not learner.algorithm.has_inner_loop:
+            raise nothing_adapts(learner.algorithm)
         if not isinstance(learner.raw_input, keras.KerasTensor):
             raise InputError(
                 "learner: its model has several inputs, for which there are no"

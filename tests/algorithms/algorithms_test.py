@@ -6,7 +6,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from maml_tf import adapted_weights, algorithms, losses
-from maml_tf.algorithms.inner_optimizers import Adam, GradientDescent
+from maml_tf.algorithms.inner_optimizers import Adam, Chain, GradientDescent
 from maml_tf.algorithms.outer_step import OuterStep
 from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import InputError
@@ -263,16 +263,35 @@ class CreateTest(tf.test.TestCase, parameterized.TestCase):
     def test_options_reach_the_inner_loop(self):
         loop = create(
             "maml",
-            clip_norm=1.0,
-            clip_value=2.0,
+            inner_clip_norm=1.0,
+            inner_clip_value=2.0,
             batch_norm="inductive",
             second_order=False,
             inner_optimizer=Adam(0.1),
         ).inner_loop
-        self.assertEqual((loop.clip_norm, loop.clip_value), (1.0, 2.0))
         self.assertEqual(loop.batch_norm, "inductive")
         self.assertFalse(loop.second_order)
-        self.assertIsInstance(loop.optimizer, Adam)
+        self.assertIsInstance(loop.optimizer, Chain)
+        self.assertIsInstance(loop.optimizer.optimizer, Adam)
+        # By value to ±2, and then by norm to 1.
+        gradients = [tf.constant([3.0, -4.0])]
+        for transform in loop.optimizer.transformations:
+            gradients = transform(gradients)
+        self.assertAllClose(gradients[0], [0.5**0.5, -(0.5**0.5)])
+
+    def test_former_names_of_options_warn(self):
+        with self.assertWarnsRegex(
+            DeprecationWarning, "clip_norm: it is now inner_clip_norm"
+        ):
+            algorithm = create("maml", clip_norm=1.0)
+        self.assertIsInstance(algorithm.inner_loop.optimizer, Chain)
+
+    def test_nothing_adapts_without_an_inner_loop(self):
+        algorithm = create("nearest_centroid")
+        self.assertNotIsInstance(algorithm, algorithms.MAML)
+        self.assertFalse(algorithm.has_inner_loop)
+        with self.assertRaisesRegex(InputError, "^algorithm: nearest_centroid"):
+            _ = algorithm.inner_loop
 
 
 class AdaptsAPartTest(tf.test.TestCase, parameterized.TestCase):
@@ -408,7 +427,7 @@ class BaselinesTest(tf.test.TestCase):
 
     def test_gradient_descent_is_the_inner_optimizer(self):
         for name in algorithms.names():
-            if name != "reptile":
+            if name not in ("nearest_centroid", "reptile"):
                 optimizer = create(name).inner_loop.optimizer
                 self.assertIsInstance(optimizer, GradientDescent)
                 self.assertEqual(optimizer.learning_rate, 0.02)

@@ -7,7 +7,8 @@ from absl.testing import parameterized
 
 from maml_tf import adapted_weights, losses
 from maml_tf.algorithms.inner_loop import InnerLoop
-from maml_tf.algorithms.inner_optimizers import GradientDescent
+from maml_tf.algorithms.inner_optimizers import GradientDescent, clipped
+from maml_tf.algorithms.maml import MAML
 from maml_tf.errors import InputError
 from maml_tf.functional.model import BATCH_NORM_MODES
 
@@ -83,9 +84,10 @@ def points(seed, number=6, dtype=tf.float32):
     return tf.constant(x, dtype), tf.constant(y, dtype)
 
 
-def loop_of(model, rate=0.1, **options):
+def loop_of(model, rate=0.1, clip_norm=None, clip_value=None, **options):
     """An inner loop of gradient descent on the squared error."""
-    return InnerLoop(model, squared_error, GradientDescent(rate), **options)
+    optimizer = clipped(GradientDescent(rate), clip_norm, clip_value)
+    return InnerLoop(model, squared_error, optimizer, **options)
 
 
 def adapt(loop, steps, task=1, seed=SEED, dtype=tf.float32):
@@ -307,6 +309,19 @@ class ClipTest(tf.test.TestCase, parameterized.TestCase):
             rtol=1e-9,
             atol=1e-12,
         )
+
+    def test_former_arguments_warn(self):
+        model = plain_model()
+        expected = adapt(
+            loop_of(model, clip_norm=0.1), 1, dtype=tf.float64
+        ).phi[-1]
+        with self.assertWarnsRegex(DeprecationWarning, "chain.*version 0.3"):
+            loop = InnerLoop(
+                model, squared_error, GradientDescent(0.1), clip_norm=0.1
+            )
+        phi = adapt(loop, 1, dtype=tf.float64).phi[-1]
+        for weight, other in zip(phi, expected, strict=True):
+            self.assertAllEqual(weight, other)
 
     def meta_gradient(self, y=None, **options):
         """The meta-gradient through two steps as a vector, and its function."""
@@ -546,8 +561,7 @@ class MixedPrecisionTest(tf.test.TestCase):
         loop = InnerLoop(
             randomize(model),
             losses.mean_squared_error,
-            GradientDescent(0.1),
-            clip_norm=10.0,
+            clipped(GradientDescent(0.1), clip_norm=10.0),
         )
         theta = loop.functional_model.theta()
         with tf.GradientTape() as tape:
@@ -654,8 +668,10 @@ class InputErrorTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.product(name=("clip_norm", "clip_value"), value=(0, -1.0))
     def test_a_limit_that_is_not_positive(self, name, value):
-        with self.assertRaisesRegex(InputError, f"^{name}: {value} was given"):
-            loop_of(plain_model(), **{name: value})
+        with self.assertRaisesRegex(
+            InputError, f"^inner_{name}: {value} was given"
+        ):
+            MAML(plain_model(), squared_error, **{f"inner_{name}": value})
 
     def test_negative_steps(self):
         with self.assertRaisesRegex(InputError, "^steps: -1 was given"):

@@ -80,7 +80,7 @@ class RematerializationTest(tf.test.TestCase, parameterized.TestCase):
         ("dropout", "maml", {}),
         ("dropout", "maml", {"batch_norm": "moving"}),
         ("dropout", "maml", {"inner_optimizer": Adam(0.05, beta_1=0.9)}),
-        ("dropout", "maml", {"clip_norm": 0.1}),
+        ("dropout", "maml", {"inner_clip_norm": 0.1}),
         ("dropout", "anil", {"batch_norm": "inductive"}),
         ("dropout", "boil", {}),
         ("dropout", "fomaml", {}),

@@ -231,12 +231,20 @@ class ExperimentTest(ScriptTestCase):
     @parameterized.parameters(
         (["--algorithm=nearest_centroid"], "^algorithm: .*pretrain"),
         (["--environment=maze"], "^environment: 'maze' .*navigation_2d"),
-        (["--form=mine"], "^form: 'mine' .*available: official, paper"),
         (["--workers=2"], "^workers: .*navigation_2d.* it takes form, horizon"),
-        (["--ppo_clip=0.1"], "^ppo_clip: 0.1 .*outer_update=ppo"),
+        (["--ppo_clip=0.1"], "^ppo_clip: outer_update 'trpo' .*max_kl"),
         (
             ["--outer_update=ppo", "--max_kl=0.1"],
-            "^max_kl: 0.1 .*outer_update=trpo",
+            "^max_kl: outer_update 'ppo' .*takes learning_rate, ppo_epochs",
+        ),
+        (["--inner_learning_rate=-1"], "^inner_learning_rate: -1.0 .*0 or"),
+        (
+            ["--later_inner_learning_rate=-1"],
+            "^later_inner_learning_rate: -1.0 .*0 or more",
+        ),
+        (
+            ["--outer_update=ppo", "--learning_rate=-1"],
+            "^learning_rate: -1.0 .*0 or more",
         ),
         (["--max_kl=0"], "^max_kl: 0.0 .*above 0"),
         (["--widths=4,x"], "^widths: '4,x' .*whole numbers"),
@@ -253,9 +261,7 @@ class ExperimentTest(ScriptTestCase):
     @parameterized.parameters("inner_clip_norm", "inner_clip_value")
     def test_limits_of_inner_gradients_are_refused_by_their_name(self, name):
         for value in ("0", "-1.0"):
-            with self.assertRaisesRegex(
-                flags.IllegalFlagValueError, f"--{name}={value}.*above 0"
-            ):
+            with self.assertRaisesRegex(InputError, f"^{name}: .*above 0"):
                 self.experiment(f"--{name}={value}")
 
 

@@ -194,7 +194,7 @@ class WhatMovedTest(parameterized.TestCase, tf.test.TestCase):
             )
 
     def test_nothing_that_adapts_is_refused(self):
-        with self.assertRaisesRegex(InputError, "^algorithm: Nearest"):
+        with self.assertRaisesRegex(InputError, "^algorithm: nearest_centroid"):
             self.moved("nearest_centroid")
         with self.assertRaisesRegex(InputError, "^steps: 0"):
             self.moved("maml", steps=0)

@@ -77,6 +77,30 @@ class RandomStreamsTest(tf.test.TestCase, parameterized.TestCase):
             counts = np.bincount(drawn[:, place], minlength=5)
             self.assertLess(chi_square(counts), critical_value(4))
 
+    def test_a_stream_is_its_number_folded_into_the_seed(self):
+        numbers = {
+            name: int(stream)
+            for name, stream in random_streams.Stream.__members__.items()
+        }
+        # Every published result depends on them.
+        self.assertEqual(
+            numbers,
+            {
+                "EPISODES": 0,
+                "TRAINING_TASKS": 7919,
+                "TEST_TASKS": 104729,
+                "TRAINING_ROLLOUTS": 15485863,
+                "TEST_ROLLOUTS": 32452843,
+                "AUGMENTATION": 15485863,
+                "JOINT_EXAMPLES": 32452843,
+            },
+        )
+        for name, number in numbers.items():
+            self.assertAllEqual(
+                random_streams.stream(3, random_streams.Stream[name], 5),
+                random_streams.fold_in(tf.constant([3, number], tf.int64), 5),
+            )
+
 
 if __name__ == "__main__":
     tf.test.main()

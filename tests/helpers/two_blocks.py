@@ -2,9 +2,9 @@
 
 from unittest import mock
 
-from maml_tf import networks
+from maml_tf.networks import conv4
 
 
 def two_blocks():
     """A context within which `conv4` is made of two blocks, not of four."""
-    return mock.patch.object(networks.conv4, "BLOCKS", 2)
+    return mock.patch.object(conv4, "BLOCKS", 2)

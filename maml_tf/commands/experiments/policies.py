@@ -3,19 +3,20 @@
 The commands train-rl, evaluate-rl and plot-rl share this file.
 """
 
-import keras
-
 from maml_tf import InputError, algorithms
-from maml_tf.algorithms.adapted_weights import SELECTIONS
 from maml_tf.algorithms.inner_optimizers import ScheduledGradientDescent
-from maml_tf.commands.experiments import policy_flags, training_run, values
+from maml_tf.commands.experiments import (
+    option_flags,
+    policy_flags,
+    training_run,
+)
+from maml_tf.errors import check_not_negative
+from maml_tf.registry import ALGORITHMS, ENVIRONMENTS, OUTER_UPDATES
 from maml_tf.rl import environments, losses
 from maml_tf.rl.meta_test import PolicyMetaTest
 from maml_tf.rl.outer_step import PolicyOuterStep
 from maml_tf.rl.policy import gaussian_mlp
-from maml_tf.rl.ppo import PPO
 from maml_tf.rl.sampling import Sampling
-from maml_tf.rl.trpo import TRPO
 
 
 class RLExperiment:
@@ -35,34 +36,28 @@ class RLExperiment:
     def __init__(self, flag_values):
         self.flags = f = flag_values
         _check_combination(f)
-        self.sampling = Sampling(f.rollouts, f.discount, f.gae_lambda)
-        self.environment = environments.create(
-            f.environment,
-            **values.given(
-                form=f.form,
-                horizon=f.horizon,
-                workers=f.workers,
-                observes_task=True if f.algorithm == "oracle" else None,
-            ),
+        self.sampling = Sampling(**option_flags.given_to(Sampling, f))
+        options = option_flags.given(
+            ENVIRONMENTS, f.environment, f, leave_out=("observes_task",)
         )
+        if f.algorithm == "oracle":
+            options["observes_task"] = True
+        self.environment = environments.create(f.environment, **options)
         self.model = gaussian_mlp(
             self.environment.observation_size,
             self.environment.action_size,
-            values.integers("widths", f.widths),
-            f.initial_deviation,
-            f.seed,
+            seed=f.seed,
+            **option_flags.given_to(
+                gaussian_mlp, f, "widths", "initial_deviation"
+            ),
         )
         self.algorithm = algorithms.create(
             f.algorithm,
             self.model,
             loss=losses.INNER[f.inner_loss],
-            inner_steps=f.inner_steps,
             inner_optimizer=ScheduledGradientDescent(self.inner_learning_rates),
-            **values.given(
-                adapts=SELECTIONS[f.adapts](self.model) if f.adapts else None,
-                second_order=f.second_order,
-                clip_norm=f.inner_clip_norm,
-                clip_value=f.inner_clip_value,
+            **option_flags.given(
+                ALGORITHMS, f.algorithm, f, leave_out=policy_flags.DECIDED
             ),
         )
 
@@ -76,14 +71,9 @@ class RLExperiment:
 
     def update(self):
         """A new outer update, as the flags say."""
-        f = self.flags
-        if f.outer_update == "trpo":
-            options = {name: f[name].value for name in _UPDATES["trpo"]}
-            return TRPO(**values.given(**options))
-        rate = 1e-3 if f.learning_rate is None else f.learning_rate
-        return PPO(
-            keras.optimizers.Adam(rate),
-            **values.given(epochs=f.ppo_epochs, clip=f.ppo_clip),
+        name = self.flags.outer_update
+        return OUTER_UPDATES.create(
+            name, **option_flags.given(OUTER_UPDATES, name, self.flags)
         )
 
     def outer_step(self):
@@ -195,10 +185,11 @@ def check_same_environment(workdirs, recorded):
             )
 
 
-_UPDATES = policy_flags.UPDATES
-
-
 def _check_combination(f):
+    check_not_negative(
+        inner_learning_rate=f.inner_learning_rate,
+        later_inner_learning_rate=f.later_inner_learning_rate,
+    )
     if f.algorithm not in policy_flags.ALGORITHMS:
         raise InputError(
             f"algorithm: {f.algorithm!r} was given; of policies there are"
@@ -209,10 +200,3 @@ def _check_combination(f):
             f"initial_deviation: {f.initial_deviation} was given; it must be"
             " above 0."
         )
-    for update, names in _UPDATES.items():
-        for name in names:
-            if update != f.outer_update and f[name].value is not None:
-                raise InputError(
-                    f"{name}: {f[name].value} was given with outer_update="
-                    f"{f.outer_update}; it belongs to outer_update={update}."
-                )

@@ -9,7 +9,7 @@ import sys
 
 from absl import flags
 
-from maml_tf import InputError, adapted_weights
+from maml_tf import InputError
 from maml_tf.commands import flag_help, sentences
 from maml_tf.files import replacing
 
@@ -66,37 +66,20 @@ def define_where(flag_values):
     )
 
 
-def define_inner_loop(flag_values):
-    """Defines on `flag_values` what all inner loops take."""
-    add = adder(flag_values, flag_help.ALGORITHM)
+def define_test_inner_steps(add, default=None):
+    """Defines the inner steps of validation and evaluation.
+
+    Args:
+        add: As `adder` returns it.
+        default: A number; None for that of `--inner_steps`.
+    """
+    told = "" if default else " Default: --inner_steps."
     add(
-        "enum",
-        "adapts",
-        None,
-        sorted(adapted_weights.SELECTIONS),
-        "Which weights the inner loop adapts. Default: all.",
+        "integer",
+        "test_inner_steps",
+        default,
+        "Gradient steps in validation and, by default, in evaluation." + told,
     )
-    add(
-        "bool",
-        "second_order",
-        None,
-        "false: inner gradients count as constants (maml, anil, boil). Default:"
-        " true.",
-    )
-    add("float", "inner_clip_norm", None, "Largest norm of an inner gradient.")
-    add(
-        "float",
-        "inner_clip_value",
-        None,
-        "Largest magnitude of an inner gradient's elements.",
-    )
-    for name in ("inner_clip_norm", "inner_clip_value"):
-        flags.register_validator(
-            name,
-            lambda value: value is None or value > 0,
-            "it must be above 0",
-            flag_values,
-        )
 
 
 def adder(flag_values, group):

@@ -6,7 +6,6 @@ The commands train, evaluate, plot and demo share this file.
 import functools
 import pathlib
 
-import keras
 from absl import flags, logging
 
 from maml_tf import (
@@ -22,13 +21,15 @@ from maml_tf import (
 )
 from maml_tf.commands import flag_help, sentences
 from maml_tf.commands.experiments import (
+    option_flags,
+    outer_optimizer,
     preparation,
     quiet_tensorflow,
     supervised_flags,
     training_run,
-    values,
 )
 from maml_tf.learner.files import DESCRIPTION
+from maml_tf.registry import ALGORITHMS, DATASETS, NETWORKS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer(
@@ -46,8 +47,6 @@ flags.DEFINE_integer(
 )
 for _name in ("intra_op_threads", "inter_op_threads"):
     flag_help.put_into_group(flag_help.WHERE, _name, FLAGS)
-
-_AUTOMATIC = {"auto": None, "true": True, "false": False}
 
 
 class Experiment:
@@ -67,30 +66,15 @@ class Experiment:
     def __init__(self, flag_values):
         self.flags = f = flag_values
         _check_combination(f)
-        # Where data lie may be said of any data set, even one without files.
-        where = values.given(
-            data_dir=f.data_dir,
-            cache_dir=f.cache_dir,
-            download=f.download or None,
-            in_memory=_AUTOMATIC[f.in_memory],
-            manual_dir=f.manual_dir,
+        options = option_flags.given(
+            DATASETS,
+            f.dataset,
+            f,
+            leave_out=("oracle",),
+            ignored=supervised_flags.PLACES,
         )
-        taken = datasets.option_names(f.dataset)
-        options = values.given(
-            **{name: value for name, value in where.items() if name in taken},
-            class_split=f.class_split,
-            split_seed=f.split_seed,
-            rotations=f.rotations,
-            image_size=f.image_size,
-            vocabulary_size=f.vocabulary_size,
-            text_length=f.text_length,
-            window=f.window,
-            horizon=f.horizon,
-            augment=tuple(f.augment) if f.augment else None,
-            augmented=f.augmented,
-            alphabets=tuple(f.alphabets) if f.alphabets else None,
-            oracle=True if f.algorithm == "oracle" else None,
-        )
+        if f.algorithm == "oracle":
+            options["oracle"] = True
         self.dataset = datasets.load(f.dataset, **options)
         # Whether it learns to tell all training classes apart, in one go.
         self.is_joint = f.algorithm == "pretrain" and bool(self.dataset.joint)
@@ -112,22 +96,15 @@ class Experiment:
             outputs,
             seed=f.seed,
             dtype="mixed_bfloat16" if f.mixed_bfloat16 else None,
-            **values.given(
-                vocabulary_size=vocabulary_size,
-                widths=values.integers("widths", f.widths),
-                filters=_filters(f),
-                downsampling=f.downsampling,
-                readout=f.readout,
-                last_skip=f.last_skip,
-                kernel_sizes=values.integers("kernel_sizes", f.kernel_sizes),
-                embedding_width=f.embedding_width,
-                heads=f.heads,
-                dropout=f.dropout,
+            **({"vocabulary_size": vocabulary_size} if vocabulary_size else {}),
+            **option_flags.given(
+                NETWORKS, f.network, f, leave_out=("vocabulary_size",)
             ),
         )
 
     def _learner(self):
         f, dataset = self.flags, self.dataset
+        options = option_flags.given(ALGORITHMS, f.algorithm, f)
         classifies = dataset.metric_name == "accuracy"
         return Learner(
             self.model,
@@ -135,7 +112,7 @@ class Experiment:
             task="classification" if classifies else "regression",
             loss=dataset.loss,
             metric=dataset.metric,
-            adapts=f.adapts,
+            adapts=options.pop("adapts", None),
             steps=self.test_inner_steps,
             preparation=dataset.preparation,
             target_mean=dataset.target_mean,
@@ -151,16 +128,7 @@ class Experiment:
                 "iterations": f.iterations,
                 "seed": f.seed,
             },
-            inner_steps=f.inner_steps,
-            inner_learning_rate=f.inner_learning_rate,
-            batch_norm=f.batch_norm,
-            **values.given(
-                second_order=f.second_order,
-                rematerialize=f.rematerialize,
-                inner_batch_size=f.inner_batch_size,
-                clip_norm=f.inner_clip_norm,
-                clip_value=f.inner_clip_value,
-            ),
+            **options,
         )
 
     def adapting(self, way):
@@ -206,23 +174,8 @@ class Experiment:
 
     def optimizer(self):
         """A new outer optimizer, as the flags say."""
-        f = self.flags
-        learning_rate = f.learning_rate
-        if f.learning_rate_schedule == "linear":
-            learning_rate = keras.optimizers.schedules.PolynomialDecay(
-                f.learning_rate, max(f.iterations, 1), 0.0
-            )
-        optimizer = {
-            "adam": keras.optimizers.Adam,
-            "adamw": keras.optimizers.AdamW,
-            "rmsprop": keras.optimizers.RMSprop,
-            "sgd": keras.optimizers.SGD,
-        }[f.optimizer]
-        return optimizer(
-            learning_rate,
-            global_clipnorm=f.clip_norm,
-            clipvalue=f.clip_value,
-            gradient_accumulation_steps=f.gradient_accumulation_steps,
+        return outer_optimizer.create(
+            **option_flags.given_to(outer_optimizer.create, self.flags)
         )
 
     def outer_step(self):
@@ -247,10 +200,12 @@ class Experiment:
             self.optimizer(),
             tasks=f.tasks,
             seed=f.seed,
-            vectorize=_AUTOMATIC[f.vectorize],
             iterations_per_call=f.iterations_per_call,
+            vectorize=option_flags.automatic(f.vectorize),
             jit_compile=(
-                _AUTOMATIC[f.jit_compile] if self.dataset.compiles else False
+                option_flags.automatic(f.jit_compile)
+                if self.dataset.compiles
+                else False
             ),
         )
 
@@ -356,18 +311,6 @@ def _short(dataset):
     """The data set's name, of a file or folder its last part alone."""
     kind, colon, argument = dataset.partition(":")
     return f"{kind}{colon}{pathlib.PurePath(argument).name}"
-
-
-def _filters(flag_values):
-    filters = values.integers("filters", flag_values.filters)
-    if filters and flag_values.network in ("conv4", "text_cnn"):
-        if len(filters) != 1:
-            raise InputError(
-                f"filters: {','.join(flag_values.filters)} was given;"
-                f" {flag_values.network} takes one number, for all its layers."
-            )
-        return filters[0]
-    return filters
 
 
 def _check_combination(f):

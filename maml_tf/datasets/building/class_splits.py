@@ -27,10 +27,12 @@ def divide(
 
     Args:
         names: Name of each class, `[classes]`.
-        class_split: `"random"`: 64 / 16 / 20 % by `split_seed`. Otherwise a
-            JSON file's path: a dict of `train`, `valid` (or `val`) and `test`
-            to lists of names; classes that it does not list are left out.
-        split_seed: Seed of the division, independent of the run's seed.
+        class_split: Which classes are for training / validation / testing.
+            `random`: 64 / 16 / 20 % by `split_seed`. FILE.json: as it lists
+            them, {"train": [names], "valid": [...], "test": [...]}; classes
+            that it does not list are left out.
+        split_seed: Seed of the division of the classes, independent of the
+            run's seed.
 
     Returns:
         Dict of `"train"`, `"valid"` and `"test"` to disjoint, sorted indices of

@@ -5,7 +5,7 @@ All classification sets share this: images, texts, and a user's own.
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from maml_tf.datasets import Dataset
 from maml_tf.datasets.building.class_splits import counted_classes, first_names
 from maml_tf.episodes import augmentation
+from maml_tf.episodes.augmentation import Augmentation, Augmented
 from maml_tf.episodes.class_pool import (
     ClassPool,
     Episode,
@@ -26,10 +27,7 @@ from maml_tf.episodes.class_pool import (
 from maml_tf.episodes.class_records import ClassRecords
 from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.functional import losses
-from maml_tf.graph.random_streams import fold_in
-
-# Parts of a stream, apart from the episodes' own numbers.
-_AUGMENTATION, _JOINT = 15485863, 32452843
+from maml_tf.graph.random_streams import Stream, fold_in
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,8 +112,8 @@ def classification(
     *,
     prepare: Callable | None = None,
     rotations: int = 1,
-    augment: Iterable[str] = (),
-    augmented: str = "both",
+    augment: tuple[Augmentation, ...] = (),
+    augmented: Augmented = "both",
     **attributes: Any,
 ) -> Dataset:
     """Makes a data set of N-way K-shot episodes.
@@ -128,11 +126,10 @@ def classification(
         labelled: `LabelledExamples`.
         classes: Dict of split to indices of its classes.
         prepare: As in `ClassPool`.
-        rotations: As in `ClassPool`.
-        augment: Keys of `maml_tf.episodes.augmentation.AUGMENTATIONS`, applied
-            to training episodes in this order.
-        augmented: The sets of an episode to augment: `"both"`, `"support"` or
-            `"query"`.
+        rotations: 4: every rotation of an image class by a multiple of 90
+            degrees is a class of its own, in every split; 1: none is.
+        augment: Random changes of training images, applied in this order.
+        augmented: Which sets of a training episode are changed at random.
         **attributes: Further attributes of `Dataset`.
 
     Returns:
@@ -169,7 +166,7 @@ def classification(
                 pool, way, shot, query, fold_in(stream, number)
             )
             if augment and split == "train":
-                seed = fold_in(fold_in(stream, _AUGMENTATION), number)
+                seed = fold_in(fold_in(stream, Stream.AUGMENTATION), number)
                 episode = augmentation.augment_episode(
                     episode, augment, augmented, seed
                 )
@@ -178,7 +175,7 @@ def classification(
         return draw
 
     def joint(split, number_of_examples, seed):
-        stream = fold_in(stream_seed(seed, split), _JOINT)
+        stream = fold_in(stream_seed(seed, split), Stream.JOINT_EXAMPLES)
         check_at_least_one(number_of_examples=number_of_examples)
 
         def draw(number):

@@ -100,8 +100,9 @@ def from_series(
         labelled: `LabelledExamples` whose classes are the tasks; examples
             float64 `[values]`, each task's in order of time.
         tasks: Dict of split to indices of its tasks.
-        window: Values of an example's input. Defaults to 24.
-        horizon: Values to predict. Defaults to 1.
+        window: Values of a time series that are known, the input of a
+            forecast. Defaults to 24.
+        horizon: Values after them to predict. Defaults to 1.
 
     Returns:
         A `Dataset` with inputs `[window]` and targets `[examples, horizon]`,

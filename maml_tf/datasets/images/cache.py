@@ -19,8 +19,8 @@ def folder(cache_dir: str | os.PathLike | None = None) -> pathlib.Path:
     """Returns the folder of cache files, a `pathlib.Path`.
 
     Args:
-        cache_dir: The folder. Defaults to `maml_tf` in `$XDG_CACHE_HOME` or in
-            `~/.cache`.
+        cache_dir: Folder of what is decoded or drawn once. Defaults to
+            `maml_tf` in `$XDG_CACHE_HOME` or in `~/.cache`.
     """
     if cache_dir is None:
         root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"

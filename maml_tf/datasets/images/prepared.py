@@ -59,10 +59,10 @@ def load(
             downloads it, if it may.
         data_dir: Folder of data sets prepared by TensorFlow Datasets. Defaults
             to `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
-        download: Whether TensorFlow Datasets may download and prepare a set
-            that is missing.
+        download: Whether TensorFlow Datasets may download and prepare a data
+            set that is missing.
         in_memory: As in `source.load`.
-        cache_dir: As in `cache.folder`.
+        cache_dir: As in `source.load`.
 
     Returns:
         `(labelled, part)`: `LabelledExamples`, and the index in `parts` of each

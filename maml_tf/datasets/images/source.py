@@ -51,10 +51,10 @@ def load(
     Args:
         key: Name for the cache that identifies all that the images depend on.
         open_source: Function of no arguments that returns the `ImageSource`.
-        in_memory: Whether all images are read into memory; otherwise they stay
-            in TFRecord files, and each episode reads its own images. Episodes
-            are the same. None: as in the cache if it has them, otherwise in
-            memory if they take at most a third of the free memory.
+        in_memory: Whether all images are read into memory; otherwise each
+            episode reads its own from TFRecord files. Episodes are the same. By
+            default as the cache has them already, otherwise in memory if they
+            take at most a third of the free memory.
         cache_dir: As in `cache.folder`.
 
     Returns:

@@ -44,12 +44,10 @@ def load(
     Args:
         argument: `ID`, `MODULE:ID` or `FILE.py:CLASS`, as described at the top
             of this module.
-        horizon: Most steps of a rollout; the environment's own time limit, if
-            it has one, applies too.
-        workers: Processes that step the environments; None: one a core. 0:
-            this process.
-        observes_task: Whether the task's parameter is appended to every
-            observation.
+        horizon: As in `GymnasiumEnvironment`. The environment's own time
+            limit, if it has one, holds too.
+        workers: As in `GymnasiumEnvironment`.
+        observes_task: As in `GymnasiumEnvironment`.
 
     Returns:
         A `GymnasiumEnvironment`.
@@ -80,13 +78,14 @@ class GymnasiumEnvironment(Environment):
     processes.
 
     Args:
-        source: As in `vector_worker.make`.
-        name: The environment's name in messages.
+        source: as `vector_worker.make` takes it.
+        name: what messages call it.
         horizon: Most steps of a rollout.
-        workers: Number of processes, which start with the first rollouts and
-            end with this object; None: one a core. 0: this process.
+        workers: Processes that step environments of Gymnasium; one a core if
+            None, this process itself if 0. They start when rollouts are first
+            asked for.
         observes_task: Whether the task's parameter is appended to every
-            observation.
+            observation, for the oracle.
 
     Raises:
         InputError: The environment cannot be made or used, or packages are

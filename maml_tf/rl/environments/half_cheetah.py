@@ -27,10 +27,9 @@ def direction(
     """Makes the half cheetah that learns to run forwards or backwards.
 
     Args:
-        horizon: Steps of a rollout.
-        workers: Number of processes that simulate; None: one a core. 0: this
-            process.
-        observes_task: Whether the direction is appended to every observation.
+        horizon: As in `GymnasiumEnvironment`.
+        workers: As in `GymnasiumEnvironment`.
+        observes_task: As in `GymnasiumEnvironment`.
 
     Returns:
         A `GymnasiumEnvironment`.
@@ -54,10 +53,9 @@ def velocity(
     """Makes the half cheetah that learns to run at a velocity.
 
     Args:
-        horizon: Steps of a rollout.
-        workers: Number of processes that simulate; None: one a core. 0: this
-            process.
-        observes_task: Whether the velocity is appended to every observation.
+        horizon: As in `GymnasiumEnvironment`.
+        workers: As in `GymnasiumEnvironment`.
+        observes_task: As in `GymnasiumEnvironment`.
 
     Returns:
         A `GymnasiumEnvironment`.

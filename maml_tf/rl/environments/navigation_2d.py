@@ -1,12 +1,15 @@
 """A point that learns to find a goal in the plane (Finn et al. 2017, 5.3)."""
 
+from typing import Literal, get_args
+
 import tensorflow as tf
 
 from maml_tf.errors import refusal
 from maml_tf.graph.random_streams import fold_in, random_uniform
 from maml_tf.rl.environments.environment import InGraphEnvironment
 
-FORMS = ("official", "paper")
+Form = Literal["official", "paper"]
+FORMS = get_args(Form)
 _REACH = 0.5  # Goals are uniform in the square [−0.5, 0.5]².
 _SPEED = 0.1  # The longest move along each axis in a step.
 _NEAR = 0.01  # A rollout ends this near to the goal.
@@ -24,9 +27,11 @@ class Navigation2D(InGraphEnvironment):
     rollout ends within 0.01 along both axes.
 
     Args:
-        form: `"official"` or `"paper"`.
+        form: Which reward. `official`: −distance, and actions in units of 0.1,
+            as in the code of Finn et al.; `paper`: −distance².
         horizon: Most steps of a rollout.
-        observes_task: Whether the goal is appended to every observation.
+        observes_task: Whether the goal is appended to every observation, for
+            the oracle.
 
     Raises:
         InputError: The form is unknown, or the horizon is below 1.
@@ -39,7 +44,7 @@ class Navigation2D(InGraphEnvironment):
 
     def __init__(
         self,
-        form: str = "official",
+        form: Form = "official",
         horizon: int = 100,
         observes_task: bool = False,
     ) -> None:

@@ -9,12 +9,12 @@ class EnvironmentsTest(absltest.TestCase):
     def test_names(self):
         self.assertEqual(
             environments.names(),
-            [
+            (
                 "gymnasium:ID",
                 "half_cheetah_direction",
                 "half_cheetah_velocity",
                 "navigation_2d",
-            ],
+            ),
         )
 
     def test_options(self):

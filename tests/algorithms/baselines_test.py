@@ -1,11 +1,11 @@
-"""Tests of maml_tf/algorithms/nearest_centroid.py."""
+"""Tests of maml_tf/algorithms/baselines.py."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from maml_tf import algorithms, losses
-from maml_tf.algorithms.nearest_centroid import nearest_centroid
+from maml_tf.algorithms.baselines import nearest_centroid
 from maml_tf.episodes.class_pool import Episode
 
 

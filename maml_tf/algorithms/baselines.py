@@ -1,0 +1,164 @@
+"""What meta-learning is compared with: four ways to do without it."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from maml_tf.algorithms.algorithm import Algorithm, MetaGradient, nothing_adapts
+from maml_tf.algorithms.inner_loop import BatchNorm
+from maml_tf.algorithms.maml import MAML, dense_gradient
+
+
+class Pretrain(MAML):
+    """Ordinary training on the examples of all tasks, fine-tuned at test.
+
+    The meta-gradient is ∇_θ L(θ) over support and query set together, without
+    an inner loop (Finn et al. 2017, section 5.1). At test it adapts as MAML
+    does.
+
+    Of classes, it learns from `Dataset.joint`: an ordinary classifier over all
+    training classes, whose head is then replaced (`maml_tf.head.renew`) by one
+    for the task at hand. With labels drawn at random for each task there would
+    be nothing to learn jointly.
+
+    Args:
+        *args: As in `MAML`.
+        inner_steps: Has no effect: its training has no inner loop.
+        **options: As in `MAML`.
+    """
+
+    settles = ("rematerialize", "second_order")
+
+    def __init__(self, *args, inner_steps: int = 1, **options):
+        del inner_steps
+        super().__init__(*args, inner_steps=0, **options)
+
+    def meta_gradient(self, theta, episode, seed):
+        """Differentiates the joint loss of support and query set by θ."""
+        x, y = tf.nest.map_structure(
+            lambda support, query: tf.concat([support, query], 0),
+            (episode.support_x, episode.support_y),
+            (episode.query_x, episode.query_y),
+        )
+        state = self.inner_loop.functional_model.state(seed)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(theta)
+            outputs = self.inner_loop.predict(theta, state, x, x, training=True)
+            loss = self.loss(y, outputs)
+        return MetaGradient(
+            dense_gradient(tape, loss, theta),
+            loss,
+            self.metric(y, outputs),
+            tf.zeros([0]),
+        )
+
+
+class Oracle(Pretrain):
+    """Joint training on inputs that name the task; nothing to adapt at test.
+
+    Its curve is flat: the same loss after every step (Finn et al. 2017,
+    section 5.1).
+    """
+
+    settles = ("adapts",)
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, adapts=lambda variable: False, **options)
+
+
+class Scratch(MAML):
+    """Fine-tunes the network's random initial weights; no meta-training."""
+
+    settles = ("rematerialize", "second_order")
+    meta_trains = False
+
+
+class NearestCentroid(Algorithm):
+    """Takes the class whose mean is nearest; no network, nothing learned.
+
+    Texts, which come as token ids, are compared as bags of words: how often
+    each known word occurs, by the cosine. Other inputs are compared as they
+    are, by the Euclidean distance. Nothing adapts, so the curve is flat. The
+    options of an inner loop are taken without effect: the flags of an
+    experiment serve for its baseline too.
+
+    Args:
+        model: Any built `keras.Model`, whose outputs say how many classes there
+            are.
+        loss: Function `(y, outputs) -> scalar`.
+        metric: Function `(y, outputs) -> scalar` to report; the loss if None.
+        inner_steps: Has no effect.
+        inner_learning_rate: Has no effect.
+        inner_optimizer: Has no effect.
+        inner_clip_norm: Has no effect.
+        inner_clip_value: Has no effect.
+        batch_norm: Has no effect.
+    """
+
+    meta_trains = False
+
+    def __init__(
+        self,
+        model,
+        loss,
+        metric=None,
+        *,
+        inner_steps: int = 1,
+        inner_learning_rate: float | list = 0.01,
+        inner_optimizer: Any = None,
+        inner_clip_norm: float | None = None,
+        inner_clip_value: float | None = None,
+        batch_norm: BatchNorm = "transductive",
+    ):
+        super().__init__(model, loss, metric, inner_steps)
+
+    def meta_gradient(self, theta, episode, seed):
+        """Refuses: there is nothing to meta-train."""
+        raise nothing_adapts(self)
+
+    def curve(self, theta, episode, steps, seed):
+        """Judges the query set; every step has the same loss and metric."""
+        del theta, seed
+        outputs = nearest_centroid(episode, self.model.output_shape[-1])
+        y = episode.query_y
+        return tuple(
+            tf.repeat(tf.cast(judge(y, outputs), tf.float32), steps + 1)
+            for judge in (self.loss, self.metric)
+        )
+
+
+def nearest_centroid(episode, way):
+    """Computes logits of an episode's query set.
+
+    Args:
+        episode: An `Episode`; its labels are below `way`.
+        way: Number of classes.
+
+    Returns:
+        Logits `[way * query, way]`: the cosine with each class's centroid, or
+        the negative squared distance from it.
+    """
+    support, query = episode.support_x, episode.query_x
+    is_text = support.dtype.is_integer
+    if is_text:
+        support, query = _bags_of_words(support, query)
+    support, query = (tf.reshape(x, [x.shape[0], -1]) for x in (support, query))
+    of_class = tf.one_hot(episode.support_y, way, axis=0)
+    sums = tf.matmul(of_class, support)
+    if is_text:
+        return tf.matmul(query, tf.math.l2_normalize(sums, 1), transpose_b=True)
+    centroids = sums / tf.reduce_sum(of_class, 1, keepdims=True)
+    differences = query[:, tf.newaxis] - centroids
+    return -tf.reduce_sum(tf.square(differences), -1)
+
+
+def _bags_of_words(*texts):
+    """Counts each text's known words, to unit length: `[texts, words]`."""
+    # The ids 0 and 1 are padding and unknown words.
+    words = tf.reduce_max([tf.reduce_max(ids) for ids in texts]) - 1
+    return [
+        tf.math.l2_normalize(
+            tf.reduce_sum(tf.one_hot(ids - 2, tf.maximum(words, 1)), 1), 1
+        )
+        for ids in texts
+    ]

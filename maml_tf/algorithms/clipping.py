@@ -1,0 +1,125 @@
+"""Transformations of gradients before an inner optimizer sees them.
+
+They are composed as in Optax:
+
+```python
+chain(clip_by_value(1.0), clip_by_global_norm(10.0), GradientDescent(0.1))
+```
+"""
+
+import tensorflow as tf
+
+from maml_tf.errors import check_above_zero
+
+
+class Chain:
+    """An inner optimizer that sees transformed gradients; see `chain`.
+
+    Args:
+        transformations: Functions from gradients to gradients, the first one
+            first.
+        optimizer: The inner optimizer that takes the step.
+    """
+
+    def __init__(self, transformations, optimizer):
+        self.transformations = list(transformations)
+        self.optimizer = optimizer
+
+    @property
+    def learning_rate(self):
+        """The optimizer's."""
+        return self.optimizer.learning_rate
+
+    def start(self, phi):
+        """Returns the optimizer's slots before the first step."""
+        return self.optimizer.start(phi)
+
+    def update(self, phi, gradients, slots):
+        """Takes one step; see `GradientDescent.update`."""
+        for transform in self.transformations:
+            gradients = transform(gradients)
+        return self.optimizer.update(phi, gradients, slots)
+
+
+def chain(*parts):
+    """Composes transformations of gradients with an inner optimizer.
+
+    Args:
+        *parts: Functions from gradients to gradients, applied in this order,
+            and last an inner optimizer.
+
+    Returns:
+        An inner optimizer.
+    """
+    *transformations, optimizer = parts
+    return Chain(transformations, optimizer)
+
+
+def clip_by_value(limit):
+    """Makes a transformation that clips each element to ±`limit`.
+
+    Args:
+        limit: Largest magnitude of an element, above 0.
+
+    Returns:
+        A function from gradients to gradients; None, of a weight that does not
+        adapt, stays None.
+    """
+    check_above_zero(limit=limit)
+    return lambda gradients: [
+        None if g is None else tf.clip_by_value(g, -limit, limit)
+        for g in gradients
+    ]
+
+
+def clip_by_global_norm(limit):
+    """Makes a transformation that scales all gradients to a norm of `limit`.
+
+    They stay as they are if their norm, that of all elements together, is at
+    most `limit`. Unlike in `tf.clip_by_global_norm`, the second derivative
+    exists where all gradients are 0.
+
+    Args:
+        limit: Largest norm, above 0.
+
+    Returns:
+        A function from gradients to gradients; None, of a weight that does not
+        adapt, stays None.
+    """
+    check_above_zero(limit=limit)
+
+    def clip(gradients):
+        squares = [tf.reduce_sum(tf.square(g)) for g in _present(gradients)]
+        if not squares:
+            return gradients
+        square = tf.add_n(squares)
+        bound = tf.constant(limit, square.dtype)
+        beyond = square > bound * bound
+        norm = tf.sqrt(tf.where(beyond, square, tf.ones_like(square)))
+        scale = tf.where(beyond, bound / norm, tf.ones_like(norm))
+        return [None if g is None else g * scale for g in gradients]
+
+    return clip
+
+
+def clipped(optimizer, clip_norm=None, clip_value=None):
+    """Chains an inner optimizer with the clipping asked for, value then norm.
+
+    Args:
+        optimizer: An inner optimizer.
+        clip_norm: As in `clip_by_global_norm`, None for no limit.
+        clip_value: As in `clip_by_value`, None for no limit.
+
+    Returns:
+        An inner optimizer, the given one without a limit.
+    """
+    transformations = []
+    if clip_value is not None:
+        transformations.append(clip_by_value(clip_value))
+    if clip_norm is not None:
+        transformations.append(clip_by_global_norm(clip_norm))
+    return chain(*transformations, optimizer) if transformations else optimizer
+
+
+def _present(gradients):
+    return [g for g in gradients if g is not None]
