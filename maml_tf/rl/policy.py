@@ -101,7 +101,8 @@ def gaussian_mlp(
         action_size]`: means and logarithms of standard deviations, for
         `maml_tf.rl.gaussian`.
     """
-    hidden = mlp((observation_size,), 1, widths, seed).layers[:-1]
+    network = mlp((observation_size,), 1, widths=widths, seed=seed)
+    hidden = network.layers[:-1]
     initializers = kernel_initializers(seed)
     *_, head_initializer = itertools.islice(initializers, len(widths) + 1)
     head = GaussianHead(
