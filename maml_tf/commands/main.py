@@ -7,6 +7,7 @@ once. A command's module is imported when it is run.
 import ast
 import difflib
 import importlib
+import os
 import pathlib
 import sys
 
@@ -31,7 +32,17 @@ COMMANDS = (
 
 def main():
     """Runs the command in `sys.argv`, and exits with its status."""
-    arguments = sys.argv[1:]
+    try:
+        _main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output wants no more of it, as `head` does. Python
+        # would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _main(arguments):
     name = arguments[0] if arguments else "--help"
     if name == "help" and len(arguments) > 1:
         name, arguments = arguments[1], [arguments[1], "--help"]

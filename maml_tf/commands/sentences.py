@@ -56,6 +56,8 @@ def run(main, *errors):
         except KeyboardInterrupt:
             print("error: interrupted", file=sys.stderr)
             return 130
+        except BrokenPipeError:
+            raise  # `main` ends quietly.
         except OSError as error:
             print(
                 f"error: {error.strerror or error}: {error.filename}",

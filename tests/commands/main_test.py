@@ -64,6 +64,21 @@ class MainTest(parameterized.TestCase):
         self.assertIn(hint, last)
         self.assertNotIn("Traceback", result.stderr)
 
+    @parameterized.parameters("list learners", "--help", "demo --help")
+    def test_a_reader_may_stop_reading(self, arguments):
+        result = subprocess.run(
+            # The reader ends at once; what is then written is lost.
+            f"(sleep 0.3; {sys.executable} -m maml_tf.commands.main"
+            f" {arguments}) | true",
+            shell=True,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        self.assertNotIn("Traceback", result.stderr)
+        self.assertNotIn("BrokenPipe", result.stderr)
+
     def test_every_command_is_a_module_that_runs(self):
         for command in main.COMMANDS:
             self.assertNotEmpty(main.summary(command))
