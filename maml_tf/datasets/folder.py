@@ -26,7 +26,7 @@ from maml_tf.episodes.class_pool import SPLITS
 from maml_tf.errors import InputError
 
 # To be raised when what is decoded changes: cache files carry it.
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Found(NamedTuple):

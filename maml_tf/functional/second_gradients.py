@@ -13,12 +13,11 @@ A again.
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
-
 _FAKE_QUANTIZATION = ("num_bits", "narrow_range")
 
 
 def _replace(name):
-    """Registers another gradient `(op, *gradients) -> gradients` of an operation.
+    """Registers another gradient of an operation, `(op, *gradients)`.
 
     Its own is kept if TensorFlow has no such operation.
     """

@@ -1,35 +1,72 @@
 """Decodes image files by their content, whatever their names."""
 
 import concurrent.futures
+import io
 import os
 import pathlib
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
+import numpy as np
+import PIL.Image
 import tensorflow as tf
 
+# Larger images are refused: they could take all memory.
+MOST_PIXELS = 200_000_000
 # Files that are read before the first of them is used.
 _AHEAD = 64
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
+# EXIF's tag of how the camera was held, and what brings the stored picture
+# upright: whether to transpose it, then to flip it up-down, left-right.
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+
+
+class _Header(NamedTuple):
+    """What the first bytes of an image say.
+
+    Attributes:
+        pixels: Its height times its width.
+        orientation: EXIF's number from 1 (upright) to 8.
+    """
+
+    pixels: int
+    orientation: int
 
 
 def decode(path: str | os.PathLike) -> tf.Tensor | None:
-    """Decodes a file that TensorFlow reads: JPEG, PNG, GIF, BMP or WebP.
+    """Decodes an image file: JPEG, PNG, GIF, BMP or WebP.
 
-    It takes the first frame of a GIF, and the upper 8 of 16 bits a channel. An
-    orientation that a camera has noted (EXIF) is not applied.
+    It takes the first frame of an animation and the upper 8 of 16 bits a
+    channel. It turns a picture upright if the camera has noted that it was held
+    otherwise (EXIF orientation).
 
     Args:
         path: The file.
 
     Returns:
         A uint8 tensor `[height, width, channels]` on the CPU; None if the file
-        cannot be read.
+        cannot be read or has more than `MOST_PIXELS`.
     """
     content = _content(path)
-    try:
-        with tf.device("CPU"):
-            return tf.io.decode_image(content, expand_animations=False)
-    except tf.errors.InvalidArgumentError:
+    header = _header(content)
+    if header is not None and header.pixels > MOST_PIXELS:
         return None
+    # TensorFlow's decoder of WebP writes beyond its memory for some files.
+    image = (_webp if _is_webp(content) else _decoded)(content)
+    if image is None or header is None or header.orientation == 1:
+        return image
+    with tf.device("CPU"):
+        return _upright(image, header.orientation)
 
 
 def shape(path: str | os.PathLike) -> tuple[int, ...] | None:
@@ -42,16 +79,76 @@ def shape(path: str | os.PathLike) -> tuple[int, ...] | None:
         path: The file.
     """
     content = _content(path)
+    header = _header(content)
     try:
         with tf.device("CPU"):
-            if tf.io.is_jpeg(content):
-                size = tf.io.extract_jpeg_shape(content).numpy()
+            if header is not None and tf.io.is_jpeg(content):
+                if header.pixels > MOST_PIXELS:
+                    return None
+                size = tf.io.extract_jpeg_shape(content).numpy().tolist()
+                if header.orientation >= 5:
+                    size[:2] = size[1::-1]
                 # Cyan, magenta, yellow and black are decoded to three colours.
-                return (*size[:2].tolist(), min(int(size[2]), 3))
+                return (*size[:2], min(size[2], 3))
     except tf.errors.InvalidArgumentError:
         return None
     image = decode(path)
     return None if image is None else tuple(image.shape)
+
+
+def _is_webp(content):
+    return content[:4] == b"RIFF" and content[8:12] == b"WEBP"
+
+
+def _header(content):
+    """Reads an image's `_Header`; None if Pillow knows nothing of it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with PIL.Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+                pixels = image.width * image.height
+                try:
+                    orientation = image.getexif().get(_ORIENTATION)
+                except Exception:  # Damaged notes do not make a bad picture.
+                    orientation = 1
+    except PIL.Image.DecompressionBombError:
+        return _Header(MOST_PIXELS + 1, 1)
+    except Exception:  # Pillow raises errors of many kinds for damaged files.
+        return None
+    return _Header(pixels, orientation if orientation in _UPRIGHT else 1)
+
+
+def _upright(image, orientation):
+    transposed, up_down, left_right = _UPRIGHT[orientation]
+    if transposed:
+        image = tf.transpose(image, [1, 0, 2])
+    axes = [axis for axis, flip in ((0, up_down), (1, left_right)) if flip]
+    return tf.reverse(image, axes) if axes else image
+
+
+def _decoded(content):
+    try:
+        with tf.device("CPU"):
+            return tf.io.decode_image(content, expand_animations=False)
+    except tf.errors.InvalidArgumentError:
+        return None
+
+
+def _webp(content):
+    try:
+        with (
+            warnings.catch_warnings(),
+            PIL.Image.open(io.BytesIO(content), formats=("WEBP",)) as image,
+        ):
+            warnings.simplefilter("ignore")
+            has_alpha = (
+                image.mode in ("RGBA", "RGBX") or image.has_transparency_data
+            )
+            pixels = np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
+    except Exception:  # As in `_header`.
+        return None
+    with tf.device("CPU"):
+        return tf.constant(pixels)
 
 
 def _content(path):
