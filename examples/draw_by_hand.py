@@ -1,12 +1,12 @@
-r"""Draws pictures as a shaky hand would, to try `scripts/adapt.py` on.
+r"""Draws pictures as a shaky hand would, to try `maml-tf adapt` on.
 
     python examples/draw_by_hand.py --output=examples/drawings
 
 Writes support/<class>/1.png and query/<class>/1.png to 4.png: black pen on
-white paper, each of another size. Every drawing differs in what is drawn (a
-house has a chimney or none, a star five points or six), in how it is turned,
-stretched and warped, in the pen's width and in how much the hand trembles.
-They are drawn by a program and by nobody's hand.
+white paper, each of another size. Every drawing differs in its parts (a
+house has a chimney or none, a star five points or six), in its turn,
+stretch and warp, in the pen's width and in the hand's tremor. A program draws
+them, and nobody's hand.
 """
 
 import math
@@ -23,8 +23,8 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("output", None, "Folder to write into.", required=True)
 
 
-# What is drawn: lists of strokes, each of points [points, 2] about the origin,
-# y downwards, some -1 to 1. `hand` is a RandomState, what it draws a choice.
+# Each function returns a list of strokes, [points, 2] about the origin, y
+# downwards, some -1 to 1. `hand` is a RandomState, which makes the choices.
 
 
 def house(hand):

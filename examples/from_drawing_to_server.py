@@ -1,10 +1,13 @@
 # %% [markdown]
-# # From five drawings to a served prediction
-#
-# `omniglot_5way_1shot` comes with `maml_tf`. It was meta-trained on handwritten
-# characters to learn five new ones from one drawing of each. Here it learns
-# five things that are no characters, predicts, is saved, and is then served by
-# a SavedModel that adapts by itself to whatever examples a request brings.
+"""
+From five drawings to a served prediction
+=========================================
+
+`omniglot_5way_1shot` comes with `maml_tf`. It was meta-trained on handwritten
+characters to learn five new ones from one drawing of each. Here it learns
+five things that are not characters, predicts, is saved, and is then served by
+a SavedModel that adapts by itself to the examples in a request.
+"""
 
 # %%
 import json
@@ -27,7 +30,8 @@ here = pathlib.Path(globals().get("__file__", "here")).resolve().parent
 results = pathlib.Path(tempfile.mkdtemp())
 
 # %% [markdown]
-# ## The drawings
+# The drawings
+# ------------
 #
 # One of each class to learn from, four of each to ask about: PNG files of any
 # size, dark on white. (A program drew them, with a shaky hand.)
@@ -39,7 +43,8 @@ print("to learn from:", *support.names)
 print("sizes:", *(image.shape for image in support.x))
 
 # %% [markdown]
-# ## Adapt
+# Adapt
+# -----
 #
 # `load` gives a learner: a network, the algorithm that adapts it, and the
 # preparation of raw images. `adapt` takes raw images and names of classes. The
@@ -54,7 +59,8 @@ for step, accuracy in enumerate(adapted.history["val_accuracy"]):
     print(f"after {step} steps: {accuracy:.0%} of {len(query.x)} right")
 
 # %% [markdown]
-# ## Look
+# Look
+# ----
 #
 # Each drawing with what it was taken for, before and after adaptation.
 
@@ -81,7 +87,8 @@ maml_tf.reports.save(figure, results / "drawings.png")
 # Image(str(results / "drawings.png"))
 
 # %% [markdown]
-# ## Keep the adapted model
+# Keep the adapted model
+# ----------------------
 #
 # It is an ordinary Keras model, from raw images to probabilities.
 
@@ -94,10 +101,11 @@ for name, probability in zip(adapted.labels, probabilities):
     print(f"{name:>12} {probability:6.1%}")
 
 # %% [markdown]
-# ## Export a model that adapts
+# Export a model that adapts
+# --------------------------
 #
 # The SavedModel needs TensorFlow and nothing of `maml_tf`. Its images may be of
-# any size, but all of a tensor's are of one, so the drawings are brought to it.
+# any size, but all of a tensor's are of one, so the drawings are resized.
 
 # %%
 maml_tf.export(learner, results / "served", batch_norm="inductive")
@@ -123,7 +131,8 @@ found = names[np.argmax(answer, -1)]
 print(f"{np.mean(found == query.y):.0%} right, by the SavedModel alone")
 
 # %% [markdown]
-# ## Serve it
+# Serve it
+# --------
 #
 # `serve.py`, beside this file, answers HTTP requests in the form of TensorFlow
 # Serving. A user's examples are learned once; what `adapt` answers is kept, and

@@ -1,9 +1,12 @@
-"""An environment of one's own: a pendulum that is to spin the way it is asked.
+r"""
+Your own environment
+====================
 
-The task is the direction, 1 or −1. The observation does not show it: a policy
-finds it out by its rewards in the first rollouts. From the repository's root:
+A pendulum learns to spin in the direction of its task, 1 or −1. The observation
+does not show the direction: a policy learns it from its rewards in the first
+rollouts. From the repository's root::
 
-    python scripts/train_rl.py --workdir=results/pendulum_spin \
+    maml-tf train-rl --workdir=results/pendulum_spin \
         --environment=gymnasium:examples.pendulum_spin:PendulumSpin-v0
 
 Importing this module registers the environment with Gymnasium. One that is not
@@ -19,10 +22,10 @@ from gymnasium.envs.classic_control.pendulum import PendulumEnv
 class PendulumSpin(PendulumEnv):
     """Gymnasium's pendulum, with a motor that can turn it all the way.
 
-    What maml_tf asks of an environment is `sample_task` and `task`.
+    An environment for maml_tf has `sample_task` and `task`.
 
     Attributes:
-        task: the direction in an array, 1 (anticlockwise) or −1.
+        task: The direction in an array, 1 (anticlockwise) or −1.
     """
 
     def __init__(self):
@@ -31,7 +34,7 @@ class PendulumSpin(PendulumEnv):
         self.task = np.ones(1)
 
     def sample_task(self, rng):
-        """The parameter of a task, drawn with a NumPy `Generator`."""
+        """Draws a task's parameter with a NumPy `Generator`."""
         return rng.choice([-1.0, 1.0], 1)
 
     def step(self, action):

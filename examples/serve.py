@@ -1,6 +1,6 @@
 r"""Serves an exported model by HTTP, with the requests of TensorFlow Serving.
 
-    python scripts/export.py --workdir=omniglot_5way_1shot --output=served
+    maml-tf export --workdir=omniglot_5way_1shot --output=served
     python examples/serve.py served --port=8501
 
     curl localhost:8501/v1/models/model:predict -d '{
@@ -8,7 +8,7 @@ r"""Serves an exported model by HTTP, with the requests of TensorFlow Serving.
         "inputs": {"support_x": ..., "support_y": [0, 1], "query_x": ...}}'
 
 It needs TensorFlow alone. A request that cannot be used is answered with status
-400 and a sentence. TensorFlow Serving does all this, faster; here is the least.
+400 and a sentence. TensorFlow Serving does all this, and faster.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import tensorflow as tf
 
 
 def predict(model, request):
-    """The answer to one request, both as TensorFlow Serving has them."""
+    """Answers a request, both in the form of TensorFlow Serving."""
     signature = model.signatures[
         request.get("signature_name", "serving_default")
     ]
@@ -35,7 +35,7 @@ def predict(model, request):
 
 
 def sentence(error):
-    """What a client can do something about."""
+    """Returns the part of an error that a client can act on."""
     found = re.search(r"assertion failed: (.*)|(Shape of .*)", str(error))
     if found:
         return found.group()
@@ -43,7 +43,7 @@ def sentence(error):
 
 
 def server(model, port):
-    """An HTTP server on this machine, a thread a request."""
+    """Returns an HTTP server on this machine, with a thread a request."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
@@ -72,7 +72,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("model", help="folder that scripts/export.py wrote")
+    parser.add_argument("model", help="folder that maml-tf export wrote")
     parser.add_argument(
         "--port", type=int, default=8501, help="0: any free one"
     )
