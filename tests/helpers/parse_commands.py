@@ -12,6 +12,8 @@ import sys
 
 from absl import flags
 
+from maml_tf.commands import sentences
+
 
 def main(argv):
     """Stands for the command's own."""
@@ -22,8 +24,8 @@ command, lines = sys.argv[1], json.loads(sys.argv[2])
 module = importlib.import_module(
     f"maml_tf.commands.{command.replace('-', '_')}"
 )
+# Whose docstring is the help.
 main.__module__ = module.__name__
-module.main = main
 print(*sorted(flags.FLAGS))
 sys.stdout.flush()
 failed = False
@@ -31,9 +33,14 @@ for line in lines:
     child = os.fork()
     if child == 0:
         sys.argv = ["maml-tf", *line]
-        module.run()
-        sys.exit()
+        try:
+            sentences.run(main)
+        except SystemExit as end:
+            sys.stderr.flush()
+            # Without the seconds in which TensorFlow is taken down.
+            os._exit(end.code or 0)
     if os.waitpid(child, 0)[1]:
         print(f"in: maml-tf {command} {' '.join(line)}", file=sys.stderr)
         failed = True
-sys.exit(failed)
+sys.stderr.flush()
+os._exit(failed)
