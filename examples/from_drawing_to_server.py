@@ -62,7 +62,7 @@ for step, accuracy in enumerate(adapted.history["val_accuracy"]):
 # Look
 # ----
 #
-# Each drawing with what it was taken for, before and after adaptation.
+# Each drawing with its predicted class, before and after adaptation.
 
 # %%
 before = learner.adapt(support.x, support.y, steps=0)
