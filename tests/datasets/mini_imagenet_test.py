@@ -207,7 +207,7 @@ class FaultsTest(TreeTest):
 
     def test_no_folder(self):
         shutil.rmtree(self.manual_dir)
-        self.fails("is no folder")
+        self.fails("is not a folder")
 
     def test_another_layout(self):
         self.write("images", "0.jpg", content=b"")
@@ -229,7 +229,7 @@ class FaultsTest(TreeTest):
         shutil.rmtree(folder)
         if empty:
             folder.mkdir()
-        self.fails(f"15 classes for valid .* has 16; .*{RAVI['valid'][3]}")
+        self.fails(f"15 classes for valid, but .* has 16; .*{RAVI['valid'][3]}")
 
     def test_class_in_two_splits(self):
         self.write_class_folders()
@@ -302,7 +302,7 @@ class PrepareTest(TreeTest):
     def test_empty_or_missing_folder(self, empty):
         if not empty:
             self.manual_dir.rmdir()
-        with self.assertRaisesRegex(InputError, "manual_dir: .* an empty one"):
+        with self.assertRaisesRegex(InputError, "manual_dir: .* or it is empty"):
             self.load()
 
     def test_failure_leaves_nothing(self):
