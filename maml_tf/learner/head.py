@@ -97,8 +97,8 @@ def _refusing_uncopyable(model):
     except (TypeError, ValueError, NotImplementedError) as error:
         raise InputError(
             f"model: {model.name!r} cannot be copied: a layer of your own must"
-            " have get_config, and take what it gives, and no function may be a"
-            " lambda."
+            " have get_config and take its values as arguments, and no function"
+            " may be a lambda."
         ) from error
 
 

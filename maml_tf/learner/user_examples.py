@@ -292,14 +292,14 @@ def _check_columns(where, features, targets, learner):
             " must be features by any name, and targets named y, y1, ...,"
             " target or target_..."
         )
-    for what, names, wanted in (
+    for label, names, number in (
         ("feature", features, learner.raw_input.shape[1]),
         ("target", targets, learner.outputs),
     ):
-        if len(names) != wanted:
+        if len(names) != number:
             raise InputError(
-                f"{where} has {len(names)} {what}{'s' * (len(names) != 1)}"
-                f" ({', '.join(names)}); the model has {wanted}."
+                f"{where} has {len(names)} {label}{'s' * (len(names) != 1)}"
+                f" ({', '.join(names)}); the model has {number}."
             )
 
 
