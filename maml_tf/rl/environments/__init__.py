@@ -2,8 +2,8 @@
 
 To add one, write a class or function that returns an `Environment` in
 `maml_tf/rl/environments/<name>.py`, and name it in `ENVIRONMENTS` of
-`maml_tf/registry.py`. Where the name ends in a colon and a word, as in
-`gymnasium:ID`, what a user writes after the colon is the first argument. A
+`maml_tf/registry.py`. If the name ends in a colon and a word, as in
+`gymnasium:ID`, the user's text after the colon is the first argument. A
 Gymnasium environment of your own need not be named there: see
 `gymnasium_environment`.
 """
@@ -31,15 +31,14 @@ def create(name, **options):
     ```
 
     Args:
-        name: One of `names()`; of one such as `gymnasium:ID` what comes after
-            the colon is the user's own.
+        name: One of `names()`. In one such as `gymnasium:ID`, the user's own
+            text replaces the word in capitals.
         **options: The environment's own; see its module.
 
     Returns:
         An `Environment`.
 
     Raises:
-        InputError: There is no such environment or option, or it cannot be
-            used.
+        InputError: The environment or an option is unknown, or cannot be used.
     """
     return ENVIRONMENTS.create(name, **options)
