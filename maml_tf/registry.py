@@ -16,7 +16,7 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from maml_tf.errors import InputError, deprecated
@@ -222,20 +222,9 @@ def find_with_argument(
 
 
 def check_options(
-    kind: str, name: str, options: Iterable[str], available: Iterable[str]
+    kind: str, name: str, options: Iterable[str], available: Collection[str]
 ) -> None:
-    """Refuses options that a name does not take.
-
-    Args:
-        kind: As in `find`.
-        name: The name that was chosen.
-        options: Names of the options that are given.
-        available: Names of the options that it takes.
-
-    Raises:
-        InputError: An option is not available; it names the first.
-    """
-    available = tuple(available)
+    """Raises an `InputError` for the first of `options` not in `available`."""
     for option in options:
         if option not in available:
             raise InputError(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.algorithms import MAML
+from maml_tf.algorithms import Algorithm
 from maml_tf.episodes.class_pool import (
     ClassPool,
     check_episode,
@@ -126,7 +126,7 @@ def some_classes(pool: ClassPool, number: int, seed: int = 0) -> ClassPool:
 
 
 def confusion(
-    algorithm: MAML,
+    algorithm: Algorithm,
     pool: ClassPool,
     way: int,
     shot: int,
