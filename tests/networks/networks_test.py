@@ -54,7 +54,7 @@ def layers_of(model, kind):
 
 
 class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
-    """What holds for every network of the registry."""
+    """Facts that hold for every network of the registry."""
 
     @parameterized.named_parameters(EVERY_NETWORK)
     def test_maps_a_batch_to_raw_outputs_with_float32_weights(self, name):
@@ -105,7 +105,7 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
             gradients = tape.gradient(
                 loss, [v.value for v in model.trainable_variables]
             )
-            # An embedding's comes as slices of the table.
+            # An embedding's gradient is a set of slices of its table.
             return [tf.convert_to_tensor(g) for g in gradients]
 
         self.assertAllClose(
@@ -193,7 +193,7 @@ def _equal(name):
 
 
 class BatchNormTest(tf.test.TestCase, parameterized.TestCase):
-    """Batch normalisation where the papers have it, and as they have it."""
+    """Batch normalisation at the places and with the settings of the papers."""
 
     @parameterized.parameters(
         ("mlp", 0), ("dense_omniglot", 4), ("conv4", 4), ("resnet", 9)
@@ -293,7 +293,7 @@ class FactsTest(tf.test.TestCase, parameterized.TestCase):
 
 
 class TextTest(tf.test.TestCase, parameterized.TestCase):
-    """What text networks do with words and with padding."""
+    """Words and padding in text networks."""
 
     def test_text_cnn_is_embedding_convolutions_maximum_head(self):
         model = create("text_cnn", seed=0, kernel_sizes=(2, 4), filters=7)
@@ -383,7 +383,7 @@ class TextTest(tf.test.TestCase, parameterized.TestCase):
 
 
 class InputErrorTest(parameterized.TestCase):
-    """Each message names the argument, what was given and what would do."""
+    """Each message names the argument, the given value and usable ones."""
 
     @parameterized.parameters(
         ("vgg", {}, "network: 'vgg' is unknown; available: conv4, dense_o"),
