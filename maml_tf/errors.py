@@ -1,8 +1,8 @@
 """Errors that the user can correct."""
 
 import sys
+import types
 import warnings
-from types import FrameType
 from typing import Any
 
 
@@ -92,7 +92,7 @@ def deprecated(message: str) -> None:
         message: The warning, a sentence without the full stop.
     """
     level = 1
-    frame: FrameType | None = sys._getframe()
+    frame: types.FrameType | None = sys._getframe()
     while frame and frame.f_globals.get("__name__", "").startswith("maml_tf"):
         level, frame = level + 1, frame.f_back
     warnings.warn(

@@ -1,12 +1,12 @@
-"""Networks, data sets and other things by name, and the options they take.
+"""Networks, data sets and the like by name, and the options that they take.
 
 An option is declared once: it is a keyword parameter of a class or function,
 with its annotation, its default and its line in the docstring. Python, flags,
 help and messages read it from there.
 
-The registries at the end of this file name everything that can be chosen. A
-name's class or function is imported only when it is used, so listing the names
-does not start TensorFlow.
+The registries at the end of this file name everything that can be chosen.
+Classes and functions are imported when they are used, so a list of names does
+not start TensorFlow.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from maml_tf.errors import InputError, deprecated
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-    """A keyword parameter of a name's class or function.
+    """A keyword parameter of a class or function.
 
     Attributes:
         name: The parameter's name.
@@ -45,7 +45,7 @@ class Option:
 
     @property
     def choices(self) -> tuple:
-        """The values of a `Literal` in the annotation, empty without one."""
+        """The values of a `Literal` in the annotation; without one, none."""
         parts = (self.annotation, *typing.get_args(self.annotation))
         return tuple(
             value
@@ -59,11 +59,10 @@ class Registry:
     """A table of names, each of a class or function that takes options.
 
     Args:
-        kind: The kind of things that are named, such as `"network"`; also the
-            name of the argument and the flag.
+        kind: The argument's and the flag's name, such as `"network"`.
         entries: Dict of name to `"module:attribute"`. A name that ends in a
-            colon and a word, such as `folder:PATH`, stands for all names with
-            this beginning; the text after the colon is the first argument.
+            colon and a word, such as `folder:PATH`, stands for all names that
+            begin so; the user's text after the colon is the first argument.
         fixed: Names of parameters that are not options.
         former_names: Dict of an option's former name to its present one. A
             former name works for one release, with a warning.
@@ -86,7 +85,7 @@ class Registry:
         return tuple(sorted(self._entries))
 
     def name_of(self, made: type) -> str:
-        """Returns the name of a class, or its Python name if not listed."""
+        """Returns the name of a class, or its own if it is not listed."""
         path = f"{made.__module__}:{made.__qualname__}"
         names = (n for n, entry in self._entries.items() if entry == path)
         return next(names, made.__qualname__)
@@ -110,10 +109,10 @@ class Registry:
         return {n: o for n, o in options.items() if n not in self.fixed}
 
     def summary(self, name: str) -> str:
-        """Returns one line that describes a name.
+        """Describes the class or function of a name in one line.
 
         It is the first line of the module's docstring if the module has the
-        same name. Otherwise it is that of the class or function.
+        same name, otherwise that of the class or function.
 
         Args:
             name: As in `options`.
@@ -133,8 +132,7 @@ class Registry:
         Args:
             name: As in `options`.
             *fixed: Arguments that are not options.
-            **options: Options by name, and further arguments that are not
-                options.
+            **options: Options by name, or arguments that are not options.
 
         Returns:
             The object that it makes.
@@ -145,8 +143,8 @@ class Registry:
         """
         entry, argument = self._entry(name)
         options = self.with_present_names(options)
-        to_check = [option for option in options if option not in self.fixed]
-        check_options(self.kind, name, to_check, self.options(name))
+        own = [option for option in options if option not in self.fixed]
+        check_options(self.kind, name, own, self.options(name))
         if argument is not None:
             fixed = (argument, *fixed)
         return _imported(entry)(*fixed, **options)
@@ -167,30 +165,24 @@ class Registry:
         return renamed
 
     def _entry(self, name: str) -> tuple[str, str | None]:
-        """Returns `"module:attribute"` and the text after the name's colon."""
+        """Returns `"module:attribute"`, and the text after the name's colon."""
         return find_with_argument(self.kind, name, self._entries)
 
 
 def find(kind: str, name: str, table: Mapping[str, Any]) -> Any:
-    """Looks up a name.
+    """Returns `table[name]`.
 
     Args:
-        kind: The kind of things that are named, such as `"algorithm"`; also the
-            name of the argument and the flag.
+        kind: The argument's and the flag's name, such as `"algorithm"`.
         name: The name to look up.
-        table: Dict of all names.
-
-    Returns:
-        The table's value.
+        table: Dict of all values by name.
 
     Raises:
         InputError: The name is unknown; the message lists all names.
     """
     if name not in table:
-        raise InputError(
-            f"{kind}: {name!r} is unknown; available:"
-            f" {', '.join(sorted(table))}."
-        )
+        listed = ", ".join(sorted(table))
+        raise InputError(f"{kind}: {name!r} is unknown; available: {listed}.")
     return table[name]
 
 
@@ -200,13 +192,12 @@ def find_with_argument(
     """Looks up a name that may end in a colon and an argument.
 
     Args:
-        kind: As in `find`.
+        kind: The argument's and the flag's name, such as `"dataset"`.
         name: A name such as `"omniglot"` or `"folder:pictures"`.
-        table: Dict of all names, such as `"omniglot"` and `"folder:PATH"`.
+        table: Dict by names such as `"omniglot"` and `"folder:PATH"`.
 
     Returns:
-        `(value, argument)`: the table's value, and the text after the colon or
-        None.
+        `(value, argument)`; the argument is None without a colon.
 
     Raises:
         InputError: The name is unknown, or lacks its argument.
@@ -214,7 +205,7 @@ def find_with_argument(
     word, colon, argument = name.partition(":")
     entries = {entry.partition(":")[0]: entry for entry in table}
     if word not in entries:
-        find(kind, name, table)  # Raises an error that lists the names.
+        find(kind, name, table)  # Lists all names.
     entry = entries[word]
     if bool(argument) != (":" in entry) or bool(colon) != bool(argument):
         raise InputError(f"{kind}: {name!r} was given; write it as {entry}.")
@@ -222,22 +213,32 @@ def find_with_argument(
 
 
 def check_options(
-    kind: str, name: str, options: Iterable[str], available: Collection[str]
+    kind: str, name: str, options: Iterable[str], known: Collection[str]
 ) -> None:
-    """Raises an `InputError` for the first of `options` not in `available`."""
+    """Refuses options that a name does not take.
+
+    Args:
+        kind: The argument's and the flag's name, such as `"network"`.
+        name: The name that should take the options.
+        options: Names of options.
+        known: Names of the options that it takes.
+
+    Raises:
+        InputError: An option is not in `known`; the message names the first.
+    """
     for option in options:
-        if option not in available:
+        if option not in known:
             raise InputError(
                 f"{option}: {kind} {name!r} does not take this; it takes"
-                f" {', '.join(available) or 'no options'}."
+                f" {', '.join(known) or 'no options'}."
             )
 
 
 def parameters(make: Callable) -> dict[str, Option]:
-    """Returns the named parameters of a class or function.
+    """Returns the parameters of a class or function that have a name.
 
-    A class with a constructor that passes `**options` on to its base takes the
-    base's parameters too, except those that its attribute `settles` names.
+    A class whose constructor hands `**options` on to its base takes the base's
+    parameters too, except those that its attribute `settles` names.
 
     Args:
         make: A class, a function or a `functools.partial` of one.
@@ -250,8 +251,7 @@ def parameters(make: Callable) -> dict[str, Option]:
     options: dict[str, Option] = {}
     settled: set[str] = set()
     for owner in make.__mro__:
-        constructor = vars(owner).get("__init__")
-        if constructor is not None:
+        if constructor := vars(owner).get("__init__"):
             for name, option in _own_parameters(constructor, owner).items():
                 if name != "self" and name not in settled:
                     options.setdefault(name, option)
@@ -277,8 +277,8 @@ def _own_parameters(function: Callable, documented: Any) -> dict[str, Option]:
 def help_texts(documented: Any) -> dict[str, str]:
     """Reads the Args of a docstring in Google's style, or its Attributes.
 
-    A text "As in `f`." is replaced by the text of `f`, a name in the same
-    module, for the same parameter; any text after the full stop is added.
+    A text "As in `f`." is replaced by that of `f`, a name in the same module,
+    for the same parameter; the rest of the text is added.
 
     Args:
         documented: A class or function.
@@ -318,7 +318,7 @@ def _resolved(name: str, text: str, documented: Any) -> str:
 
 
 def _imported(entry: str) -> Any:
-    """Imports the class or function of an entry `"module:attribute"`."""
+    """Imports the attribute that an entry `"module:attribute"` names."""
     module, _, attribute = entry.partition(":")
     return getattr(importlib.import_module(module), attribute)
 

@@ -53,11 +53,11 @@ class Confusion:
 
     def reordered(self, order: Sequence[int] | np.ndarray) -> "Confusion":
         """Returns the counts with the classes in the order of these indices."""
-        rows_and_columns = np.ix_(np.asarray(order), np.asarray(order))
+        both = np.ix_(np.asarray(order), np.asarray(order))
         return Confusion(
             [self.names[i] for i in order],
-            self.taken[rows_and_columns],
-            self.possible[rows_and_columns],
+            self.taken[both],
+            self.possible[both],
             self.accuracies,
         )
 
