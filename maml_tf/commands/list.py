@@ -116,7 +116,7 @@ def _check(words):
             raise refusal("list", word, f"{hint}there are {', '.join(KINDS)}")
 
 
-def run():
+def run() -> None:
     """Runs the command with the words in `sys.argv`."""
     words = sys.argv[1:]
     if any(word.startswith("-") for word in words):

@@ -28,7 +28,7 @@ flags.DEFINE_integer(
 )
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Writes the file; returns the exit status."""
     del argv
     output = pathlib.Path(FLAGS.output)
@@ -52,6 +52,6 @@ def main(argv):
     return 0
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     sentences.run(main, InputError)

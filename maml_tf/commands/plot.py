@@ -96,7 +96,7 @@ flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.")
 _QUERY = 15
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Draws as the flags say; returns the exit status."""
     del argv
     workdirs = [find_folder(name) for name in FLAGS.workdir]
@@ -286,6 +286,6 @@ def _setting(f, split, way, shot, num_tasks, seed, batch_norm):
     }
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)

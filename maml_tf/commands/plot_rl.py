@@ -70,7 +70,7 @@ flags.DEFINE_integer(
 flags.DEFINE_integer("seed", None, "trajectories: of goals and rollouts.")
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Draws as the flags say; returns the exit status."""
     del argv
     workdirs = [pathlib.Path(workdir) for workdir in FLAGS.workdir]
@@ -157,6 +157,6 @@ def _paths(built):
     ]
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)

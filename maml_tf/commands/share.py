@@ -63,7 +63,7 @@ flags.DEFINE_string(
 flags.DEFINE_bool("progress", True, "Show a progress bar, on a terminal.")
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Evaluates and writes the folder; returns the exit status."""
     del argv
     recorded = supervised_flags.recorded(FLAGS.workdir)
@@ -129,6 +129,6 @@ def _commit():
         ) from error
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)

@@ -28,7 +28,7 @@ flags.adopt_module_key_flags(recorded_flags)
 flags.adopt_module_key_flags(supervised)
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Trains as the flags say; returns the exit status."""
     del argv
     supervised_flags.check_unchanged(FLAGS, FLAGS.workdir)
@@ -49,6 +49,6 @@ def main(argv):
     )
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)

@@ -29,7 +29,7 @@ flags.adopt_module_key_flags(recorded_flags)
 flags.adopt_module_key_flags(supervised)
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Trains as the flags say; returns the exit status."""
     del argv
     policy_flags.check_unchanged(FLAGS, FLAGS.workdir)
@@ -48,6 +48,6 @@ def main(argv):
     )
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)
