@@ -174,9 +174,9 @@ def _show(table, path):
 
 def _sinusoid_result(workdir, shot):
     flag_values = supervised_flags.recorded(workdir)
-    flag_values.shot = shot
+    flag_values["shot"].value = shot
     # As many queries for every K: the error is judged on the same points.
-    flag_values.query = 100
+    flag_values["query"].value = 100
     return supervised.evaluate(
         workdir,
         flag_values,

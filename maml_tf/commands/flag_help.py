@@ -5,6 +5,7 @@ import sys
 import textwrap
 import types
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -48,7 +49,8 @@ def put_into_group(
         name: The flag's name.
         flag_values: The flags among which it is defined.
     """
-    flag_values[name].group = group
+    flag: Any = flag_values[name]
+    flag.group = group
 
 
 def requested(arguments: Sequence[str]) -> bool | None:

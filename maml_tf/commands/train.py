@@ -5,10 +5,10 @@ r"""Meta-trains a model.
         --workdir=results/pictures
 
 An experiment is a flagfile that comes with the package, see `maml-tf list
-experiments`; one of your own is given with --flagfile=FILE. The same
-command resumes a training that was stopped. DIR/experiment.flags records the
-flags, DIR/metrics.jsonl and DIR/tensorboard the course, DIR/checkpoints the
-latest and the best weights.
+experiments`; your own is given with --flagfile=FILE. The same command resumes a
+training that was stopped. DIR/experiment.flags records the flags,
+DIR/metrics.jsonl and DIR/tensorboard the course, DIR/checkpoints the latest and
+the best weights.
 """
 
 from absl import flags
