@@ -1,6 +1,7 @@
 """Errors that a user, not the library, must act on."""
 
 import sys
+import types
 import warnings
 from typing import Any
 
@@ -87,7 +88,8 @@ def deprecated(message: str) -> None:
     Args:
         message: The warning, a sentence without the full stop.
     """
-    level, frame = 1, sys._getframe()
+    level = 1
+    frame: types.FrameType | None = sys._getframe()
     while frame and frame.f_globals.get("__name__", "").startswith("maml_tf"):
         level, frame = level + 1, frame.f_back
     warnings.warn(

@@ -1,7 +1,6 @@
 """Docstrings have one form, and public functions have types."""
 
 import ast
-import inspect
 import pathlib
 import re
 import tokenize
@@ -88,7 +87,7 @@ def docstring_faults(node):
         yield f"{first!r} does not end with a full stop"
     if isinstance(node, FUNCTIONS):
         is_property = any("property" in name for name in decorators(node))
-        if not is_property and not re.match(r"[A-Z][a-z]*s\b", first):
+        if not is_property and not re.match(r"[A-Z][a-z-]*s\b", first):
             yield f"{first!r} does not begin with a verb, as in 'Returns'"
     for section, entry in entries(docstring):
         text = NAMED.sub("", entry, count=1) if section != "Returns:" else entry
@@ -161,7 +160,9 @@ class DocstringsTest(parameterized.TestCase):
         listed = [
             f"{path.relative_to(ROOT)}:{number} {match.group()}"
             for path in sorted(files)
-            for number, line in enumerate(path.read_text("utf-8").split("\n"), 1)
+            for number, line in enumerate(
+                path.read_text("utf-8").split("\n"), 1
+            )
             for match in RETIRED.finditer(line)
         ]
         self.assertEmpty(listed, "\n" + "\n".join(listed))
