@@ -386,7 +386,7 @@ class InputErrorTest(parameterized.TestCase):
     """Each message names the argument, what was given and what would do."""
 
     @parameterized.parameters(
-        ("vgg", {}, "network: 'vgg' is unknown; there is conv4, dense_o"),
+        ("vgg", {}, "network: 'vgg' is unknown; available: conv4, dense_o"),
         (
             "conv4",
             {"width": 3},
