@@ -194,12 +194,10 @@ def find_with_argument(
     Args:
         kind: The argument's and the flag's name, such as `"dataset"`.
         name: A name such as `"omniglot"` or `"folder:pictures"`.
-        table: Dict of all values, by names such as `"omniglot"` and
-            `"folder:PATH"`.
+        table: Dict by names such as `"omniglot"` and `"folder:PATH"`.
 
     Returns:
-        `(value, argument)`: the table's value, and the text after the colon, or
-        None without a colon.
+        `(value, argument)`; the argument is None without a colon.
 
     Raises:
         InputError: The name is unknown, or lacks its argument.
