@@ -36,9 +36,10 @@ test: $(INSTALLED) ## run the tests but slow ones; or make test TESTS=tests/rl
 test-slow: $(INSTALLED) ## run the slow tests
 	$(PYTEST) $(TESTS) -m slow
 
-lint: $(INSTALLED) ## check style and format
+lint: $(INSTALLED) ## check style, format and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 format: $(INSTALLED) ## sort imports and format
 	$(PY) -m ruff check --fix .
