@@ -108,7 +108,7 @@ def main(argv: list[str]) -> int:
 def _measure(workload, peers):
     candidates = measurement.candidates(workload, peers, FLAGS.first_order)
     with tqdm(
-        # Of each: a meta-gradient, the first step, the repetitions.
+        # For each: a meta-gradient, the first step, the repetitions.
         total=len(candidates) * (2 + FLAGS.repetitions),
         leave=False,
         disable=None,

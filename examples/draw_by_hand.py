@@ -76,8 +76,8 @@ def star(hand: Hand) -> Strokes:
     """Draws a star across its middle in one go, or along its outline."""
     turn = -math.pi / 2
     if hand.rand() < 0.6:
-        corners = [turn + k * 4 * math.pi / 5 for k in range(6)]
-        return [_lines(*[(math.cos(a), math.sin(a)) for a in corners])]
+        angles = [turn + k * 4 * math.pi / 5 for k in range(6)]
+        return [_lines(*[(math.cos(a), math.sin(a)) for a in angles])]
     points, inner = hand.choice([5, 6]), hand.uniform(0.35, 0.5)
     corners = []
     for k in range(2 * points + 1):
