@@ -71,7 +71,7 @@ def define(flag_values: flags.FlagValues) -> None:
         "inner_loss",
         "reinforce",
         sorted(losses.INNER),
-        "Policy-gradient loss of the inner loop. Both have the same gradient,"
+        "Policy-gradient loss of the inner loop. All have the same gradient,"
         " but different second derivatives.",
     )
     option_flags.define(add, Sampling, only=("discount", "gae_lambda"))
