@@ -1,4 +1,4 @@
-r"""Draws pictures as a shaky hand would, to try `scripts/adapt.py` on.
+r"""Draws pictures as a shaky hand would, to try `maml-tf adapt` on.
 
     python examples/draw_by_hand.py --output=examples/drawings
 

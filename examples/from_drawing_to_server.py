@@ -1,10 +1,13 @@
 # %% [markdown]
-# # From five drawings to a served prediction
-#
-# `omniglot_5way_1shot` comes with `maml_tf`. It was meta-trained on handwritten
-# characters to learn five new ones from one drawing of each. Here it learns
-# five things that are not characters, predicts and is saved. Then a SavedModel
-# serves it, which adapts by itself to the examples of each request.
+"""
+From five drawings to a served prediction
+=========================================
+
+`omniglot_5way_1shot` comes with `maml_tf`. It was meta-trained on handwritten
+characters to learn five new ones from one drawing of each. Here it learns
+five things that are not characters, predicts, is saved, and is then served by
+a SavedModel that adapts by itself to the examples in a request.
+"""
 
 # %%
 import json
@@ -28,7 +31,8 @@ here = pathlib.Path(globals().get("__file__", "here")).resolve().parent
 results = pathlib.Path(tempfile.mkdtemp())
 
 # %% [markdown]
-# ## The drawings
+# The drawings
+# ------------
 #
 # The network learns from one drawing of each class, and is asked about four.
 # They are PNG files of any size, dark on white. (A program drew them, with a
@@ -41,7 +45,8 @@ print("to learn from:", *support.names)
 print("sizes:", *(image.shape for image in support.x))
 
 # %% [markdown]
-# ## Adapt
+# Adapt
+# -----
 #
 # `load` gives a learner: a network, the algorithm that adapts it, and the
 # preparation of raw images. `adapt` takes raw images and names of classes. It
@@ -56,7 +61,8 @@ for step, accuracy in enumerate(adapted.history["val_accuracy"]):
     print(f"after {step} steps: {accuracy:.0%} of {len(query.x)} right")
 
 # %% [markdown]
-# ## Look
+# Look
+# ----
 #
 # The figure shows each drawing with its predicted class, before and after
 # adaptation.
@@ -84,7 +90,8 @@ maml_tf.reports.save(figure, results / "drawings.png")
 # Image(str(results / "drawings.png"))
 
 # %% [markdown]
-# ## Keep the adapted model
+# Keep the adapted model
+# ----------------------
 #
 # The adapted model is an ordinary Keras model, from raw images to
 # probabilities.
@@ -98,7 +105,8 @@ for name, probability in zip(adapted.labels, probabilities):
     print(f"{name:>12} {probability:6.1%}")
 
 # %% [markdown]
-# ## Export a model that adapts
+# Export a model that adapts
+# --------------------------
 #
 # The SavedModel needs TensorFlow and nothing of `maml_tf`. Images may have any
 # size, but those in one tensor must share it, so the drawings are resized.
@@ -127,7 +135,8 @@ predicted = names[np.argmax(answer, -1)]
 print(f"{np.mean(predicted == query.y):.0%} right, by the SavedModel alone")
 
 # %% [markdown]
-# ## Serve it
+# Serve it
+# --------
 #
 # `serve.py`, beside this file, answers HTTP requests in the form of TensorFlow
 # Serving. The model learns a user's examples once. The client keeps the answer

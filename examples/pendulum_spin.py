@@ -1,9 +1,12 @@
-"""An environment of one's own: a pendulum must spin in a given direction.
+r"""
+Your own environment
+====================
 
-The task is the direction, 1 or −1. The observation does not show it: a policy
-learns it from its rewards in the first rollouts. From the repository's root:
+A pendulum learns to spin in the direction of its task, 1 or −1. The observation
+does not show the direction: a policy learns it from its rewards in the first
+rollouts. From the repository's root::
 
-    python scripts/train_rl.py --workdir=results/pendulum_spin \
+    maml-tf train-rl --workdir=results/pendulum_spin \
         --environment=gymnasium:examples.pendulum_spin:PendulumSpin-v0
 
 Importing this module registers the environment with Gymnasium. An environment

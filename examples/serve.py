@@ -1,6 +1,6 @@
 r"""Serves an exported model by HTTP, with the requests of TensorFlow Serving.
 
-    python scripts/export.py --workdir=omniglot_5way_1shot --output=served
+    maml-tf export --workdir=omniglot_5way_1shot --output=served
     python examples/serve.py served --port=8501
 
     curl localhost:8501/v1/models/model:predict -d '{
@@ -86,7 +86,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("model", help="folder that scripts/export.py wrote")
+    parser.add_argument("model", help="folder that maml-tf export wrote")
     parser.add_argument(
         "--port", type=int, default=8501, help="0: any free one"
     )

@@ -34,9 +34,9 @@ def create(name: str, **options: Any) -> Environment:
     ```
 
     Args:
-        name: One of `names()`; the user's text replaces the word after a colon,
-            as in `gymnasium:ID`.
-        **options: Options of the environment; see its module.
+        name: One of `names()`. In one such as `gymnasium:ID`, the user's own
+            text replaces the word in capitals.
+        **options: The environment's own; see its module.
 
     Returns:
         An `Environment`.

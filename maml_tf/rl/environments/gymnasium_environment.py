@@ -78,7 +78,7 @@ class GymnasiumEnvironment(Environment):
     processes.
 
     Args:
-        source: The environment, in the form that `vector_worker.make` takes.
+        source: The environment, as `vector_worker.make` takes it.
         name: Its name in messages.
         horizon: Most steps of a rollout.
         workers: Processes that step environments of Gymnasium; one a core if
