@@ -83,11 +83,11 @@ class Experiment:
             options["oracle"] = True
         self.dataset = datasets.load(f.dataset, **options)
         self.is_joint = f.algorithm == "pretrain" and bool(self.dataset.joint)
-        self.model = self._network(
-            self.dataset.num_classes("train")
-            if self.is_joint
-            else self.dataset.outputs(f.way)
-        )
+        if self.is_joint and self.dataset.num_classes:
+            outputs = self.dataset.num_classes("train")
+        else:
+            outputs = self.dataset.outputs(f.way)
+        self.model = self._network(outputs)
         self.learner = self._learner()
         self.algorithm = self.learner.algorithm
 
@@ -196,7 +196,7 @@ class Experiment:
                 " (in_memory), which XLA cannot compile; give one or the other."
             )
         shot = f.shot if f.train_shot is None else f.train_shot
-        if self.is_joint:
+        if self.is_joint and self.dataset.joint:
             examples = f.way * (shot + f.query)
             episodes = self.dataset.joint("train", examples, f.seed)
         else:
