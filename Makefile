@@ -44,9 +44,10 @@ docs: $(DOCS_INSTALLED) ## build the site in docs/_build/html; Python >= 3.11
 	$(DOCS_VENV)/bin/python -m sphinx -W --keep-going -b html \
 	    docs docs/_build/html
 
-lint: $(INSTALLED) ## check style and format
+lint: $(INSTALLED) ## check style, format and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 format: $(INSTALLED) ## sort imports and format
 	$(PY) -m ruff check --fix .

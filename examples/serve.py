@@ -7,20 +7,29 @@ r"""Serves an exported model by HTTP, with the requests of TensorFlow Serving.
         "signature_name": "adapt_and_predict",
         "inputs": {"support_x": ..., "support_y": [0, 1], "query_x": ...}}'
 
-It needs TensorFlow alone. A request that cannot be used is answered with status
-400 and a sentence. TensorFlow Serving does all this, and faster.
+It needs TensorFlow only. A request that cannot be used is answered with status
+400 and a sentence. TensorFlow Serving does the same, and faster.
 """
 
 import argparse
 import http.server
 import json
 import re
+from typing import Any
 
 import tensorflow as tf
 
 
-def predict(model, request):
-    """Answers a request, both in the form of TensorFlow Serving."""
+def predict(model: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """Answers one request; both have the form of TensorFlow Serving.
+
+    Args:
+        model: The SavedModel.
+        request: The request's JSON.
+
+    Returns:
+        The answer's JSON.
+    """
     signature = model.signatures[
         request.get("signature_name", "serving_default")
     ]
@@ -34,19 +43,24 @@ def predict(model, request):
     return {"outputs": outputs if len(outputs) > 1 else outputs.popitem()[1]}
 
 
-def sentence(error):
-    """Returns the part of an error that a client can act on."""
-    found = re.search(r"assertion failed: (.*)|(Shape of .*)", str(error))
-    if found:
-        return found.group()
+def sentence(error: Exception) -> str:
+    """Returns the part of an error's message that helps a client."""
+    match = re.search(r"assertion failed: (.*)|(Shape of .*)", str(error))
+    if match:
+        return match.group()
     return f"{type(error).__name__}: {error}"[:300]
 
 
-def server(model, port):
-    """Returns an HTTP server on this machine, with a thread a request."""
+def server(model: Any, port: int) -> http.server.ThreadingHTTPServer:
+    """Makes an HTTP server on this machine, with a thread for each request.
+
+    Args:
+        model: The SavedModel.
+        port: The port; 0 for any free one.
+    """
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             try:
                 status, answer = 200, predict(model, json.loads(body))

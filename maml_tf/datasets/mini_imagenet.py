@@ -1,4 +1,4 @@
-"""mini-ImageNet: 100 of ImageNet's classes, 600 images of each, 84 x 84.
+"""Mini-ImageNet: 100 of ImageNet's classes, 600 images of each, 84 x 84.
 
 Vinyals et al. 2016, with the classes that Ravi and Larochelle 2017 chose and
 divided, 64 / 16 / 20. You bring the images; see `manual_dir`.

@@ -8,20 +8,23 @@ Gymnasium environment of your own need not be named there: see
 `gymnasium_environment`.
 """
 
+from typing import Any
+
 from maml_tf.registry import ENVIRONMENTS
+from maml_tf.rl.environments.environment import Environment
 
 
-def names():
+def names() -> tuple[str, ...]:
     """Returns the names that `create` knows; see there for the colon."""
     return ENVIRONMENTS.names()
 
 
-def option_names(name):
+def option_names(name: str) -> tuple[str, ...]:
     """Returns the names of the options that `create` takes for a name."""
     return tuple(ENVIRONMENTS.options(name))
 
 
-def create(name, **options):
+def create(name: str, **options: Any) -> Environment:
     """Makes an environment by name.
 
     Example:
