@@ -12,6 +12,7 @@ from maml_tf.algorithms.algorithm import Algorithm, MetaGradient
 from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.functional.convolution import by_patches
 from maml_tf.functional.model import variables_read_once
+from maml_tf.functional.testing import check_meta_gradient
 from maml_tf.graph import execution
 from maml_tf.graph.loop_body import loop_body
 from maml_tf.graph.random_streams import Stream, stream
@@ -124,6 +125,22 @@ class OuterStep:
     def traces(self):
         """How often the function was traced; 1 after any number of calls."""
         return self._compiled.experimental_get_tracing_count()
+
+    def check_meta_gradient(self) -> None:
+        """Checks second derivatives on the support set of the next task.
+
+        Raises:
+            InputError: They are wrong; the message names the layer.
+        """
+        peek = getattr(self.episodes, "peek", None)
+        episode = peek() if peek else self.episodes(tf.constant(0, tf.int64))
+        check_meta_gradient(
+            self.model,
+            self.algorithm.loss,
+            episode.support_x,
+            episode.support_y,
+            seed=self.seed,
+        )
 
     def meta_gradient(self, iteration):
         """The mean meta-gradient over an iteration's tasks, a `MetaGradient`.

@@ -59,10 +59,9 @@ class Error(NamedTuple):
             return self.reason
         if not np.isfinite(self.relative):
             return "its second derivative is not a finite number"
-        return (
-            "its second derivative is wrong by"
-            f" {100 * self.relative:.2g} %"
-        )
+        percent = 100 * self.relative
+        digits = f"{percent:.0f}" if percent >= 10 else f"{percent:.2g}"
+        return f"its second derivative is wrong by {digits} %"
 
 
 def error_of(

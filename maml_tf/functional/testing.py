@@ -306,8 +306,8 @@ def _blame(model, error, errors, of_loss):
         )
     return (
         f"model: {parts}. Write it with keras.ops, or with tf.nn.moments looked"
-        " up when it is called, and without a tf.function or a custom gradient"
-        " of its own; or adapt in first order (fomaml)."
+        " up when it is called, and without a tf.function, a tf.stop_gradient or"
+        " a custom gradient of its own; or adapt in first order (fomaml)."
     )
 
 
