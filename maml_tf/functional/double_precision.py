@@ -6,6 +6,7 @@ so does what a layer hides in a traced function of its own.
 """
 
 import functools
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -96,11 +97,18 @@ class Graph:
 
 def _in_float64(graph_def):
     """Returns the graph with float64 for every floating dtype."""
+    # TensorFlow keeps one function of a name, whatever the graph.
+    suffix = f"_float64_{uuid.uuid4().hex}"
+    names = {
+        function.signature.name: function.signature.name + suffix
+        for function in graph_def.library.function
+    }
     replaced: list = []
-    _convert_nodes(graph_def.node, replaced)
+    _convert_nodes(graph_def.node, names, replaced)
     for function in graph_def.library.function:
         own: list = []
-        _convert_nodes(function.node_def, own)
+        function.signature.name = names[function.signature.name]
+        _convert_nodes(function.node_def, names, own)
         renamed = {
             f"{name}:{output}:0": f"{name}:output:{index}"
             for name, outputs, _ in own
@@ -119,15 +127,19 @@ def _in_float64(graph_def):
             if argument.type in _FLOATS:
                 argument.type = _DOUBLE
         replaced += own
+    for gradient in graph_def.library.gradient:
+        gradient.function_name = names[gradient.function_name]
+        gradient.gradient_func = names[gradient.gradient_func]
     graph_def.library.function.extend(definition for *_, definition in replaced)
     return graph_def
 
 
-def _convert_nodes(nodes, replaced):
+def _convert_nodes(nodes, names, replaced):
     for node in nodes:
         node.device = ""
+        node.op = names.get(node.op, node.op)
         for attribute in node.attr.values():
-            _convert(attribute)
+            _convert(attribute, names)
         if node.op in _FUSED:
             definition = _composite(node)
             replaced.append((node.name, _FUSED[node.op].split(), definition))
@@ -141,7 +153,7 @@ def _convert_nodes(nodes, replaced):
                 node.attr[key].list.type.extend(a.type for a in arguments)
 
 
-def _convert(attribute):
+def _convert(attribute, names):
     kind = attribute.WhichOneof("value")
     if kind == "type" and attribute.type in _FLOATS:
         attribute.type = _DOUBLE
@@ -149,15 +161,19 @@ def _convert(attribute):
         array = tf.make_ndarray(attribute.tensor).astype("float64")
         attribute.tensor.CopyFrom(tf.make_tensor_proto(array))
     elif kind == "func":
-        for inner in attribute.func.attr.values():
-            _convert(inner)
+        _convert_function(attribute.func, names)
     elif kind == "list":
         types = [_DOUBLE if t in _FLOATS else t for t in attribute.list.type]
         del attribute.list.type[:]
         attribute.list.type.extend(types)
         for function in attribute.list.func:
-            for inner in function.attr.values():
-                _convert(inner)
+            _convert_function(function, names)
+
+
+def _convert_function(function, names):
+    function.name = names.get(function.name, function.name)
+    for attribute in function.attr.values():
+        _convert(attribute, names)
 
 
 def _composite(node):

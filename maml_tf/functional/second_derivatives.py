@@ -152,7 +152,9 @@ def _measure(graph, concrete, point, precision, seed, moved):
     scales = [scale if scale > 0.0 else 0.1 for scale in scales]
 
     def random():
-        return [s * generator.normal(size=t.shape) for s, t in zip(scales, point)]
+        return [
+            s * generator.normal(size=t.shape) for s, t in zip(scales, point)
+        ]
 
     point = [t + moved * step for t, step in zip(point, random())]
     gradient = graph(first, *point, *point)
@@ -193,7 +195,9 @@ def _largest(one, other, gradient, scales):
     """The largest relative difference over tensors, zeros left out."""
 
     def norms(tensors):
-        return np.array([s * np.linalg.norm(t) for s, t in zip(scales, tensors)])
+        return np.array(
+            [s * np.linalg.norm(t) for s, t in zip(scales, tensors)]
+        )
 
     ones, others = norms(one), norms(other)
     # Below it, a derivative is taken for the rounding of zero.

@@ -144,9 +144,7 @@ def _weights_not_read(outputs_at, theta, model):
     """Paths of weights that a function traced before reads for itself."""
     specs = [tf.TensorSpec(t.shape, t.dtype) for t in theta]
     graph = tf.function(outputs_at, autograph=False)
-    read = {
-        id(v) for v in graph.get_concrete_function(specs).graph.variables
-    }
+    read = {id(v) for v in graph.get_concrete_function(specs).graph.variables}
     return [v.path for v in model.trainable_variables if id(v.value) in read]
 
 
