@@ -74,7 +74,7 @@ def error_of(
     """Compares the second derivatives of a scalar function of tensors.
 
     Args:
-        function: From a list of tensors to a scalar, traced twice at most.
+        function: From a list of tensors to a scalar; it is traced.
         point: Tensors near which the derivatives are compared.
         seed: Of the directions.
         moved: How far from `point`, relative to each tensor's size. Zeros may
@@ -192,7 +192,7 @@ def _measure(graph, concrete, point, precision, seed, moved):
 
 
 def _largest(one, other, gradient, scales):
-    """The largest relative difference over tensors, zeros left out."""
+    """Returns the largest relative difference over tensors."""
 
     def norms(tensors):
         return np.array(
