@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from maml_tf.algorithms.algorithm import Algorithm, MetaGradient
 from maml_tf.errors import check_at_least_one, refusal
+from maml_tf.functional import testing
 from maml_tf.functional.convolution import by_patches
 from maml_tf.functional.model import variables_read_once
 from maml_tf.graph import execution
@@ -155,6 +156,12 @@ class OuterStep:
             parallel_iterations=1,
         )
         return tuple(array.stack() for array in arrays)
+
+    def check_meta_gradient(self) -> None:
+        """Checks second derivatives on a task; see `maml_tf.testing`."""
+        testing.check_first_episode(
+            self.model, self.algorithm.loss, self.episodes, self.seed
+        )
 
     def meta_gradient(self, iteration: int | tf.Tensor) -> MetaGradient:
         """Computes the mean meta-gradient over an iteration's tasks.

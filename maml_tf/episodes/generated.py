@@ -66,6 +66,13 @@ class GeneratedEpisodes:
             )
         )
 
+    def peek(self) -> Episode:
+        """Returns the episode that the next call will give."""
+        with self._lock:
+            if self._first is None:
+                self._first = self._checked(self._next())
+            return Episode(*map(tf.constant, self._first))
+
     def _draw(self, number):
         del number
         with self._lock:
