@@ -22,7 +22,7 @@ if typing.TYPE_CHECKING:
     from maml_tf.episodes import ClassPool, Episode, draw_episode
     from maml_tf.errors import DivergenceError, InputError
     from maml_tf.evaluation import Curve, MetaTest, meta_test
-    from maml_tf.functional import FunctionalModel, losses
+    from maml_tf.functional import FunctionalModel, losses, testing
     from maml_tf.learner import AdaptedModel, Learner, load
     from maml_tf.serving import export
     from maml_tf.training import Checkpoints, Training, meta_train
@@ -56,6 +56,7 @@ __all__ = [
     "meta_train",
     "networks",
     "rl",
+    "testing",
 ]
 
 # The package that each public name is imported from. The other public names
@@ -87,6 +88,7 @@ _MODULES = {
     "adapted_weights": "algorithms.adapted_weights",
     "inner_optimizers": "algorithms.inner_optimizers",
     "losses": "functional.losses",
+    "testing": "functional.testing",
 }
 
 # Modules by their names in version 0.1.0. They warn, and go in version 0.3.

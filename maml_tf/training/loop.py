@@ -50,6 +50,7 @@ def meta_train(
     validation_interval: int = 500,
     checkpoint_interval: int = 500,
     progress: bool = True,
+    check: bool = False,
 ) -> Training:
     """Meta-trains the outer step's model up to `iterations` meta-updates.
 
@@ -72,13 +73,17 @@ def meta_train(
         checkpoint_interval: Iterations between checkpoints.
         progress: Whether to show a progress bar on a terminal; elsewhere a line
             on stderr every `validation_interval` iterations.
+        check: Whether to check first, on the support set of the first task,
+            that the model's second derivative is exact, as
+            `maml_tf.testing.check_meta_gradient` does. It concerns algorithms
+            of second order alone.
 
     Returns:
         A `Training`.
 
     Raises:
         InputError: An argument cannot be used, or `workdir` has checkpoints and
-            none can be read.
+            none can be read; or `check` finds a wrong second derivative.
         DivergenceError: The loss became NaN or infinite. Nothing is saved then;
             the message names the last good checkpoint.
     """
@@ -89,6 +94,12 @@ def meta_train(
     )
     if iterations < 0:
         raise refusal("iterations", iterations, "it must be 0 or more")
+    if check:
+        if not hasattr(outer_step, "check_meta_gradient"):
+            raise refusal(
+                "check", check, "only a maml_tf.OuterStep can be checked"
+            )
+        outer_step.check_meta_gradient()
     started = time.monotonic()
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
