@@ -48,8 +48,8 @@ def option_names(name: str) -> tuple[str, ...]:
 def create(
     name: str,
     model: keras.Model,
-    loss: Callable,
-    metric: Callable | None = None,
+    loss: Callable | str,
+    metric: Callable | str | None = None,
     **options: Any,
 ) -> Algorithm:
     """Returns a new algorithm.
@@ -57,8 +57,9 @@ def create(
     Args:
         name: One of `names()`.
         model: Any built `keras.Model`.
-        loss: Function `(y, outputs) -> scalar`.
-        metric: Function `(y, outputs) -> scalar` to report. Defaults to the
+        loss: Function `(y, outputs)` of a scalar or of examples' values, which
+            are averaged; or a loss of Keras: its name, function or object.
+        metric: As `loss`, to report; or a name of a metric. Defaults to the
             loss.
         **options: Options of the algorithm's class, such as `inner_steps`.
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from maml_tf.algorithms.inner_loop import InnerLoop
 from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import InputError
+from maml_tf.functional.measures import as_loss, as_metric
 from maml_tf.functional.model import FunctionalModel
 from maml_tf.registry import ALGORITHMS
 
@@ -39,8 +40,9 @@ class Algorithm(abc.ABC):
 
     Args:
         model: Any built `keras.Model`.
-        loss: Function `(y, outputs) -> scalar`.
-        metric: Function `(y, outputs) -> scalar` to report. Defaults to the
+        loss: Function `(y, outputs)` of a scalar or of examples' values, which
+            are averaged; or a loss of Keras: its name, function or object.
+        metric: As `loss`, to report; or a name of a metric. Defaults to the
             loss.
         inner_steps: Gradient steps in meta-training.
         inner_loop: The `maml_tf.InnerLoop` that adapts the weights, None if
@@ -48,8 +50,8 @@ class Algorithm(abc.ABC):
 
     Attributes:
         model: The model; meta-training changes its weights.
-        loss: The loss function.
-        metric: The metric function, or the loss.
+        loss: The loss, a function `(y, outputs) -> scalar`.
+        metric: The metric, such a function too, or the loss.
         inner_steps: Gradient steps in meta-training.
 
     Raises:
@@ -74,8 +76,8 @@ class Algorithm(abc.ABC):
         self._functional_model = FunctionalModel(model)
         self._inner_loop = inner_loop
         self.model = model
-        self.loss = loss
-        self.metric = metric or loss
+        self.loss = as_loss(loss, model)
+        self.metric = as_metric(metric, self.loss, model)
         self.inner_steps = inner_steps
 
     @property

@@ -10,6 +10,7 @@ from maml_tf.algorithms.algorithm import Algorithm, MetaGradient, nothing_adapts
 from maml_tf.algorithms.inner_loop import BatchNorm
 from maml_tf.algorithms.maml import MAML, dense_gradient
 from maml_tf.episodes.class_pool import Episode
+from maml_tf.errors import InputError
 
 
 class Pretrain(MAML):
@@ -129,7 +130,13 @@ class NearestCentroid(Algorithm):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Evaluates the query set once; the values of all steps are equal."""
         del theta, seed
-        outputs = nearest_centroid(episode, self.model.output_shape[-1])
+        way = self.model.output_shape[-1]
+        if way == 1:
+            raise InputError(
+                "algorithm: nearest_centroid needs an output for each class;"
+                f" model {self.model.name!r} has one."
+            )
+        outputs = nearest_centroid(episode, way)
         losses, metrics = (
             tf.repeat(
                 tf.cast(function(episode.query_y, outputs), tf.float32),
@@ -156,7 +163,10 @@ def nearest_centroid(episode: Episode, way: int) -> tf.Tensor:
     if is_text:
         support, query = _bags_of_words(support, query)
     support, query = (tf.reshape(x, [x.shape[0], -1]) for x in (support, query))
-    of_class = tf.one_hot(episode.support_y, way, axis=0)
+    if episode.support_y.shape.rank == 2:
+        of_class = tf.cast(tf.transpose(episode.support_y), support.dtype)
+    else:
+        of_class = tf.one_hot(episode.support_y, way, axis=0)
     sums = tf.matmul(of_class, support)
     if is_text:
         return tf.matmul(query, tf.math.l2_normalize(sums, 1), transpose_b=True)

@@ -16,6 +16,7 @@ import tensorflow as tf
 from maml_tf.algorithms import adapted_weights, inner_optimizers
 from maml_tf.algorithms.minibatches import minibatches
 from maml_tf.errors import check_above_zero, deprecated, refusal
+from maml_tf.functional.measures import as_loss
 from maml_tf.functional.model import BATCH_NORM_MODES, FunctionalModel
 
 # The names of `BATCH_NORM_MODES`, as a type.
@@ -42,8 +43,8 @@ class InnerLoop:
 
     Args:
         model: Any built `keras.Model`; its variables are read, never written.
-        loss: Function `(y, outputs) -> scalar tensor`; `y` is the support set's
-            targets, of any form.
+        loss: Function `(y, outputs) -> scalar`, or a loss of Keras; `y` is the
+            support set's targets, of any form.
         optimizer: An inner optimizer, such as
             `maml_tf.inner_optimizers.GradientDescent(0.01)`.
         adapts: The weights that adapt: a name of `adapted_weights.SELECTIONS`
@@ -90,7 +91,7 @@ class InnerLoop:
             )
         self.functional_model = FunctionalModel(model)
         self.model = model
-        self.loss = loss
+        self.loss = as_loss(loss, model)
         self.optimizer = optimizer
         is_adapted = adapted_weights.predicate(model, adapts)
         self.adapted = [bool(is_adapted(v)) for v in model.trainable_variables]

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from maml_tf.algorithms.algorithm import nothing_adapts
 from maml_tf.errors import DivergenceError, InputError, refusal
+from maml_tf.functional.measures import as_taken, takes_one_hot
 from maml_tf.learner import head
 from maml_tf.learner.adapted_model import AdaptedModel
 from maml_tf.learner.labels import class_names, judge, targets
@@ -48,14 +49,13 @@ def adapt(
     x = learner.prepare(support_x, "support_x")
     labels, y = _labels(learner, support_y, _length(x))
     algorithm = learner.with_outputs(
-        learner.outputs if labels is None else len(labels),
-        **_statistics(learner),
+        _outputs(learner, labels), **_statistics(learner)
     )
     loop = algorithm.inner_loop
     adaptation = loop.adapt(
         algorithm.theta(),
         x,
-        tf.constant(y if labels is not None else _standardised(learner, y)),
+        _targets(learner, loop.loss, labels, y),
         steps,
         seed=tf.constant([0, 0], tf.int64),
     )
@@ -116,6 +116,28 @@ def _labels(learner, support_y, examples):
             " examples of two or more."
         )
     return labels, numbers.astype(np.int32)
+
+
+def _outputs(learner, labels):
+    """Returns the number of outputs for classes of these names."""
+    if labels is None:
+        return learner.outputs
+    if learner.outputs == 1:
+        if len(labels) > 2:
+            raise InputError(
+                f"support_y: it names {len(labels)} classes; a model with one"
+                " logit tells two apart."
+            )
+        return 1
+    return len(labels)
+
+
+def _targets(learner, loss, labels, y):
+    """Returns the targets in the form that the loss takes."""
+    if labels is None:
+        return tf.constant(_standardised(learner, y))
+    one_hot = takes_one_hot(loss, learner.outputs)
+    return as_taken(tf.constant(y), one_hot, _outputs(learner, labels))
 
 
 def _standardised(learner, values):

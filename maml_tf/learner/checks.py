@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from maml_tf.errors import InputError
+from maml_tf.functional.output_graph import ends_in_probabilities
 
 
 def number_of_outputs(model: Any) -> int:
@@ -39,7 +40,8 @@ def number_of_outputs(model: Any) -> int:
     ):
         raise InputError(
             f"model: {model.name!r} has outputs of the shape {shape}; give one"
-            " whose one output is [examples, outputs]."
+            " whose one output is [examples, outputs]. With an output for each"
+            " pixel or step, maml_tf.OuterStep and maml_tf.meta_test take it."
         )
     return shape[1]
 
@@ -51,13 +53,10 @@ def check_logits(model: keras.Model) -> None:
         model: A `keras.Model`.
 
     Raises:
-        InputError: Its last layer is a softmax or sigmoid.
+        InputError: Its last operation is a softmax or sigmoid, in a layer or
+            function of any kind.
     """
-    last = model.layers[-1]
-    if isinstance(last, keras.layers.Softmax) or (
-        getattr(last, "activation", None)
-        in (keras.activations.softmax, keras.activations.sigmoid)
-    ):
+    if ends_in_probabilities(model):
         raise InputError(
             f"model: {model.name!r} ends in probabilities; leave the softmax or"
             " sigmoid out, losses take logits and `predict` applies it."

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from maml_tf.episodes.class_pool import Episode
@@ -16,7 +17,10 @@ from maml_tf.learner import raw_inputs
 
 
 def as_function(
-    episodes: Iterable | Callable, model: keras.Model, loss: Callable
+    episodes: Iterable | Callable,
+    model: keras.Model,
+    loss: Callable,
+    metric: Callable | None = None,
 ) -> Callable:
     """Returns episodes as a function `number -> Episode`.
 
@@ -24,7 +28,8 @@ def as_function(
         episodes: A function `number -> Episode`, or an iterator or generator
             function of `(support_x, support_y, query_x, query_y)`.
         model: The model that learns from them; its input gives their form.
-        loss: Its loss; cross-entropy needs whole numbers as labels.
+        loss: Its loss; cross-entropy needs class numbers or one-hot labels.
+        metric: Its metric; accuracy needs the same.
 
     Returns:
         The function itself, or a `GeneratedEpisodes` that checks each episode.
@@ -34,17 +39,23 @@ def as_function(
     if callable(episodes):
         return episodes
     return GeneratedEpisodes(
-        episodes, lambda episode: check(episode, model, loss)
+        episodes, lambda episode: check(episode, model, loss, metric)
     )
 
 
-def check(episode: Episode, model: keras.Model, loss: Callable) -> None:
+def check(
+    episode: Episode,
+    model: keras.Model,
+    loss: Callable,
+    metric: Callable | None = None,
+) -> None:
     """Refuses an episode of arrays that the model cannot learn from.
 
     Args:
         episode: An `Episode` of arrays.
         model: The model.
         loss: Its loss.
+        metric: Its metric, or None.
 
     Raises:
         InputError: A part has a form that the model does not take.
@@ -60,17 +71,36 @@ def check(episode: Episode, model: keras.Model, loss: Callable) -> None:
                 f"episodes: {part}_y has the shape {y.shape} for"
                 f" {len(x)} examples; give a target for each."
             )
-        if loss is losses.cross_entropy and not (
-            y.ndim == 1
-            and y.dtype.kind in "iu"
-            and y.min(initial=0) >= 0
-            and y.max(initial=0) < outputs
-        ):
+        if loss is losses.cross_entropy and not _names_classes(y, outputs):
             raise InputError(
                 f"episodes: {part}_y must be whole numbers from 0 to"
-                f" {outputs - 1}, [examples]; {y.dtype} of the shape"
+                f" {max(outputs, 2) - 1}, [examples], or one-hot labels"
+                f" [examples, {outputs}]; {y.dtype} of the shape"
                 f" {y.shape} was given, or others."
             )
+        if (
+            metric is losses.accuracy
+            and y.shape == (len(x), outputs)
+            and not _names_classes(y, outputs)
+        ):
+            raise InputError(
+                f"metric: accuracy needs one class an example, but {part}_y of"
+                " the episodes has several or none; give metric="
+                "maml_tf.losses.binary_accuracy, or one of your own."
+            )
+
+
+def _names_classes(y, outputs):
+    """Returns whether labels are class numbers or one-hot."""
+    one_hot = y.shape[1:] == (outputs,)
+    if y.dtype.kind not in "iufb" or not (y.ndim == 1 or one_hot):
+        return False
+    classes = max(outputs, 2)
+    if outputs == 1 or not one_hot:
+        whole = y.dtype.kind in "iu" or outputs == 1
+        return bool(whole and ((y >= 0) & (y < classes)).all())
+    sums = y.astype(np.float64).sum(1)
+    return bool((y >= 0).all() and np.allclose(sums, 1.0, atol=1e-3))
 
 
 @contextlib.contextmanager

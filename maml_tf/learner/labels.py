@@ -76,7 +76,8 @@ def class_names(y: Any, argument: str = "y") -> list:
     if array.ndim != 1:
         raise InputError(
             f"{argument}: it has the shape {array.shape}; give a list with the"
-            " name of each example's class."
+            " name of each example's class (of one-hot labels,"
+            " labels.argmax(-1))."
         )
     plain = [
         label.item() if isinstance(label, np.generic) else label

@@ -22,9 +22,11 @@ from maml_tf.algorithms.algorithm import Algorithm
 from maml_tf.algorithms.outer_step import OuterStep
 from maml_tf.errors import InputError
 from maml_tf.evaluation.curve import Curve, meta_test
+from maml_tf.functional.measures import as_loss, as_metric, is_binary
 from maml_tf.learner import files, given_episodes, head, raw_inputs
 from maml_tf.learner.adapted_model import AdaptedModel
 from maml_tf.learner.adapting import adapt
+from maml_tf.learner.binary import probabilities
 from maml_tf.learner.checks import check_logits, check_units, number_of_outputs
 from maml_tf.registry import ALGORITHMS, find
 from maml_tf.training.loop import Training, meta_train
@@ -43,9 +45,10 @@ class Learner:
         model: Any built `keras.Model` with raw outputs (logits, values).
         algorithm: One of `maml_tf.algorithms.names()`. Defaults to `"maml"`.
         task: `"classification"` (the default) or `"regression"`.
-        loss: Function `(y, outputs) -> scalar`. Defaults to cross-entropy or
-            the mean squared error.
-        metric: Function `(y, outputs) -> scalar`. Defaults to accuracy or the
+        loss: Function `(y, outputs)` of a scalar or of examples' values, which
+            are averaged; or a loss of Keras: its name, function or object.
+            Defaults to cross-entropy or the mean squared error.
+        metric: As `loss`, or a name of a metric. Defaults to accuracy or the
             mean squared error.
         adapts: The weights that adapt: one of `adapted_weights.SELECTIONS`, a
             predicate over variables, or None for the algorithm's default.
@@ -80,8 +83,8 @@ class Learner:
         algorithm: str = "maml",
         *,
         task: str = "classification",
-        loss: Callable | None = None,
-        metric: Callable | None = None,
+        loss: Callable | str | None = None,
+        metric: Callable | str | None = None,
         adapts: str | Callable | None = None,
         steps: int | None = None,
         preparation: keras.Model | None = None,
@@ -93,7 +96,6 @@ class Learner:
     ) -> None:
         usual_loss, usual_metric = find("task", task, _TASKS)
         options = ALGORITHMS.with_present_names(options)
-        self._losses = (loss or usual_loss, metric or usual_metric)
         self._give_head = find(
             "new_outputs",
             new_outputs,
@@ -109,11 +111,17 @@ class Learner:
             "new_outputs": new_outputs,
             "options": options,
         }
+        if isinstance(loss, str):
+            self._description["loss"] = loss
         self.outputs = number_of_outputs(model)
         if task == "classification":
             check_logits(model)
         else:
             check_units(self.outputs, target_mean, target_deviation)
+        loss = as_loss(loss or usual_loss, model)
+        if metric is None and is_binary(loss):
+            metric = losses.binary_accuracy
+        self._losses = (loss, as_metric(metric or usual_metric, loss, model))
         self.about = dict(about or {})
         self.model = model
         self.preparation = preparation
@@ -247,7 +255,7 @@ class Learner:
             DivergenceError: The loss became NaN or infinite.
         """
         episodes = given_episodes.as_function(
-            episodes, self.model, self._losses[0]
+            episodes, self.model, *self._losses
         )
         step = OuterStep(
             self.algorithm,
@@ -277,7 +285,7 @@ class Learner:
             InputError: An argument cannot be used.
         """
         episodes = given_episodes.as_function(
-            episodes, self.model, self._losses[0]
+            episodes, self.model, *self._losses
         )
         with given_episodes.own_error(episodes):
             return meta_test(
@@ -343,7 +351,7 @@ class Learner:
             units.
         """
         if self.task == "classification":
-            return keras.layers.Softmax(name="probabilities", dtype="float32")
+            return probabilities(self.outputs)
         return keras.layers.Rescaling(
             self._description["target_deviation"],
             self._description["target_mean"],
@@ -362,10 +370,11 @@ class Learner:
 
         Raises:
             InputError: The loss, `adapts` or another option is a function or
-                object; no file can hold it. (A metric may be one: the loaded
-                learner has the task's own.)
+                object; no file can hold it. (A loss may be a name. A metric
+                may be any: the loaded learner has the task's own.)
         """
-        if self._losses[0] is not _TASKS[self.task][0]:
+        own = self._losses[0] is not _TASKS[self.task][0]
+        if own and "loss" not in self._description:
             raise files.cannot_be_saved("loss")
         files.write(
             folder,

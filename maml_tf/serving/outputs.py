@@ -6,6 +6,7 @@ import copy
 from maml_tf.algorithms import Algorithm
 from maml_tf.algorithms.inner_loop import InnerLoop
 from maml_tf.errors import InputError
+from maml_tf.functional.measures import as_taken, takes_one_hot
 from maml_tf.learner.learner import Learner
 
 
@@ -20,7 +21,7 @@ def with_most_outputs(
         batch_norm: As in `maml_tf.export`.
     """
     options = {} if batch_norm is None else {"batch_norm": batch_norm}
-    if learner.task == "classification":
+    if learner.task == "classification" and learner.outputs > 1:
         outputs = max(max_classes, learner.outputs)
         # BOIL and some users' models cannot be given another head.
         with contextlib.suppress(InputError):
@@ -38,6 +39,12 @@ def on_first_outputs(loop: InnerLoop, classifies: bool) -> InnerLoop:
     if not classifies:
         return loop
     loop = copy.copy(loop)
-    loss = loop.loss
-    loop.loss = lambda y, outputs: loss(y[0], outputs[:, : y[1]])
+    loss, outputs = loop.loss, loop.model.output_shape[-1]
+    one_hot = takes_one_hot(loss, outputs)
+    if outputs == 1:
+        loop.loss = lambda y, logits: loss(as_taken(y[0], one_hot, 1), logits)
+    else:
+        loop.loss = lambda y, logits: loss(
+            as_taken(y[0], one_hot, y[1]), logits[:, : y[1]]
+        )
     return loop

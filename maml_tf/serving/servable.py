@@ -46,6 +46,9 @@ class Servable(tf.Module):
         algorithm = with_most_outputs(learner, max_classes, batch_norm)
         self.loop = on_first_outputs(algorithm.inner_loop, self.classifies)
         self.outputs = algorithm.model.output_shape[-1]
+        self._one_logit = self.classifies and self.outputs == 1
+        if self._one_logit:
+            self.outputs = 2
         self.input = tf.TensorSpec(
             [None, *learner.raw_input.shape[1:]], learner.raw_input.dtype
         )
@@ -328,7 +331,7 @@ class Servable(tf.Module):
     def _answer(self, outputs, classes):
         if not self.classifies:
             return {"values": finite(self._to_units(outputs))}
-        if classes is not None:
+        if classes is not None and not self._one_logit:
             outputs = outputs[:, :classes]
         return {"probabilities": finite(self._to_units(outputs))}
 
