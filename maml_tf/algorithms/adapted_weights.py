@@ -9,6 +9,7 @@ from typing import Literal
 
 import keras
 
+from maml_tf.algorithms.head_layers import head_layers
 from maml_tf.errors import InputError
 from maml_tf.functional.layers import leaf_layers
 from maml_tf.registry import find
@@ -28,11 +29,16 @@ def everything(model: keras.Model) -> Callable:
 
 
 def head(model: keras.Model) -> Callable:
-    """Selects the last layer with trainable weights (ANIL).
+    """Selects the layer that the output is computed from last (ANIL).
 
-    (Raghu et al. 2020.)
+    (Raghu et al. 2020.) It is the last one with a trainable weight matrix, in
+    the order of the computation; a scale or temperature after it is not the
+    head. See `maml_tf.algorithms.head_layers`.
+
+    Raises:
+        InputError: The order cannot be seen in a model of one's own class.
     """
-    variables = _identities(_weighted_layers(model)[-1:])
+    variables = _identities(head_layers(model))
     return lambda variable: id(variable) in variables
 
 
@@ -42,12 +48,12 @@ def body(model: keras.Model) -> Callable:
     Raises:
         InputError: The model has only a head, so nothing would adapt.
     """
-    if len(_weighted_layers(model)) == 1:
+    in_head = head(model)
+    if all(map(in_head, model.trainable_variables)):
         raise InputError(
             f"adapts=body: model {model.name!r} has one layer with trainable"
             " weights, its head; a body needs at least one more."
         )
-    in_head = head(model)
     return lambda variable: not in_head(variable)
 
 
@@ -93,19 +99,6 @@ def predicate(
     if callable(adapts):
         return adapts
     return find("adapts", adapts or "all", SELECTIONS)(model)
-
-
-def _weighted_layers(model):
-    return [layer for layer in _in_order(model) if layer.trainable_variables]
-
-
-def _in_order(model):
-    """Yields the layers in the model's order, nested models' in their place."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _in_order(layer)
-        else:
-            yield layer
 
 
 def _identities(layers):

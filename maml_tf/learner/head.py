@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from maml_tf.algorithms import adapted_weights
+from maml_tf.algorithms.head_layers import head_layers, weighted_layers
 from maml_tf.errors import InputError
-from maml_tf.functional.layers import leaf_layers
 
 
 def with_outputs(model: keras.Model, outputs: int) -> keras.Model:
@@ -25,15 +25,14 @@ def with_outputs(model: keras.Model, outputs: int) -> keras.Model:
     Raises:
         InputError: The model is of another kind.
     """
-    in_head = adapted_weights.head(model)
-    (head,) = {
-        id(layer): layer
-        for layer in leaf_layers(model)
-        if any(in_head(variable) for variable in layer.trainable_variables)
-    }.values()
+    heads = head_layers(model)
+    head = heads[0] if len(heads) == 1 else None
     if (
         # A model of the user's own class may call its layers in any way.
         not type(model).__module__.startswith("keras.")
+        or head is None
+        # Scales and norms of outputs depend on their number.
+        or head is not weighted_layers(model)[-1]
         or type(head) is not keras.layers.Dense
         or model.output_shape[-1] != head.units
     ):

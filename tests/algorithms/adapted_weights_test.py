@@ -120,6 +120,123 @@ class HeadAndBodyTest(tf.test.TestCase, parameterized.TestCase):
             adapted_weights.body(model)
 
 
+class Scale(layers.Layer):
+    """A learned factor."""
+
+    def build(self, shape):
+        self.factor = self.add_weight(shape=(), initializer="ones", name="t")
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+
+class HeadFirst(keras.Model):
+    """A model that makes its head before its body."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = layers.Dense(2, name="head")
+        self.hidden = layers.Dense(4, name="hidden")
+        self.first = keras.Sequential([layers.Dense(4, name="first")])
+        self.scale = Scale(name="scale")
+
+    def call(self, inputs):
+        return self.scale(self.head(self.hidden(self.first(inputs))))
+
+
+class TwoHeads(keras.Model):
+    """A model with two heads, made first, on a body that is used twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.left = layers.Dense(2, name="head_left")
+        self.right = layers.Dense(2, name="head_right")
+        self.body = layers.Dense(3, name="body")
+
+    def call(self, inputs):
+        hidden = self.body(self.body(inputs))
+        both = [self.left(hidden), self.right(hidden)]
+        return keras.ops.concatenate(both, -1)
+
+
+class Compiled(HeadFirst):
+    """A model with a traced function of its own."""
+
+    def build(self, shape):
+        self.traced = tf.function(super().call, autograph=False)
+        self.traced(tf.zeros(shape))
+
+    def call(self, inputs):
+        return self.traced(inputs)
+
+
+def tempered():
+    """A functional model with a product as its end."""
+    x = keras.Input((3,))
+    hidden = layers.Dense(4, name="hidden")(x)
+    logits = layers.Dense(2, name="head")(hidden)
+    ones = keras.ops.ones_like(hidden[:, :1])
+    return keras.Model(
+        x, layers.Multiply()([logits, Scale(name="temperature")(ones)])
+    )
+
+
+def scaled():
+    return keras.Sequential(
+        [
+            keras.Input((3,)),
+            layers.Dense(4, name="hidden"),
+            layers.Dense(2, name="head"),
+            Scale(),
+            layers.LayerNormalization(),
+        ]
+    )
+
+
+def head_first():
+    model = HeadFirst()
+    model(tf.zeros([2, 3]))
+    return model
+
+
+def head_first_nested():
+    x = keras.Input((3,))
+    return keras.Model(x, keras.ops.relu(HeadFirst()(x)))
+
+
+def two_heads():
+    model = TwoHeads()
+    model(tf.zeros([2, 3]))
+    return model
+
+
+class HeadByTheGraphTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.named_parameters(
+        ("tempered", tempered, 2),
+        ("scaled", scaled, 2),
+        ("head_first", head_first, 2),
+        ("head_first_nested", head_first_nested, 2),
+        ("two_heads", two_heads, 4),
+    )
+    def test_the_head_is_computed_last(self, create, weights):
+        model = create()
+        head = chosen(adapted_weights.head, model)
+        self.assertLen(head, weights)
+        for path in head:
+            self.assertIn("head", path.split("/")[-2])
+        body = chosen(adapted_weights.body, model)
+        self.assertEqual(
+            sorted(body + head),
+            sorted(v.path for v in model.trainable_variables),
+        )
+
+    def test_an_order_that_cannot_be_seen_is_refused(self):
+        model = Compiled()
+        model(tf.zeros([2, 3]))
+        with self.assertRaisesRegex(InputError, "^adapts: the head .*variable"):
+            adapted_weights.head(model)
+
+
 class EverythingTest(tf.test.TestCase):
     def test_is_every_trainable_weight(self):
         model = plain()
