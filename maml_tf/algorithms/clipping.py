@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from maml_tf.errors import check_above_zero
+from maml_tf.errors import check_above_zero, refusal
 
 
 class Chain:
@@ -129,9 +129,18 @@ def clipped(
         An inner optimizer; the given one if both limits are None.
 
     Raises:
-        InputError: A limit is not above 0.
+        InputError: A limit is not above 0, or the optimizer is another object,
+            such as one of Keras.
     """
-    transformations = []
+    if not (hasattr(optimizer, "start") and hasattr(optimizer, "update")):
+        shown = type(optimizer).__name__
+        raise refusal(
+            "inner_optimizer",
+            optimizer if isinstance(optimizer, str) else shown,
+            "give one of maml_tf.inner_optimizers; optimizers of Keras assign"
+            " to variables, which cuts the meta-gradient",
+        )
+    transformations: list[Callable] = []
     if clip_value is not None:
         transformations.append(clip_by_value(clip_value))
     if clip_norm is not None:

@@ -8,6 +8,7 @@ clips gradients before an optimizer sees them.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from maml_tf.algorithms.clipping import (
@@ -17,7 +18,12 @@ from maml_tf.algorithms.clipping import (
     clip_by_value,
     clipped,
 )
-from maml_tf.errors import InputError, check_not_negative
+from maml_tf.algorithms.rates import (
+    check_rates,
+    in_dtype_of,
+    one_per_weight,
+)
+from maml_tf.errors import refusal
 
 __all__ = [
     "Adam",
@@ -43,7 +49,7 @@ class GradientDescent:
     """
 
     def __init__(self, learning_rate: Any):
-        check_not_negative(learning_rate=learning_rate)
+        check_rates(learning_rate=learning_rate)
         self.learning_rate = learning_rate
 
     def start(self, phi: list) -> tuple:
@@ -64,11 +70,11 @@ class GradientDescent:
         Returns:
             `(phi, slots)` after the step.
         """
-        rates = _one_per_weight(self.learning_rate, phi)
+        rates = one_per_weight(self.learning_rate, phi)
         return [
             weight
             if gradient is None
-            else weight - _as(weight, rate) * gradient
+            else weight - in_dtype_of(weight, rate) * gradient
             for weight, gradient, rate in zip(phi, gradients, rates)
         ], slots
 
@@ -82,11 +88,13 @@ class ScheduledGradientDescent:
     """
 
     def __init__(self, learning_rates: Sequence[float]):
-        if not learning_rates:
-            raise InputError(
-                "learning_rates: none was given; give one or more."
+        if isinstance(learning_rates, np.ndarray):
+            learning_rates = learning_rates.tolist()
+        if not learning_rates or not isinstance(learning_rates, list | tuple):
+            raise refusal(
+                "learning_rates", learning_rates, "give a list of one or more"
             )
-        check_not_negative(learning_rates=learning_rates)
+        check_rates(learning_rates=learning_rates)
         self.learning_rates = list(learning_rates)
 
     def start(self, phi: list) -> tf.Tensor:
@@ -130,7 +138,7 @@ class Adam:
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
     ):
-        check_not_negative(learning_rate=learning_rate)
+        check_rates(learning_rate=learning_rate)
         self.learning_rate = learning_rate
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -149,7 +157,7 @@ class Adam:
     ) -> tuple[list, AdamSlots]:
         """Takes one step; see `GradientDescent.update`."""
         t = slots.step + 1.0
-        rates = _one_per_weight(self.learning_rate, phi)
+        rates = one_per_weight(self.learning_rate, phi)
         updated = [
             (weight, m, v)
             if g is None
@@ -159,7 +167,7 @@ class Adam:
                 m,
                 v,
                 t,
-                alpha=_as(weight, rate),
+                alpha=in_dtype_of(weight, rate),
                 beta_1=self.beta_1,
                 beta_2=self.beta_2,
                 epsilon=self.epsilon,
@@ -217,21 +225,3 @@ def _root_of_ratio(v, divisor):
     """
     root = tf.sqrt(tf.where(v > 0, v, tf.ones_like(v)) / divisor)
     return tf.where(v > 0, root, tf.zeros_like(root))
-
-
-def _as(weight, rate):
-    """Returns the rate in the weight's dtype; numbers skip float32."""
-    rate = tf.convert_to_tensor(rate, dtype_hint=weight.dtype)
-    return tf.cast(rate, weight.dtype)
-
-
-def _one_per_weight(learning_rate, phi):
-    if not isinstance(learning_rate, (list, tuple)):
-        return [learning_rate] * len(phi)
-    if len(learning_rate) != len(phi):
-        raise InputError(
-            f"learning_rate: {len(learning_rate)} rates were given for"
-            f" {len(phi)} weights; give one number, or one rate for each"
-            " trainable weight."
-        )
-    return learning_rate

@@ -10,9 +10,10 @@ from maml_tf.algorithms.adapted_weights import Selection
 from maml_tf.algorithms.algorithm import Algorithm, MetaGradient
 from maml_tf.algorithms.inner_loop import BatchNorm, InnerLoop
 from maml_tf.algorithms.inner_optimizers import GradientDescent, clipped
+from maml_tf.algorithms.rates import check_rates
 from maml_tf.algorithms.rematerialization import pull_back
 from maml_tf.episodes.class_pool import Episode
-from maml_tf.errors import check_above_zero, check_not_negative, refusal
+from maml_tf.errors import check_above_zero, refusal
 from maml_tf.registry import ALGORITHMS
 
 
@@ -75,7 +76,7 @@ class MAML(Algorithm):
     ):
         if inner_steps < 0:
             raise refusal("inner_steps", inner_steps, "it must be 0 or more")
-        check_not_negative(inner_learning_rate=inner_learning_rate)
+        check_rates(inner_learning_rate=inner_learning_rate)
         check_above_zero(
             inner_clip_norm=inner_clip_norm, inner_clip_value=inner_clip_value
         )

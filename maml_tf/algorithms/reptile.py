@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from maml_tf.algorithms.inner_optimizers import Adam
 from maml_tf.algorithms.maml import MAML, MetaGradient
+from maml_tf.algorithms.rates import check_rates
 from maml_tf.episodes.class_pool import Episode
-from maml_tf.errors import check_not_negative
 
 
 class Reptile(MAML):
@@ -38,7 +38,7 @@ class Reptile(MAML):
         inner_batch_size: int | None = None,
         **options: Any,
     ):
-        check_not_negative(inner_learning_rate=inner_learning_rate)
+        check_rates(inner_learning_rate=inner_learning_rate)
         self.inner_batch_size = inner_batch_size
         super().__init__(
             *args,

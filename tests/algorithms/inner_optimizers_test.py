@@ -5,7 +5,13 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from maml_tf.algorithms.inner_optimizers import Adam, GradientDescent
+from maml_tf import losses
+from maml_tf.algorithms import MAML
+from maml_tf.algorithms.inner_optimizers import (
+    Adam,
+    GradientDescent,
+    ScheduledGradientDescent,
+)
 from maml_tf.errors import InputError
 
 SHAPES = ((3, 2), (2,))
@@ -180,6 +186,67 @@ class EveryOptimizerTest(tf.test.TestCase, parameterized.TestCase):
             InputError, f"^learning_rate: {len(rates)} rates .* 2 weights"
         ):
             run(create(rates), random_tensors(0), 1)
+
+
+class RatesTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.parameters(
+        (rate,)
+        for rate in (
+            -0.1,
+            float("nan"),
+            float("inf"),
+            "0.1",
+            None,
+            True,
+            lambda step: 0.1,
+            keras.optimizers.schedules.CosineDecay(0.1, 10),
+            [0.1, "0.1"],
+            [0.1, float("nan")],
+            [np.array([0.1, -0.1]), 0.1],
+            np.array([0.0, 1.0]),
+            tf.constant([0.0, 1.0]),
+        )
+    )
+    def test_others_than_numbers_are_refused(self, rate):
+        with self.assertRaisesRegex(InputError, "^learning_rate: "):
+            GradientDescent(rate)
+        with self.assertRaisesRegex(InputError, "^learning_rate: "):
+            Adam(rate)
+
+    @parameterized.parameters(0.1, (None,), ([],), ([0.1, float("nan")],))
+    def test_a_schedule_is_a_list_of_rates(self, rates):
+        with self.assertRaisesRegex(InputError, "^learning_rates: "):
+            ScheduledGradientDescent(rates)
+
+    @parameterized.parameters(
+        (np.float64(0.1),),
+        (np.array(0.1),),
+        (tf.Variable(0.1),),
+        (tf.constant(0.1),),
+    )
+    def test_scalars_of_any_kind_are_taken(self, rate):
+        phi = random_tensors(0)
+        self.assertAllClose(
+            run(GradientDescent(rate), phi, 2),
+            run(GradientDescent(0.1), phi, 2),
+            1e-7,
+        )
+
+    def test_rates_of_a_list_have_the_shape_of_their_weight(self):
+        phi = random_tensors(0)
+        rates = [np.full(SHAPES[0], 0.1), keras.Variable([0.2, 0.3])]
+        moved = run(GradientDescent(rates), phi, 1)
+        expected = run(GradientDescent([0.1, 0.2]), phi, 1)
+        self.assertAllClose(moved[0], expected[0])
+        self.assertAllClose(moved[1][0], expected[1][0])
+        with self.assertRaisesRegex(InputError, r"number 0 .*\(2,\).*\(3, 2\)"):
+            run(GradientDescent([np.array([0.1, 0.2]), 0.1]), phi, 1)
+
+    def test_other_optimizers_are_refused(self):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        for optimizer in ("adam", keras.optimizers.SGD(0.1)):
+            with self.assertRaisesRegex(InputError, "^inner_optimizer: "):
+                MAML(model, losses.cross_entropy, inner_optimizer=optimizer)
 
 
 if __name__ == "__main__":
