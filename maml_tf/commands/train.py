@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     validation = built.validation()
     preparation.check(built.dataset, FLAGS.workdir)
     supervised_flags.record(FLAGS, FLAGS.workdir)
-    built.learner.save(FLAGS.workdir)
+    built.learner.save(FLAGS.workdir, checkpoints=True)
     return training_run.train(
         FLAGS,
         built.algorithm,

@@ -46,29 +46,31 @@ def adapt(
     steps = learner.steps if steps is None else steps
     if not isinstance(steps, int | np.integer):
         raise refusal("steps", steps, "give a whole number")
+    if steps < 0:
+        raise refusal("steps", steps, "it must be 0 or more")
     x = learner.prepare(support_x, "support_x")
     labels, y = _labels(learner, support_y, _length(x))
     algorithm = learner.with_outputs(
         _outputs(learner, labels), **_statistics(learner)
     )
     loop = algorithm.inner_loop
-    adaptation = loop.adapt(
-        algorithm.theta(),
-        x,
-        _targets(learner, loop.loss, labels, y),
-        steps,
-        seed=tf.constant([0, 0], tf.int64),
-    )
+    goals = _targets(learner, loop.loss, labels, y)
     adapted = AdaptedModel(_keras_model(learner, algorithm.model), labels)
     judged = {"": (x, y)}
     if validation_data is not None:
         judged["val_"] = _validation(learner, validation_data, labels)
     *_, network, to_units = adapted.keras_model.layers
-    for phi in adaptation.phi:
-        state = adaptation.state
+    # Steps one by one: two sets of weights are kept, not those of all steps.
+    phi = algorithm.theta()
+    state = loop.functional_model.state(tf.constant([0, 0], tf.int64))
+    slots = loop.optimizer.start(phi)
+    for step in range(steps + 1):
+        if step:
+            phi, slots, state, _ = loop.step(phi, slots, state, x, goals)
+        statistics = state
         if loop.batch_norm == "inductive":
-            state = loop.support_statistics(phi, state, x)
-        _assign(network, phi, state)
+            statistics = loop.support_statistics(phi, state, x)
+        _assign(network, phi, statistics)
         for prefix, (inputs, true) in judged.items():
             outputs = to_units(network(inputs, training=False)).numpy()
             if not np.isfinite(outputs).all():

@@ -2,7 +2,8 @@
 
 A folder holds `learner.json`, `network.keras` and, if raw inputs are prepared,
 `preparation.keras`. The folder of a training has `checkpoints/` too, with newer
-weights than `network.keras`.
+weights than `network.keras`, unless the learner was saved there afterwards:
+`learner.json` then lists the checkpoints that are older.
 """
 
 import json
@@ -25,7 +26,9 @@ DESCRIPTION, NETWORK, PREPARATION = (
 SHIPPED = pathlib.Path(__file__).with_name("shipped")
 
 # Raise it when an older version could not read the files of this one.
-_FORMAT = 2
+_FORMAT = 3
+# The properties that an older version does not know.
+_OF_FORMAT_3 = ("loss", "checkpoints")
 
 
 def shipped() -> list[str]:
@@ -77,7 +80,8 @@ def write(
         with replacing(folder / PREPARATION) as partial:
             preparation.save(partial)
     with replacing(folder / DESCRIPTION) as partial:
-        description = {"format": _FORMAT, **description}
+        new = any(name in description for name in _OF_FORMAT_3)
+        description = {"format": _FORMAT if new else 2, **description}
         text = json.dumps(description, indent=2, default=_plain)
         partial.write_text(text + "\n")
 
@@ -119,6 +123,17 @@ def read(
             folder / PREPARATION, compile=False
         )
     return model, preparation, description
+
+
+def checkpoints(folder: str | PathLike) -> list[str]:
+    """Returns the names of the checkpoints in a training's folder, sorted.
+
+    Args:
+        folder: The folder.
+    """
+    root = pathlib.Path(folder) / "checkpoints"
+    paths = root.glob("*/*.index")
+    return sorted(path.relative_to(root).as_posix() for path in paths)
 
 
 def cannot_be_saved(name: str) -> InputError:

@@ -7,7 +7,7 @@ adapted.predict(others)
 ```
 """
 
-import tempfile
+import contextlib
 from collections.abc import Callable, Iterable
 from os import PathLike
 from typing import Any
@@ -242,8 +242,9 @@ class Learner:
             tasks: Number of episodes in each update. Defaults to 4.
             optimizer: Any Keras optimizer, or its name. Defaults to Adam with
                 a learning rate of 1e-3.
-            workdir: Folder for checkpoints and logs; the same call resumes from
-                it. None keeps nothing.
+            workdir: Folder for checkpoints, logs and the learner, which
+                `maml_tf.load` finds there; the same call resumes from it. None
+                keeps nothing.
             seed: Seed of dropout and minibatches within tasks. Defaults to 0.
             **options: Options of `maml_tf.meta_train`.
 
@@ -252,7 +253,8 @@ class Learner:
 
         Raises:
             InputError: An argument cannot be used.
-            DivergenceError: The loss became NaN or infinite.
+            DivergenceError: The loss or a weight became NaN or infinite; the
+                model has its last good weights again.
         """
         episodes = given_episodes.as_function(
             episodes, self.model, *self._losses
@@ -264,11 +266,14 @@ class Learner:
             tasks=tasks,
             seed=seed,
         )
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            given_episodes.own_error(episodes),
-        ):
-            return meta_train(step, iterations, workdir or folder, **options)
+        if workdir:
+            # A model or loss that no file can hold is trained all the same.
+            with contextlib.suppress(
+                InputError, NotImplementedError, TypeError
+            ):
+                self.save(workdir, checkpoints=True)
+        with given_episodes.own_error(episodes):
+            return meta_train(step, iterations, workdir or None, **options)
 
     def meta_test(self, episodes: Iterable | Callable, **options: Any) -> Curve:
         """Adapts to many tasks; see `maml_tf.meta_test`.
@@ -359,7 +364,9 @@ class Learner:
             dtype="float32",
         )
 
-    def save(self, folder: str | PathLike) -> None:
+    def save(
+        self, folder: str | PathLike, *, checkpoints: bool = False
+    ) -> None:
         """Writes the learner: its network, its preparation and how it adapts.
 
         Loading these files never runs code from them.
@@ -367,6 +374,8 @@ class Learner:
         Args:
             folder: The folder, made if missing; a learner's files in it are
                 replaced, each as a whole.
+            checkpoints: Whether `load` takes the weights of the training in
+                this folder, if there is one, rather than the present ones.
 
         Raises:
             InputError: The loss, `adapts` or another option is a function or
@@ -376,12 +385,10 @@ class Learner:
         own = self._losses[0] is not _TASKS[self.task][0]
         if own and "loss" not in self._description:
             raise files.cannot_be_saved("loss")
-        files.write(
-            folder,
-            self.model,
-            self.preparation,
-            {**self._description, "about": self.about},
-        )
+        description = {**self._description, "about": self.about}
+        if not checkpoints and (older := files.checkpoints(folder)):
+            description["checkpoints"] = older
+        files.write(folder, self.model, self.preparation, description)
 
 
 def _adapted(algorithm):

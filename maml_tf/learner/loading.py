@@ -14,8 +14,8 @@ def load(name: str | PathLike) -> Learner:
 
     Args:
         name: One of `maml_tf.learner.files.shipped()`, the folder of a training
-            by `maml-tf train` (its best weights are taken), or a folder that
-            `Learner.save` wrote.
+            by `maml-tf train` or `Learner.meta_train` (its best weights are
+            taken), or a folder that `Learner.save` wrote.
 
     Returns:
         A `Learner`.
@@ -34,6 +34,7 @@ def load(name: str | PathLike) -> Learner:
     try:
         network, preparation, description = files.read(folder)
         options = description.pop("options")
+        older = description.pop("checkpoints", None)
         learner = Learner(
             network, preparation=preparation, **description, **options
         )
@@ -44,7 +45,8 @@ def load(name: str | PathLike) -> Learner:
         raise InputError(
             f"workdir: {str(folder)!r} cannot be read as a learner ({reason})."
         ) from error
-    if (folder / "checkpoints").is_dir():
+    has_checkpoints = (folder / "checkpoints").is_dir()
+    if has_checkpoints and files.checkpoints(folder) != older:
         restored = restore_weights(network, folder / "checkpoints")
         if restored is not None:
             learner.about["iteration"], learner.about["checkpoint"] = restored

@@ -5,6 +5,7 @@ import dataclasses
 import os
 import pathlib
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +42,7 @@ class Training:
 def meta_train(
     outer_step: Any,
     iterations: int,
-    workdir: str | os.PathLike,
+    workdir: str | os.PathLike | None,
     *,
     validation: Callable | None = None,
     higher_is_better: bool = True,
@@ -61,7 +62,8 @@ def meta_train(
     Args:
         outer_step: A `maml_tf.OuterStep`.
         iterations: Total meta-updates, those of earlier calls included.
-        workdir: Folder for `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
+        workdir: Folder for `checkpoints/`, `metrics.jsonl` and `tensorboard/`;
+            None keeps nothing.
         validation: Function without arguments that returns a
             `maml_tf.evaluation.Curve`, such as a `MetaTest` on fixed validation
             episodes; None for no validation. Its metric after the last step is
@@ -84,8 +86,9 @@ def meta_train(
     Raises:
         InputError: An argument cannot be used, or `workdir` has checkpoints and
             none can be read; or `check` finds a wrong second derivative.
-        DivergenceError: The loss became NaN or infinite. Nothing is saved then;
-            the message names the last good checkpoint.
+        DivergenceError: The loss or a weight became NaN or infinite. Nothing is
+            saved then; the model has the weights of the last good checkpoint
+            again, which the message names.
     """
     check_at_least_one(
         log_interval=log_interval,
@@ -101,6 +104,10 @@ def meta_train(
             )
         outer_step.check_meta_gradient()
     started = time.monotonic()
+    temporary = None
+    if workdir is None:
+        temporary = tempfile.TemporaryDirectory()
+        workdir = temporary.name
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(
@@ -122,6 +129,7 @@ def meta_train(
         disable=None if progress else True,
     )
     with (
+        temporary or contextlib.nullcontext(),
         contextlib.closing(MetricsLog(workdir, iteration)) as log,
         bar,
         Interruption() as interruption,
@@ -133,7 +141,7 @@ def meta_train(
                 *(interval - iteration % interval for interval in intervals),
             )
             updates = outer_step(iteration, count)
-            _require_finite(updates, iteration, checkpoints.latest_path)
+            _require_finite(updates, iteration, checkpoints, not temporary)
             since_log.add(updates)
             iteration += count
             bar.update(count)
@@ -144,6 +152,10 @@ def meta_train(
                 log.write(iteration, "train", values)
                 newest_values |= {n: values[n] for n in ("loss", metric_name)}
             validated = iteration % validation_interval == 0 or last
+            if validated or iteration % checkpoint_interval == 0:
+                _require_finite_weights(
+                    outer_step.model, iteration, checkpoints, not temporary
+                )
             if validation and validated:
                 curve = validation()
                 log.write(iteration, "validation", _by_step(curve, metric_name))
@@ -165,6 +177,9 @@ def meta_train(
                 pairs = ", ".join(f"{n} {text}" for n, text in texts.items())
                 print(f"{iteration}/{iterations}: {pairs}", file=sys.stderr)
         if saved < iteration:
+            _require_finite_weights(
+                outer_step.model, iteration, checkpoints, not temporary
+            )
             checkpoints.save(iteration)
     return Training(
         iteration,
@@ -211,13 +226,29 @@ def _by_step(curve, metric_name):
     }
 
 
-def _require_finite(updates, iteration, checkpoint):
+def _require_finite(updates, iteration, checkpoints, is_kept):
     finite = np.isfinite(updates.loss)
     if not finite.all():
         diverged = iteration + int(np.argmin(finite)) + 1
-        raise DivergenceError(
-            f"The loss became {updates.loss[diverged - iteration - 1]:g} at"
-            f" iteration {diverged}; the last good checkpoint is {checkpoint}."
-            " A smaller inner or outer learning rate, or clipped gradients, may"
-            " help."
-        )
+        loss = f"The loss became {updates.loss[diverged - iteration - 1]:g}"
+        raise _divergence(loss, diverged, checkpoints, is_kept)
+
+
+def _require_finite_weights(model, iteration, checkpoints, is_kept):
+    """Refuses to save weights from which the next update could only diverge."""
+    for variable in model.trainable_variables:
+        if not np.isfinite(np.asarray(variable, np.float32)).all():
+            weight = f"The weight {variable.path} became NaN or infinite"
+            raise _divergence(weight, iteration, checkpoints, is_kept)
+
+
+def _divergence(event, iteration, checkpoints, is_kept):
+    """Restores the last good checkpoint and returns the error to raise."""
+    path = checkpoints.latest_path
+    checkpoints.restore_latest()
+    kept = f", the last good checkpoint, {path}" if is_kept else ""
+    return DivergenceError(
+        f"{event} at iteration {iteration}; the model has the weights of"
+        f" iteration {checkpoints.iteration} again{kept}. A smaller inner or"
+        " outer learning rate, or clipped gradients, may help."
+    )

@@ -768,6 +768,41 @@ class FilesTest(tf.test.TestCase, parameterized.TestCase):
         )
 
 
+class OwnTrainingTest(tf.test.TestCase):
+    def test_the_folder_of_a_training_holds_the_learner(self):
+        folder = self.create_tempdir().full_path
+        x, y = numbers(6), np.array([0, 1, 2] * 2, np.int32)
+        one = learner(mlp(), loss="sparse_categorical_crossentropy")
+        episodes = [(x, y, x, y)] * 99
+        for iterations in (1, 2):
+            one.meta_train(episodes, iterations, workdir=folder, progress=False)
+            loaded = maml_tf.load(folder)
+            self.assertEqual(loaded.about["iteration"], iterations)
+            for kept, trained in zip(
+                loaded.model.weights, one.model.weights, strict=True
+            ):
+                self.assertAllEqual(kept, trained)
+
+        # Saved there afterwards, it is not hidden by the checkpoints.
+        one.model.set_weights([w + 1.0 for w in one.model.get_weights()])
+        one.save(folder)
+        for kept, saved in zip(
+            maml_tf.load(folder).model.weights, one.model.weights, strict=True
+        ):
+            self.assertAllEqual(kept, saved)
+        # Training goes on from its checkpoints, and theirs are the newest.
+        one.meta_train(episodes, 3, workdir=folder, progress=False)
+        self.assertEqual(maml_tf.load(folder).about["iteration"], 3)
+
+    def test_a_learner_that_no_file_can_hold_is_trained(self):
+        folder = self.create_tempdir().full_path
+        x, y = numbers(6), np.array([0, 1, 2] * 2, np.int32)
+        one = learner(mlp(), adapts=lambda variable: True)
+        one.meta_train([(x, y, x, y)] * 9, 1, workdir=folder, progress=False)
+        with self.assertRaisesRegex(InputError, "learner.json"):
+            maml_tf.load(folder)
+
+
 @pytest.mark.slow
 class TrainingFolderTest(tf.test.TestCase):
     def test_train_py_leaves_a_learner_of_the_best_weights(self):

@@ -189,6 +189,45 @@ class TrainingTest(tf.test.TestCase):
         ):
             train(self.workdir, 40, step, validation, checkpoint_interval=100)
         self.assertEqual(sorted(os.listdir(latest)), before)
+        again, _ = build()
+        maml_tf.Checkpoints(
+            again.model, again.optimizer, self.workdir / "checkpoints"
+        ).restore_latest()
+        for one, expected in zip(step.model.variables, again.model.variables):
+            np.testing.assert_array_equal(one, expected)
+
+    def test_divergence_without_a_folder_leaves_finite_weights(self):
+        step, _ = build(schedule=1e30, iterations_per_call=1)
+        before = [variable.numpy() for variable in step.model.variables]
+        with self.assertRaises(maml_tf.DivergenceError) as raised:
+            maml_tf.meta_train(step, 40, None, progress=False)
+        self.assertRegex(
+            str(raised.exception), "weights of iteration 0 again. A smaller"
+        )
+        self.assertNotIn(tempfile.gettempdir(), str(raised.exception))
+        for one, expected in zip(step.model.variables, before, strict=True):
+            np.testing.assert_array_equal(one, expected)
+
+    def test_weights_that_are_not_finite_are_not_saved(self):
+        step, _ = build(iterations_per_call=1)
+        call = step._compiled
+
+        def breaks(iteration, count):
+            updates = call(iteration, count)
+            if iteration == 9:
+                weight = step.model.trainable_variables[0]
+                weight.assign(np.inf * np.ones(weight.shape))
+            return updates
+
+        step._compiled = breaks
+        with self.assertRaisesRegex(
+            maml_tf.DivergenceError, "^The weight .* at iteration 10; .*ckpt-5"
+        ):
+            maml_tf.meta_train(
+                step, 10, self.workdir, checkpoint_interval=5, progress=False
+            )
+        for variable in step.model.variables:
+            self.assertTrue(np.isfinite(variable.numpy()).all())
 
     def test_signals_save_first_and_handlers_are_restored(self):
         _, expected = train(self.workdir / "whole", 30)
