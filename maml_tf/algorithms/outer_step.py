@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from maml_tf.algorithms.algorithm import Algorithm, MetaGradient
+from maml_tf.algorithms.missing_derivatives import missing_derivatives_refused
 from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.functional import testing
 from maml_tf.functional.convolution import by_patches
@@ -118,9 +119,10 @@ class OuterStep:
         if not 1 <= count <= most:
             bounds = f"it must be from 1 to iterations_per_call={most}"
             raise refusal("count", count, bounds)
-        updates = self._compiled(
-            tf.constant(iteration, tf.int64), tf.constant(count)
-        )
+        with missing_derivatives_refused(self.check_meta_gradient):
+            updates = self._compiled(
+                tf.constant(iteration, tf.int64), tf.constant(count)
+            )
         return Updates(*(values.numpy()[:count] for values in updates))
 
     @property
