@@ -4,8 +4,10 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from maml_tf.functional import colours
-from maml_tf.functional import second_gradients as _  # noqa: F401
+from maml_tf.functional import (
+    colours,
+    second_gradients,  # noqa: F401
+)
 
 RANDOM = np.random.default_rng(0)
 
