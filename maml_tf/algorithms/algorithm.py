@@ -132,6 +132,14 @@ class Algorithm(abc.ABC):
         """
 
 
+def dense_gradient(
+    tape: tf.GradientTape, loss: tf.Tensor, theta: list[tf.Tensor]
+) -> list[tf.Tensor]:
+    """Returns ∂loss/∂θ as dense tensors, zero for weights without effect."""
+    gradient = tape.gradient(loss, theta, unconnected_gradients="zero")
+    return [tf.convert_to_tensor(g) for g in gradient]
+
+
 def nothing_adapts(algorithm: Algorithm) -> InputError:
     """Returns the error to raise for an algorithm that adapts no weights.
 

@@ -6,11 +6,17 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from maml_tf.algorithms.algorithm import Algorithm, MetaGradient, nothing_adapts
+from maml_tf.algorithms.algorithm import (
+    Algorithm,
+    MetaGradient,
+    dense_gradient,
+    nothing_adapts,
+)
 from maml_tf.algorithms.inner_loop import BatchNorm
-from maml_tf.algorithms.maml import MAML, dense_gradient
+from maml_tf.algorithms.maml import MAML
 from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import InputError
+from maml_tf.functional.layer_losses import with_layer_losses
 
 
 class Pretrain(MAML):
@@ -49,8 +55,10 @@ class Pretrain(MAML):
         state = self.inner_loop.functional_model.state(seed)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(theta)
-            outputs = self.inner_loop.predict(theta, state, x, x, training=True)
-            loss = self.loss(y, outputs)
+            outputs, losses = self.inner_loop.predict_with_losses(
+                theta, state, x, x, training=True
+            )
+            loss = with_layer_losses(self.loss(y, outputs), losses)
         return MetaGradient(
             dense_gradient(tape, loss, theta),
             loss,
@@ -100,6 +108,7 @@ class NearestCentroid(Algorithm):
         inner_clip_norm: Has no effect.
         inner_clip_value: Has no effect.
         batch_norm: Has no effect.
+        inner_regularization: Has no effect.
     """
 
     meta_trains = False
@@ -116,6 +125,7 @@ class NearestCentroid(Algorithm):
         inner_clip_norm: float | None = None,
         inner_clip_value: float | None = None,
         batch_norm: BatchNorm = "transductive",
+        inner_regularization: bool = False,
     ):
         super().__init__(model, loss, metric, inner_steps)
 

@@ -8,34 +8,22 @@ learning differ only in the loss that they give it.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
 
 from maml_tf.algorithms import adapted_weights, inner_optimizers
+from maml_tf.algorithms.adaptation import Adaptation
 from maml_tf.algorithms.minibatches import minibatches
 from maml_tf.errors import check_above_zero, deprecated, refusal
+from maml_tf.functional.layer_losses import with_layer_losses
 from maml_tf.functional.measures import as_loss
 from maml_tf.functional.model import BATCH_NORM_MODES, FunctionalModel
+from maml_tf.functional.projections import projected
 
 # The names of `BATCH_NORM_MODES`, as a type.
 BatchNorm = Literal["transductive", "inductive", "moving"]
-
-
-class Adaptation(NamedTuple):
-    """The result of the inner loop on one task.
-
-    Attributes:
-        phi: φ_0 … φ_K, each a list of tensors in the order of
-            `model.trainable_variables`.
-        state: The non-trainable weights after the last step.
-        support_losses: `[K]`, the support loss at φ_0 … φ_{K−1}.
-    """
-
-    phi: list
-    state: list
-    support_losses: Any
 
 
 class InnerLoop:
@@ -57,6 +45,8 @@ class InnerLoop:
             (as in the paper). `"inductive"`: the support set's, so a prediction
             does not depend on the other queries. `"moving"`: the model's moving
             averages, which meta-training leaves as they are.
+        inner_regularization: Whether inner steps also minimise the losses of
+            layers, such as `kernel_regularizer`.
         clip_norm: Deprecated; chain `inner_optimizers.clip_by_global_norm`.
         clip_value: Deprecated; chain `inner_optimizers.clip_by_value`.
 
@@ -73,6 +63,7 @@ class InnerLoop:
         adapts: str | Callable | None = None,
         second_order: bool = True,
         batch_norm: str = "transductive",
+        inner_regularization: bool = False,
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ):
@@ -93,10 +84,17 @@ class InnerLoop:
         self.model = model
         self.loss = as_loss(loss, model)
         self.optimizer = optimizer
-        is_adapted = adapted_weights.predicate(model, adapts)
-        self.adapted = [bool(is_adapted(v)) for v in model.trainable_variables]
+        self.adapts = adapts
+        adapted_weights.predicate(model, adapts)  # Refuses other names.
+        self.inner_regularization = inner_regularization
         self.second_order = second_order
         self.batch_norm = batch_norm
+
+    @property
+    def adapted(self) -> list[bool]:
+        """Whether each trainable weight adapts, as layers are now frozen."""
+        is_adapted = adapted_weights.predicate(self.model, self.adapts)
+        return [bool(is_adapted(v)) for v in self.model.trainable_variables]
 
     def adapt(
         self,
@@ -160,14 +158,18 @@ class InnerLoop:
         support_losses = tf.stack(losses) if losses else tf.zeros([0])
         return Adaptation(path, state, support_losses)
 
-    def predict(
+    def predict(self, *args: Any, **options: Any) -> Any:
+        """Computes the outputs alone; see `predict_with_losses`."""
+        return self.predict_with_losses(*args, **options)[0]
+
+    def predict_with_losses(
         self,
         phi: list,
         state: list,
         query_x: Any,
         support_x: Any,
         training: bool = False,
-    ) -> Any:
+    ) -> tuple[Any, list]:
         """Computes the outputs for a query set at adapted weights.
 
         Args:
@@ -179,18 +181,19 @@ class InnerLoop:
             training: Whether dropout is on, as in meta-training.
 
         Returns:
-            Outputs `[examples, ...]`.
+            `(outputs, losses)`: outputs `[examples, ...]`, and the losses of
+            layers, a list of scalars.
         """
         if self.batch_norm == "inductive":
             state = self.support_statistics(phi, state, support_x, training)
-        outputs, _ = self.functional_model(
+        outputs, _, losses = self.functional_model.with_losses(
             phi,
             state,
             query_x,
             training=training,
             batch_statistics=self.batch_norm == "transductive",
         )
-        return outputs
+        return outputs, losses
 
     def support_statistics(
         self, phi: list, state: list, support_x: Any, training: bool = False
@@ -229,14 +232,16 @@ class InnerLoop:
         """
         loss, gradients, state = self._gradients(phi, state, x, y)
         phi, slots = self.optimizer.update(phi, gradients, slots)
+        phi, state = projected(self.model, phi, state, self.adapted)
         return phi, slots, state, loss
 
     def _gradients(self, phi, state, x, y):
         """Returns the loss, its gradients (None: not adapted) and the state."""
-        adapted = [w for w, adapts in zip(phi, self.adapted) if adapts]
+        is_adapted = self.adapted
+        adapted = [w for w, adapts in zip(phi, is_adapted) if adapts]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(adapted)
-            outputs, state = self.functional_model(
+            outputs, state, losses = self.functional_model.with_losses(
                 phi,
                 state,
                 x,
@@ -244,11 +249,13 @@ class InnerLoop:
                 batch_statistics=self.batch_norm != "moving",
             )
             loss = self.loss(y, outputs)
+            if self.inner_regularization:
+                loss = with_layer_losses(loss, losses)
         gradients = tape.gradient(loss, adapted, unconnected_gradients="zero")
         # An embedding's gradient is a set of slices of its table.
         gradients = [tf.convert_to_tensor(g) for g in gradients]
         if not self.second_order:
             gradients = [tf.stop_gradient(g) for g in gradients]
         remaining = iter(gradients)
-        gradients = [next(remaining) if a else None for a in self.adapted]
+        gradients = [next(remaining) if a else None for a in is_adapted]
         return loss, gradients, state

@@ -7,13 +7,18 @@ import keras
 import tensorflow as tf
 
 from maml_tf.algorithms.adapted_weights import Selection
-from maml_tf.algorithms.algorithm import Algorithm, MetaGradient
+from maml_tf.algorithms.algorithm import (
+    Algorithm,
+    MetaGradient,
+    dense_gradient,
+)
 from maml_tf.algorithms.inner_loop import BatchNorm, InnerLoop
 from maml_tf.algorithms.inner_optimizers import GradientDescent, clipped
 from maml_tf.algorithms.rates import check_rates
-from maml_tf.algorithms.rematerialization import pull_back
+from maml_tf.algorithms.rematerialization import rematerialized
 from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import check_above_zero, refusal
+from maml_tf.functional.layer_losses import with_layer_losses
 from maml_tf.registry import ALGORITHMS
 
 
@@ -52,6 +57,9 @@ class MAML(Algorithm):
             Hessian-vector product a step, from the steps' weights alone. The
             gradient is the same, it takes up to a third longer, and memory
             hardly grows with `inner_steps`.
+        inner_regularization: Whether the losses of layers, such as
+            `kernel_regularizer`, count in the inner loop too. They always count
+            in the outer loss.
 
     Raises:
         InputError: An argument cannot be used.
@@ -73,6 +81,7 @@ class MAML(Algorithm):
         second_order: bool = True,
         batch_norm: BatchNorm = "transductive",
         rematerialize: bool = False,
+        inner_regularization: bool = False,
     ):
         if inner_steps < 0:
             raise refusal("inner_steps", inner_steps, "it must be 0 or more")
@@ -88,6 +97,7 @@ class MAML(Algorithm):
             adapts=adapts,
             second_order=second_order,
             batch_norm=batch_norm,
+            inner_regularization=inner_regularization,
         )
         super().__init__(model, loss, metric, inner_steps, inner_loop)
         self.rematerialize = rematerialize
@@ -97,7 +107,16 @@ class MAML(Algorithm):
     ) -> MetaGradient:
         """Differentiates the query loss at φ_K by θ; see `Algorithm`."""
         if self.rematerialize and self.inner_steps > 0:
-            return self._rematerialized(theta, episode, seed)
+            return MetaGradient(
+                *rematerialized(
+                    self.inner_loop,
+                    theta,
+                    episode,
+                    self.inner_steps,
+                    seed,
+                    self._query_loss,
+                )
+            )
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(theta)
             adaptation = self.inner_loop.adapt(
@@ -119,35 +138,12 @@ class MAML(Algorithm):
 
     def _query_loss(self, phi, state, episode):
         """Returns the loss and metric of the query set, dropout being on."""
-        outputs = self.inner_loop.predict(
+        outputs, losses = self.inner_loop.predict_with_losses(
             phi, state, episode.query_x, episode.support_x, training=True
         )
         y = episode.query_y
-        return self.loss(y, outputs), self.metric(y, outputs)
-
-    def _rematerialized(self, theta, episode, seed):
-        """Computes the same meta-gradient without keeping inner graphs."""
-        loop = self.inner_loop
-
-        def step(carry):
-            phi, (slots, state) = carry
-            phi, slots, state, loss = loop.step(
-                phi, slots, state, episode.support_x, episode.support_y
-            )
-            return (phi, (slots, state)), loss
-
-        start = (
-            list(theta),
-            (loop.optimizer.start(theta), loop.functional_model.state(seed)),
-        )
-        return MetaGradient(
-            *pull_back(
-                step,
-                start,
-                self.inner_steps,
-                lambda carry: self._query_loss(carry[0], carry[1][1], episode),
-            )
-        )
+        loss = with_layer_losses(self.loss(y, outputs), losses)
+        return loss, self.metric(y, outputs)
 
     def curve(
         self, theta: list, episode: Episode, steps: int, seed: tf.Tensor
@@ -166,11 +162,3 @@ class MAML(Algorithm):
             tf.stack([self.loss(episode.query_y, o) for o in outputs]),
             tf.stack([self.metric(episode.query_y, o) for o in outputs]),
         )
-
-
-def dense_gradient(
-    tape: tf.GradientTape, loss: tf.Tensor, theta: list[tf.Tensor]
-) -> list[tf.Tensor]:
-    """Returns ∂loss/∂θ as dense tensors, zero for weights without effect."""
-    gradient = tape.gradient(loss, theta, unconnected_gradients="zero")
-    return [tf.convert_to_tensor(g) for g in gradient]

@@ -4,32 +4,23 @@
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 from maml_tf.algorithms.algorithm import Algorithm, MetaGradient
+from maml_tf.algorithms.missing_derivatives import missing_derivatives_refused
+from maml_tf.algorithms.updates import Updates
 from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.functional import testing
 from maml_tf.functional.convolution import by_patches
 from maml_tf.functional.model import variables_read_once
+from maml_tf.functional.projections import normalize_spectra
+from maml_tf.functional.trainability import Trainability
 from maml_tf.graph import execution
 from maml_tf.graph.loop_body import loop_body
 from maml_tf.graph.random_streams import Stream, stream
-
-
-class Updates(NamedTuple):
-    """Reports of `count` meta-updates in a row, means over their tasks.
-
-    Attributes:
-        loss: Query loss, array `[count]`.
-        metric: Query metric, array `[count]`.
-        support_losses: Array `[count, inner_steps]`.
-    """
-
-    loss: Any
-    metric: Any
-    support_losses: Any
 
 
 class OuterStep:
@@ -82,6 +73,12 @@ class OuterStep:
             parallel_tasks=parallel_tasks,
             iterations_per_call=iterations_per_call,
         )
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            raise refusal(
+                "optimizer",
+                "a LossScaleOptimizer",
+                "meta-gradients are not scaled; give its inner optimizer",
+            )
         self.algorithm = algorithm
         self.model = algorithm.model
         self.episodes = episodes
@@ -97,6 +94,7 @@ class OuterStep:
         self.iterations_per_call = iterations_per_call
         # A checkpoint can only restore slots that exist.
         optimizer.build(self.model.trainable_variables)
+        self._trainability = Trainability(self.model)
         self._compiled = tf.function(
             self._updates, autograph=False, jit_compile=jit_compile
         )
@@ -118,9 +116,11 @@ class OuterStep:
         if not 1 <= count <= most:
             bounds = f"it must be from 1 to iterations_per_call={most}"
             raise refusal("count", count, bounds)
-        updates = self._compiled(
-            tf.constant(iteration, tf.int64), tf.constant(count)
-        )
+        self._trainability.check("OuterStep")
+        with missing_derivatives_refused(self.check_meta_gradient):
+            updates = self._compiled(
+                tf.constant(iteration, tf.int64), tf.constant(count)
+            )
         return Updates(*(values.numpy()[:count] for values in updates))
 
     @property
@@ -136,6 +136,7 @@ class OuterStep:
             self.optimizer.apply(
                 update.gradient, self.model.trainable_variables
             )
+            normalize_spectra(self.model)
             return index + 1, tuple(
                 array.write(index, value)
                 for array, value in zip(arrays, update[1:])

@@ -14,6 +14,54 @@ from typing import Any
 
 import tensorflow as tf
 
+from maml_tf.functional.randomness import unrepeatable_refused
+
+
+def rematerialized(
+    loop: Any,
+    theta: list,
+    episode: Any,
+    steps: int,
+    seed: tf.Tensor,
+    query_loss: Callable,
+) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Computes a task's meta-gradient without keeping inner graphs.
+
+    Args:
+        loop: A `maml_tf.InnerLoop`.
+        theta: The initialisation.
+        episode: A `maml_tf.Episode`.
+        steps: K, a Python integer of 1 or more.
+        seed: Int tensor `[2]`, for dropout.
+        query_loss: Function `(phi, state, episode) -> (loss, metric)`.
+
+    Returns:
+        `(gradient, loss, metric, support_losses)`.
+
+    Raises:
+        InputError: A layer draws other random numbers when it is computed
+            again.
+    """
+
+    def step(carry):
+        phi, (slots, state) = carry
+        with unrepeatable_refused(loop.model):
+            phi, slots, state, loss = loop.step(
+                phi, slots, state, episode.support_x, episode.support_y
+            )
+        return (phi, (slots, state)), loss
+
+    start = (
+        list(theta),
+        (loop.optimizer.start(theta), loop.functional_model.state(seed)),
+    )
+    return pull_back(
+        step,
+        start,
+        steps,
+        lambda carry: query_loss(carry[0], carry[1][1], episode),
+    )
+
 
 def pull_back(
     step: Callable, start: tuple[Any, Any], steps: int, evaluate: Callable

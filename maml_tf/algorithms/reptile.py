@@ -8,6 +8,7 @@ from maml_tf.algorithms.inner_optimizers import Adam
 from maml_tf.algorithms.maml import MAML, MetaGradient
 from maml_tf.algorithms.rates import check_rates
 from maml_tf.episodes.class_pool import Episode
+from maml_tf.errors import InputError
 
 
 class Reptile(MAML):
@@ -60,9 +61,15 @@ class Reptile(MAML):
             self.inner_batch_size,
         )
         phi = adaptation.phi[-1]
-        outputs = self.inner_loop.predict(
+        outputs, losses = self.inner_loop.predict_with_losses(
             phi, adaptation.state, episode.query_x, episode.support_x
         )
+        if losses and not self.inner_loop.inner_regularization:
+            raise InputError(
+                "inner_regularization: False was given, but layers have losses"
+                " of their own (regularizers or add_loss), and Reptile has no"
+                " outer loss in which they could count; give True."
+            )
         return MetaGradient(
             [start - end for start, end in zip(theta, phi)],
             self.loss(episode.query_y, outputs),

@@ -4,7 +4,6 @@ from typing import Any
 
 import keras
 
-from maml_tf.algorithms.adapted_weights import body, head
 from maml_tf.algorithms.maml import MAML
 
 
@@ -30,7 +29,7 @@ class ANIL(MAML):
     settles = ("adapts",)
 
     def __init__(self, model: keras.Model, *args: Any, **options: Any):
-        super().__init__(model, *args, adapts=head(model), **options)
+        super().__init__(model, *args, adapts="head", **options)
 
 
 class BOIL(MAML):
@@ -42,4 +41,4 @@ class BOIL(MAML):
     settles = ("adapts",)
 
     def __init__(self, model: keras.Model, *args: Any, **options: Any):
-        super().__init__(model, *args, adapts=body(model), **options)
+        super().__init__(model, *args, adapts="body", **options)

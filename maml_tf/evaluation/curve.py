@@ -12,6 +12,7 @@ from maml_tf.algorithms import Algorithm
 from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.evaluation.intervals import interval
 from maml_tf.functional.model import variables_read_once
+from maml_tf.functional.trainability import Trainability
 from maml_tf.graph import execution
 from maml_tf.graph.loop_body import loop_body
 from maml_tf.graph.random_streams import Stream, stream
@@ -119,6 +120,7 @@ class MetaTest:
                 )
 
         self._curves = curves
+        self._trainability = Trainability(algorithm.model)
 
     def __call__(self, progress: bool = False) -> Curve:
         """Returns the `Curve` of the model as it is now.
@@ -126,6 +128,7 @@ class MetaTest:
         Args:
             progress: Whether to show a progress bar, on a terminal.
         """
+        self._trainability.check("MetaTest")
         losses, metrics = [], []
         count = self._tasks_per_call
         for first in calls(self.num_tasks, count, progress):

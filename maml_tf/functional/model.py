@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from maml_tf.errors import InputError
 from maml_tf.functional.scope import exact_derivatives
+from maml_tf.functional.stateless_call import RANDOM_STATE, stateless_call
 from maml_tf.graph.random_streams import fold_in
 
 BATCH_NORM_MODES = ("transductive", "inductive", "moving")
@@ -39,15 +40,20 @@ class FunctionalModel:
                 f"model: {model.name!r} is not built; call it on an input, or"
                 " give it an Input layer, before it is adapted."
             )
-        if not model.trainable_variables:
-            raise InputError(
-                f"model: {model.name!r} has no trainable weights; unfreeze at"
-                " least one layer."
-            )
         self.model = model
+        self.theta()
 
     def theta(self) -> list[tf.Tensor]:
-        """Returns the trainable weights as tensors: the initialisation θ."""
+        """Returns the trainable weights as tensors: the initialisation θ.
+
+        Raises:
+            InputError: All layers are frozen.
+        """
+        if not self.model.trainable_variables:
+            raise InputError(
+                f"model: {self.model.name!r} has no trainable weights; unfreeze"
+                " at least one layer."
+            )
         return [
             tf.convert_to_tensor(variable.value)
             for variable in self.model.trainable_variables
@@ -101,9 +107,42 @@ class FunctionalModel:
         Returns:
             `(outputs, new_state)`.
         """
+        return self.with_losses(
+            weights,
+            state,
+            x,
+            training=training,
+            batch_statistics=batch_statistics,
+        )[:2]
+
+    def with_losses(
+        self,
+        weights: list,
+        state: list,
+        x: Any,
+        *,
+        training: bool,
+        batch_statistics: bool,
+    ) -> tuple[Any, list, list]:
+        """Computes outputs, and the losses that layers have of their own.
+
+        Those are of `kernel_regularizer` and the like, `activity_regularizer`
+        and `add_loss`.
+
+        Args:
+            weights: As in a call.
+            state: As in a call.
+            x: As in a call.
+            training: As in a call.
+            batch_statistics: As in a call.
+
+        Returns:
+            `(outputs, new_state, losses)`; without such layers the losses are
+            an empty list.
+        """
         with exact_derivatives(self.model, batch_statistics):
-            return self.model.stateless_call(
-                weights, state, x, training=training
+            return stateless_call(
+                self.model, weights, state, x, training=training
             )
 
 
@@ -125,4 +164,4 @@ def variables_read_once(model: keras.Model) -> keras.StatelessScope:
 
 
 def _is_random_state(variable):
-    return variable.path.endswith("seed_generator_state")
+    return variable.path.endswith(RANDOM_STATE)

@@ -17,12 +17,15 @@ import keras
 import tensorflow as tf
 
 from maml_tf.errors import InputError
+from maml_tf.functional import second_gradients  # noqa: F401, registers them.
 from maml_tf.functional.batch_normalization import batch_normalization
+from maml_tf.functional.colours import hsv_to_rgb, rgb_to_hsv
 from maml_tf.functional.convolution import Convolution
 from maml_tf.functional.layers import leaf_layers
 from maml_tf.functional.max_pooling import max_pooling
 from maml_tf.functional.moments import moments
 from maml_tf.functional.redundant_biases import redundant_biases
+from maml_tf.functional.spectral_normalization import normalized_kernel
 
 
 class _Scope(NamedTuple):
@@ -82,9 +85,15 @@ def exact_derivatives(
 
 
 def _equip_tensorflow():
-    """Lets `tf.nn.moments`, which Keras calls, ask for the scope."""
+    """Lets functions of TensorFlow that Keras calls ask for the scope."""
     # Looked up every time: `import tensorflow.nn` replaces the module.
-    original = tf.nn.moments
+    _equip_function(tf.nn, moments)
+    _equip_function(tf.image, hsv_to_rgb)
+    _equip_function(tf.image, rgb_to_hsv)
+
+
+def _equip_function(module, exact):
+    original = getattr(module, exact.__name__)
     if hasattr(original, "asks_for_scope"):
         return
 
@@ -92,10 +101,10 @@ def _equip_tensorflow():
     def dispatch(*args, **options):
         if _SCOPE.get() is None:
             return original(*args, **options)
-        return moments(*args, **options)
+        return exact(*args, **options)
 
     vars(dispatch)["asks_for_scope"] = True
-    tf.nn.__dict__["moments"] = dispatch
+    module.__dict__[exact.__name__] = dispatch
 
 
 def _equip(layer):
@@ -135,6 +144,8 @@ def _exact_call(layer):
         return _call_convolution
     if type(layer) is keras.layers.MaxPooling2D:
         return _call_max_pooling
+    if type(layer) is keras.layers.SpectralNormalization:
+        return _call_spectral_normalization
     if hasattr(layer, "use_cudnn"):
         return _call_without_cudnn
     return None
@@ -151,6 +162,16 @@ def _call_with(layer, attributes, *args, **options) -> Any:
 def _call_without_cudnn(scope, layer, *args, **options):
     del scope
     return _call_with(layer, {"use_cudnn": False}, *args, **options)
+
+
+def _call_spectral_normalization(scope, layer, inputs, training=False):
+    """Differentiates the largest singular value, not with u and v constant."""
+    del scope
+    if training:
+        u, kernel = normalized_kernel(layer)
+        layer.vector_u.assign(u)
+        layer.kernel.assign(kernel)
+    return tf.cast(layer.layer(inputs), inputs.dtype)
 
 
 def _call_batch_normalization(scope, layer, inputs, **options):

@@ -32,7 +32,7 @@ class Precision(NamedTuple):
 
 FLOAT64 = Precision("float64", 1e-4, (1e-5, 1e-6, 1e-7, 1e-8))
 # For functions with an operation that does not exist in float64.
-FLOAT32 = Precision("float32", 2e-2, (3e-2, 1e-2, 3e-3, 1e-3))
+FLOAT32 = Precision("float32", 2e-2, (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4))
 
 
 class Error(NamedTuple):
@@ -116,7 +116,7 @@ def _derivatives(function):
                 inner.watch(point)
                 value = function(point)
             first = _gradient("first", inner, value, point)
-        # Of a list of targets, the gradient of their sum.
+        # The gradient of a list of targets is that of their sum.
         product = _gradient("second", outer, first, point, direction)
         return first, product
 

@@ -19,7 +19,8 @@ _FAKE_QUANTIZATION = ("num_bits", "narrow_range")
 def _replace(name):
     """Registers another gradient of an operation, `(op, *gradients)`.
 
-    Its own is kept if TensorFlow has no such operation.
+    It stands for the gradient's gradient too: TensorFlow drops the inputs of
+    operations that it takes for not differentiable.
     """
 
     def decorate(gradient):
@@ -74,7 +75,6 @@ def _resize_bilinear(op, upstream):
         n: op.get_attr(n) for n in ("align_corners", "half_pixel_centers")
     }
 
-    # TensorFlow registers this operation as not differentiable.
     @tf.custom_gradient
     def transposed(y):
         def gradient(u):
@@ -216,24 +216,25 @@ def _quantization_masks(op, upstream, gradient):
 
 @_register("SparseSegmentSumGrad")
 def _sparse_segment_sum(op, upstream):
-    return _segments(tf.raw_ops.SparseSegmentSum, op, upstream)
+    return _segments(tf.raw_ops.SparseSegmentSumWithNumSegments, op, upstream)
 
 
 @_register("SparseSegmentMeanGrad")
 def _sparse_segment_mean(op, upstream):
-    return _segments(tf.raw_ops.SparseSegmentMean, op, upstream)
+    return _segments(tf.raw_ops.SparseSegmentMeanWithNumSegments, op, upstream)
 
 
 @_register("SparseSegmentSqrtNGrad")
 def _sparse_segment_sqrt_n(op, upstream):
-    return _segments(tf.raw_ops.SparseSegmentSqrtN, op, upstream)
+    return _segments(tf.raw_ops.SparseSegmentSqrtNWithNumSegments, op, upstream)
 
 
 def _segments(forward, op, upstream):
-    _, indices, segments, _ = op.inputs
-    return (
-        forward(data=upstream, indices=indices, segment_ids=segments),
-        None,
-        None,
-        None,
+    gradients, indices, segments, _ = op.inputs
+    rows = forward(
+        data=upstream,
+        indices=indices,
+        segment_ids=segments,
+        num_segments=tf.shape(gradients)[0],
     )
+    return rows, None, None, None

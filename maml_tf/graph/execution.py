@@ -62,9 +62,34 @@ def vectorizes(algorithm: Any, tasks: int) -> bool:
     model = algorithm.model
     gpu = on_gpu()
     kinds = _CONVOLUTIONAL if gpu else _DENSE
-    if not all(isinstance(layer, kinds) for layer in model.layers):
+    # A user's subclass may compute anything, as may a function of the user's.
+    if not type(model).__module__.startswith("keras."):
+        return False
+    if not all(_is_plain(layer, kinds) for layer in model.layers):
         return False
     return gpu or tasks * model.count_params() <= _MOST_WEIGHTS
+
+
+def _is_plain(layer, kinds):
+    """Returns whether a layer is of these types, with Keras's functions."""
+    functions = (
+        getattr(layer, "activation", None),
+        getattr(layer, "activity_regularizer", None),
+        *(v.regularizer for v in layer.variables),
+        *(v.constraint for v in layer.variables),
+    )
+    return (
+        type(layer) in kinds
+        and not getattr(layer, "lora_enabled", False)
+        and not getattr(layer, "quantization_mode", None)
+        and all(_is_of_keras(f) for f in functions if f is not None)
+    )
+
+
+def _is_of_keras(function):
+    # An activation may be a function, a layer or an object.
+    module = getattr(function, "__module__", type(function).__module__)
+    return str(module).startswith("keras.")
 
 
 def compiles(vectorize: bool) -> bool:

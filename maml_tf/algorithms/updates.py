@@ -1,0 +1,17 @@
+"""Reports of meta-updates."""
+
+from typing import Any, NamedTuple
+
+
+class Updates(NamedTuple):
+    """Reports of `count` meta-updates in a row, means over their tasks.
+
+    Attributes:
+        loss: Query loss, array `[count]`.
+        metric: Query metric, array `[count]`.
+        support_losses: Array `[count, inner_steps]`.
+    """
+
+    loss: Any
+    metric: Any
+    support_losses: Any

@@ -1,0 +1,77 @@
+"""Weights after an update, where their layers want them.
+
+Keras applies constraints (`kernel_constraint`) after each update of an
+optimizer, and `SpectralNormalization` assigns the normalised kernel. The inner
+loop does the same to tensors.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from maml_tf.functional.layers import leaf_layers
+from maml_tf.functional.spectral_normalization import normalized_kernel
+
+
+def projected(
+    model: keras.Model, phi: list, state: list, adapted: Sequence[bool]
+) -> tuple[list, list]:
+    """Applies constraints and spectral normalisation to adapted weights.
+
+    Args:
+        model: A built `keras.Model`.
+        phi: Tensors in the order of `model.trainable_variables`.
+        state: Tensors in the order of `model.non_trainable_variables`.
+        adapted: Whether each trainable weight adapts; others stay.
+
+    Returns:
+        `(phi, state)`; the same tensors if no layer has either.
+    """
+    trainable, rest = model.trainable_variables, model.non_trainable_variables
+    phi = [
+        variable.constraint(weight)
+        if adapts and variable.constraint is not None
+        else weight
+        for variable, weight, adapts in zip(trainable, phi, adapted)
+    ]
+    adapting = {id(v) for v, adapts in zip(trainable, adapted) if adapts}
+    layers = [
+        layer
+        for layer in _spectral_layers(model)
+        if id(layer.kernel) in adapting
+    ]
+    if not layers:
+        return phi, state
+    with keras.StatelessScope([*zip(trainable, phi), *zip(rest, state)]) as new:
+        for layer in layers:
+            _normalize(layer)
+    return (
+        [new.get_current_value(v) for v in trainable],
+        [new.get_current_value(v) for v in rest],
+    )
+
+
+def normalize_spectra(model: keras.Model) -> None:
+    """Assigns the kernels that `SpectralNormalization` layers normalise.
+
+    Args:
+        model: A built `keras.Model`; frozen layers stay.
+    """
+    for layer in _spectral_layers(model):
+        if layer.kernel.trainable:
+            _normalize(layer)
+
+
+def _spectral_layers(model):
+    return [
+        layer
+        for layer in leaf_layers(model)
+        if isinstance(layer, keras.layers.SpectralNormalization)
+    ]
+
+
+def _normalize(layer):
+    u, kernel = normalized_kernel(layer)
+    layer.vector_u.assign(tf.stop_gradient(u))
+    layer.kernel.assign(kernel)
