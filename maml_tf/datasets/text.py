@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from maml_tf.datasets import Dataset
-from maml_tf.datasets.building import class_splits
+from maml_tf.datasets.building import class_splits, fingerprint
 from maml_tf.datasets.building.labelled_examples import (
     classification,
     sort_by_class,
@@ -113,6 +113,9 @@ def texts_of_classes(
         sort_by_class(ids.astype(np.int32), numbers, names),
         classes,
         prepare=lambda ids: ids,
+        identity=sort_by_class(
+            fingerprint.of_texts(texts), numbers, names
+        ).examples,
         vocabulary_size=len(preparation.layers[-1].get_vocabulary()),
         preparation=preparation,
     )

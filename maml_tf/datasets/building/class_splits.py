@@ -146,6 +146,9 @@ def read(path: str | os.PathLike) -> dict[str, list[str]]:
         raise InputError(
             f"class_split: {path} is not JSON: {error}."
         ) from error
+    # The record of a training's data has more beside its lists.
+    if isinstance(listed, dict):
+        listed.pop("examples", None)
     if not isinstance(listed, dict) or not all(
         isinstance(names, list) and all(isinstance(n, str) for n in names)
         for names in listed.values()

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf.datasets import Dataset
+from maml_tf.datasets.building import fingerprint
 from maml_tf.datasets.building.class_splits import first_names
 from maml_tf.datasets.building.labelled_examples import LabelledExamples
 from maml_tf.episodes.class_pool import (
@@ -220,6 +221,13 @@ def _regression(
         preparation=preparation,
         target_mean=mean,
         target_deviation=deviation,
+        fingerprint=fingerprint.by_split(
+            labelled.examples,
+            labelled.first,
+            labelled.size,
+            labelled.names,
+            tasks,
+        ),
     )
 
 
