@@ -34,8 +34,11 @@ from maml_tf.commands.experiments import (
     training_run,
 )
 from maml_tf.errors import refusal
+from maml_tf.evaluation.intervals import interval
+from maml_tf.evaluation.naive import naive_metrics
 from maml_tf.learner.files import DESCRIPTION
 from maml_tf.registry import ALGORITHMS, DATASETS, NETWORKS
+from maml_tf.training.metrics_log import finite
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer(
@@ -323,10 +326,20 @@ def evaluate(
         "inner_learning_rate": f.inner_learning_rate,
         "iteration": iteration,
         "checkpoint": checkpoint,
+        "naive": _naive(built.dataset, episodes, num_tasks),
         "steps": training_run.evaluated_steps(
             **{name: curve.metric, "ci95": curve.ci95, "loss": curve.loss}
         ),
     }
+
+
+def _naive(dataset, episodes, num_tasks):
+    """Returns the metric of the naive forecast, or None."""
+    if dataset.naive is None:
+        return None
+    values = naive_metrics(dataset.naive, episodes, num_tasks)
+    means = {dataset.metric_name: values.mean(), "ci95": interval(values)}
+    return {name: finite(float(value)) for name, value in means.items()}
 
 
 def run(main: Callable[[list[str]], int]) -> None:

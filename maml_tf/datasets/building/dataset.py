@@ -42,6 +42,9 @@ class Dataset:
             split and what identifies their examples, see
             `maml_tf.datasets.building.fingerprint.by_split`; None for data that
             are made as they are drawn.
+        naive: Function from an `Episode` to the metric of the forecast that any
+            model should beat, that the last value stays; None except for
+            series.
     """
 
     name: str
@@ -60,3 +63,4 @@ class Dataset:
     target_deviation: Any = 1.0
     compiles: bool = True
     fingerprint: Callable | None = None
+    naive: Callable | None = None

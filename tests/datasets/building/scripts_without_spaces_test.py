@@ -56,8 +56,7 @@ class ScriptsWithoutSpacesTest(tf.test.TestCase, parameterized.TestCase):
         path.write_text("\n".join(["text,label", *lines]), "utf-8")
         with self.assertWarnsRegex(UserWarning, "divided into characters"):
             dataset = datasets.load(f"text:{path}")
-        # Characters of held-out classes are unknown: those of any class too,
-        # but for the training's, so the training classes tell.
+        # The vocabulary has the characters of the training classes alone.
         model = keras.Sequential([keras.Input((32,)), keras.layers.Dense(5)])
         nearest = algorithms.create(
             "nearest_centroid", model, losses.cross_entropy, losses.accuracy
