@@ -15,7 +15,14 @@ from maml_tf.errors import InputError, refusal
 VALID, TEST = 0.16, 0.20
 
 # Other names of the validation split in files.
-ALIASES = {"val": "valid", "validation": "valid"}
+ALIASES = {
+    "val": "valid",
+    "validation": "valid",
+    "dev": "valid",
+    "development": "valid",
+    "training": "train",
+    "testing": "test",
+}
 
 
 def divide(
