@@ -12,6 +12,7 @@ import tensorflow as tf
 from maml_tf.algorithms.algorithm import Algorithm, MetaGradient
 from maml_tf.algorithms.missing_derivatives import missing_derivatives_refused
 from maml_tf.algorithms.updates import Updates
+from maml_tf.episodes import told_apart
 from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.functional import testing
 from maml_tf.functional.convolution import by_patches
@@ -32,8 +33,8 @@ class OuterStep:
     Args:
         algorithm: The algorithm that computes one task's meta-gradient, such as
             `maml_tf.algorithms.MAML`.
-        episodes: Pure TensorFlow function `number -> Episode`, called within
-            the graph with an int64 scalar.
+        episodes: Function `number -> Episode`: pure TensorFlow, called within
+            the graph with an int64 scalar, or of Python, called for each task.
         optimizer: Any Keras optimizer. Its `clipvalue`, `global_clipnorm` and
             `gradient_accumulation_steps` apply to the outer step.
         tasks: Tasks in a meta-batch.
@@ -81,10 +82,11 @@ class OuterStep:
             )
         self.algorithm = algorithm
         self.model = algorithm.model
-        self.episodes = episodes
+        self.episodes = told_apart.for_each_task(episodes, self.model)
         self.optimizer = optimizer
         self.tasks = tasks
         self.seed = seed
+        jit_compile = told_apart.check_compiles(self.episodes, jit_compile)
         if vectorize is None:
             vectorize = execution.vectorizes(algorithm, tasks)
         if jit_compile is None:

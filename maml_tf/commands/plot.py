@@ -249,7 +249,7 @@ def _adapting(workdir, flag_values):
     for name in ("way", "shot", "query", "seed", "batch_norm", "data_dir"):
         if FLAGS[name].value is not None:
             flag_values[name].value = FLAGS[name].value
-    built = supervised.Experiment(flag_values)
+    built = supervised.Experiment(flag_values, workdir)
     built.restore(workdir)
     if FLAGS.query is None:
         flag_values.query = _QUERY

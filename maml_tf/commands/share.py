@@ -18,7 +18,11 @@ import subprocess
 from absl import flags
 
 from maml_tf import InputError
-from maml_tf.commands.experiments import supervised, supervised_flags
+from maml_tf.commands.experiments import (
+    data_record,
+    supervised,
+    supervised_flags,
+)
 from maml_tf.files import replacing
 from maml_tf.functional.layers import has_batch_norm
 from maml_tf.reports import card, tables
@@ -72,7 +76,7 @@ def main(argv: list[str]) -> int:
             recorded[name].value = FLAGS[name].value
     if FLAGS.inner_steps is not None:
         recorded.test_inner_steps = FLAGS.inner_steps
-    built = supervised.Experiment(recorded)
+    built = supervised.Experiment(recorded, FLAGS.workdir)
     iteration, checkpoint = built.restore(FLAGS.workdir)
     modes = [recorded.batch_norm]
     if has_batch_norm(built.model) and "inductive" not in modes:
@@ -94,6 +98,7 @@ def main(argv: list[str]) -> int:
     built.learner.about |= {"iteration": iteration, "checkpoint": checkpoint}
     output = pathlib.Path(FLAGS.output)
     built.learner.save(output)
+    data_record.record(built.dataset, output)
     recorded.dataset = built.learner.about["dataset"]
     supervised_flags.record(recorded, output, supervised_flags.PLACES)
     with replacing(output / card.FILE_NAME) as partial:

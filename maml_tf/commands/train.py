@@ -6,7 +6,8 @@ r"""Meta-trains a model.
 
 An experiment is a flagfile that comes with the package, see `maml-tf list
 experiments`; your own is given with --flagfile=FILE. The same command resumes a
-training that was stopped. DIR/experiment.flags records the flags,
+training that was stopped. DIR/experiment.flags records the flags, DIR/data.json
+the classes of each split and the fingerprint of their examples,
 DIR/metrics.jsonl and DIR/tensorboard the course, DIR/checkpoints the latest and
 the best weights.
 """
@@ -14,6 +15,7 @@ the best weights.
 from absl import flags
 
 from maml_tf.commands.experiments import (
+    data_record,
     preparation,
     recorded_flags,
     supervised,
@@ -35,7 +37,9 @@ def main(argv: list[str]) -> int:
     built = supervised.Experiment(FLAGS)
     outer_step = built.outer_step()
     validation = built.validation()
+    data_record.check(built.dataset, FLAGS.workdir)
     preparation.check(built.dataset, FLAGS.workdir)
+    data_record.record(built.dataset, FLAGS.workdir)
     supervised_flags.record(FLAGS, FLAGS.workdir)
     built.learner.save(FLAGS.workdir, checkpoints=True)
     return training_run.train(

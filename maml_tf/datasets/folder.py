@@ -29,6 +29,9 @@ from maml_tf.errors import InputError
 # Raise it when the decoded images change: cache files carry it.
 _FORMAT = 2
 
+# What systems put beside a user's files.
+NOT_OURS = ("__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir")
+
 
 class Found(NamedTuple):
     """The files of a folder.
@@ -58,16 +61,17 @@ def load(
 
     ```
     PATH/<class>/<image>            divided by class_split and split_seed
-    PATH/train/<class>/<image>      divided already, with PATH/valid (or val)
-                                    and PATH/test; no class is in two of them
+    PATH/train/<class>/<image>      divided already, with PATH/valid (or val,
+                                    dev) and PATH/test, in any case; no class is
+                                    in two of them
     ```
 
     Images are JPEG, PNG, GIF (the first frame), BMP or WebP, by their content
     and not by their names; see `image_files.decode`. Images that are not square
     are cropped in the middle. All are grey if every image is, otherwise in
     colour; transparent parts become white. Files that cannot be read are left
-    out, with a warning that names them. Hidden files are ignored, and links are
-    not followed, also with a warning.
+    out, with a warning that names them. Hidden files and `__MACOSX` are ignored,
+    and links are not followed, also with a warning.
 
     Images are decoded once and kept in the cache until a file in the folder is
     added, removed or changed.
@@ -178,14 +182,14 @@ def find(root: pathlib.Path, where: str) -> Found:
 def _find(root, links, where):
     """Finds the images of a folder; adds to `links`."""
     names = [folder.name for folder in _entries(root, links)[0]]
-    parts = {class_splits.ALIASES.get(n, n): n for n in names}
+    parts = {class_splits.ALIASES.get(n.lower(), n.lower()): n for n in names}
     if "train" not in parts or not {"valid", "test"} & set(parts):
         return Found(_class_files(root, links, where), None)
     if set(parts) != set(SPLITS) or len(names) != len(SPLITS):
         raise InputError(
             f"{where} has the folders {', '.join(names[:8])}; a folder whose"
-            " classes are divided already has train, valid (or val) and test,"
-            " and nothing else."
+            " classes are divided already has train, valid (or val, dev) and"
+            " test, and nothing else."
         )
     files: dict[str, list[pathlib.Path]] = {}
     splits: dict[str, list[str]] = {}
@@ -232,7 +236,7 @@ def _entries(folder, links):
     with os.scandir(folder) as entries:
         for entry in entries:
             path = pathlib.Path(entry.path)
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") or entry.name in NOT_OURS:
                 continue
             if entry.is_symlink():
                 links.append(path)

@@ -1,6 +1,7 @@
 """Few-shot classification of texts: a user's own, in a table of text and label.
 
-Texts become the ids of their words by Keras's `TextVectorization`. Its
+Texts become the ids of their words by Keras's `TextVectorization`; in scripts
+without spaces, such as Chinese and Thai, the ids of their characters. The
 vocabulary comes from the training classes alone: a word that only held-out
 classes have is unknown, as a new word is when the model is used.
 """
@@ -9,17 +10,19 @@ import csv
 import json
 import os
 import pathlib
+import warnings
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 from maml_tf.datasets import Dataset
-from maml_tf.datasets.building import class_splits
+from maml_tf.datasets.building import class_splits, fingerprint
 from maml_tf.datasets.building.labelled_examples import (
     classification,
     sort_by_class,
 )
+from maml_tf.datasets.building.scripts_without_spaces import without_spaces
 from maml_tf.datasets.building.text_files import read_text
 from maml_tf.errors import InputError, check_at_least_one
 
@@ -42,7 +45,8 @@ def load(
         split_seed: As in `class_splits.divide`.
         vocabulary_size: Largest number of token ids, two of them for padding
             and unknown words.
-        text_length: Words kept of each text; shorter texts are padded.
+        text_length: Words kept of each text, or characters in scripts without
+            spaces; shorter texts are padded.
 
     Returns:
         A `Dataset` with int32 inputs `[text_length]`, cross-entropy and
@@ -113,6 +117,9 @@ def texts_of_classes(
         sort_by_class(ids.astype(np.int32), numbers, names),
         classes,
         prepare=lambda ids: ids,
+        identity=sort_by_class(
+            fingerprint.of_texts(texts), numbers, names
+        ).examples,
         vocabulary_size=len(preparation.layers[-1].get_vocabulary()),
         preparation=preparation,
     )
@@ -123,7 +130,8 @@ def fit_preparation(
 ) -> keras.Model:
     """Fits the vocabulary: the most frequent words of `texts`.
 
-    Words are in lower case, without punctuation.
+    Words are in lower case, without punctuation. Texts in scripts without
+    spaces are divided into characters, with a warning.
 
     Args:
         texts: Strings.
@@ -132,12 +140,32 @@ def fit_preparation(
 
     Returns:
         A `keras.Model` from strings `[texts]` to ids `[texts, text_length]`.
+
+    Raises:
+        InputError: The texts have no words.
     """
-    fitted = keras.layers.TextVectorization(max_tokens=vocabulary_size)
+    split = "whitespace"
+    if without_spaces(texts):
+        split = "character"
+        warnings.warn(
+            "The texts of the training classes are in a script without spaces,"
+            f" and are divided into characters; text_length={text_length}"
+            " counts characters.",
+            stacklevel=3,
+        )
+    fitted = keras.layers.TextVectorization(
+        max_tokens=vocabulary_size, split=split
+    )
     fitted.adapt(np.array(texts, object))
+    if not fitted.get_vocabulary(include_special_tokens=False):
+        raise InputError(
+            "dataset: the texts of the training classes have no words, only"
+            " punctuation; give texts with words."
+        )
     # A vocabulary that is given as a list is part of the configuration.
     vectorization = keras.layers.TextVectorization(
         max_tokens=vocabulary_size,
+        split=split,
         output_sequence_length=text_length,
         vocabulary=fitted.get_vocabulary(include_special_tokens=False),
         name="vectorization",

@@ -1,91 +1,122 @@
-"""Episodes of a user's own Python generator, in the form training takes."""
+"""Episodes that Python draws, in the form that training takes."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from maml_tf.episodes.array_form import ArrayForm
 from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import InputError, refusal
 
 
-class GeneratedEpisodes:
+class PythonEpisodes:
+    """Gives the episodes of a Python function to a compiled step.
+
+    Python draws each of them, so XLA cannot compile the drawing. A TensorFlow
+    function `number -> Episode` has not this limit.
+
+    Args:
+        function: Function from a number, an int, to the four arrays of an
+            episode, of shapes that stay the same.
+        form: The `ArrayForm` of the episodes; by default that of the first.
+
+    Attributes:
+        error: The error that ended it, an `InputError` or the function's own,
+            or None.
+
+    Raises:
+        InputError: The first episode cannot be used.
+    """
+
+    def __init__(self, function: Callable, form: ArrayForm | None = None):
+        self._function = function
+        self._form = form or ArrayForm()
+        self._lock = threading.Lock()
+        self.error: Exception | None = None
+        # The first episode tells the shapes. It is kept until it is asked for.
+        self._first: list[np.ndarray] | None = self._draw(0)
+
+    def __call__(self, number: tf.Tensor) -> Episode:
+        """Returns the episode of this number, drawn as the graph runs."""
+        specs = self._form.specs
+        arrays = tf.numpy_function(
+            self._give,
+            [number],
+            [spec.dtype for spec in specs],
+            stateful=True,
+        )
+        return self._form.packed(
+            [
+                tf.ensure_shape(array, spec.shape)
+                for array, spec in zip(arrays, specs, strict=True)
+            ]
+        )
+
+    def peek(self) -> Episode:
+        """Returns the first episode; if it was given already, the next."""
+        with self._lock:
+            if self._first is None:
+                self._first = self._draw(0)
+            return self._form.packed(list(map(tf.constant, self._first)))
+
+    def _draw(self, number):
+        return self._form(self._function(number))
+
+    def _is_first(self, number):
+        """Returns whether the kept episode is the one of this number."""
+        return self._first is not None and number == 0
+
+    def _give(self, number):
+        with self._lock:
+            try:
+                if self._is_first(number):
+                    first, self._first = self._first, None
+                    return first
+                return self._draw(int(number))
+            except Exception as error:  # The user's function may raise any.
+                self.error = error
+                raise
+
+
+class GeneratedEpisodes(PythonEpisodes):
     """Gives a generator's episodes, one after the other, to a compiled step.
 
-    Python draws them, so XLA cannot compile the drawing, and a resumed training
-    starts the generator again. A TensorFlow function `number -> Episode` has
-    neither limit.
+    A resumed training starts the generator again.
 
     Args:
         iterable: Iterable of `(support_x, support_y, query_x, query_y)`, arrays
-            of shapes that stay the same. Best endless.
-        check: Function of an `Episode` of arrays that raises `InputError` for
-            one that cannot be used.
-
-    Attributes:
-        error: The error that ended it, an `InputError` or the generator's own,
-            or None.
+            of shapes that stay the same; or a `tf.data.Dataset` of them. It may
+            end: it must have as many episodes as are asked for.
+        form: As in `PythonEpisodes`.
 
     Raises:
         InputError: The iterable is empty or does not give episodes.
     """
 
-    def __init__(
-        self, iterable: Iterable, check: Callable = lambda episode: None
-    ) -> None:
+    def __init__(self, iterable: Any, form: ArrayForm | None = None) -> None:
+        if isinstance(iterable, tf.data.Dataset):
+            iterable = iterable.as_numpy_iterator()
         try:
             self._iterator = iter(iterable)
         except TypeError as error:
             raise refusal(
                 "episodes",
                 iterable,
-                "give a generator, or a function number -> Episode",
+                "give a generator, a tf.data.Dataset, a keras.utils.PyDataset"
+                " or a function number -> Episode",
             ) from error
-        self._check = check
-        self._lock = threading.Lock()
         self._given = 0
-        self.error: Exception | None = None
-        self._first: list | None = self._next()
-        self._specs = [
-            tf.TensorSpec(array.shape, array.dtype) for array in self._first
-        ]
+        super().__init__(self._next, form)
 
-    def __call__(self, number: tf.Tensor) -> Episode:
-        """Returns the next episode, whatever the number."""
-        arrays = tf.numpy_function(
-            self._draw,
-            [number],
-            [spec.dtype for spec in self._specs],
-            stateful=True,
-        )
-        return Episode(
-            *(
-                tf.ensure_shape(array, spec.shape)
-                for array, spec in zip(arrays, self._specs, strict=True)
-            )
-        )
+    def _is_first(self, number):
+        del number  # Episodes come in their order.
+        return self._first is not None
 
-    def peek(self) -> Episode:
-        """Returns the episode that the next call will give."""
-        with self._lock:
-            if self._first is None:
-                self._first = self._checked(self._next())
-            return Episode(*map(tf.constant, self._first))
-
-    def _draw(self, number):
+    def _next(self, number):
         del number
-        with self._lock:
-            try:
-                if self._first is None:
-                    return self._checked(self._next())
-                first, self._first = self._first, None
-                return first
-            except Exception as error:  # The user's generator may raise any.
-                self.error = error
-                raise
-
-    def _next(self):
         try:
             item = next(self._iterator)
         except StopIteration:
@@ -94,38 +125,22 @@ class GeneratedEpisodes:
                 " give an endless one, or fewer iterations or tasks."
             ) from None
         self._given += 1
-        try:
-            arrays = [_array(part) for part in item]
-        except (TypeError, ValueError) as error:
-            raise InputError(
-                f"episodes: an episode cannot be read as arrays ({error})."
-            ) from error
-        if len(arrays) != 4:
-            raise InputError(
-                f"episodes: {len(arrays)} arrays were given as an episode; give"
-                " support_x, support_y, query_x and query_y."
-            )
-        self._check(Episode(*arrays))
-        return arrays
-
-    def _checked(self, arrays):
-        for name, array, spec in zip(Episode._fields, arrays, self._specs):
-            if array.shape != tuple(spec.shape):
-                raise InputError(
-                    f"episodes: {name} has the shape {array.shape} in episode"
-                    f" {self._given}, and had {tuple(spec.shape)} in the first;"
-                    " shapes must stay the same."
-                )
-        return [
-            array.astype(spec.dtype.as_numpy_dtype)
-            for array, spec in zip(arrays, self._specs)
-        ]
+        return item
 
 
-def _array(part):
-    """Returns an array with numbers of 64 bits reduced to 32."""
-    array = np.asarray(part)
-    if array.dtype == object:
-        raise TypeError(f"{type(part).__name__} is not an array of numbers")
-    narrower = {"float64": np.float32, "int64": np.int32}
-    return array.astype(narrower.get(array.dtype.name, array.dtype))
+def items(dataset: Any, epochs: bool) -> Iterator:
+    """Yields the items of a `keras.utils.PyDataset`.
+
+    Args:
+        dataset: The data set.
+        epochs: Whether it begins again at its end, as in Keras's `fit`.
+    """
+    while True:
+        is_empty = True
+        dataset.on_epoch_begin()
+        for item in dataset:
+            is_empty = False
+            yield item
+        dataset.on_epoch_end()
+        if is_empty or not epochs:
+            return

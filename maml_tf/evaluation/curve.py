@@ -9,6 +9,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from maml_tf.algorithms import Algorithm
+from maml_tf.episodes.told_apart import for_each_task
 from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.evaluation.intervals import interval
 from maml_tf.functional.model import variables_read_once
@@ -58,7 +59,7 @@ class MetaTest:
 
     Args:
         algorithm: The algorithm that adapts, one of `maml_tf.algorithms`.
-        episodes: Pure TensorFlow function `number -> Episode`.
+        episodes: Function `number -> Episode`: pure TensorFlow, or of Python.
         num_tasks: Tasks number 0 … `num_tasks − 1` are used.
         steps: Inner steps, 0 or more.
         seed: Seed of dropout and minibatches within tasks.
@@ -93,8 +94,11 @@ class MetaTest:
             raise refusal("steps", steps, "it must be 0 or more")
         self.num_tasks = num_tasks
         self._tasks_per_call = min(tasks_per_call, num_tasks)
+        episodes = for_each_task(episodes, algorithm.model)
 
-        @tf.function(autograph=False)
+        @tf.function(
+            autograph=False, input_signature=[tf.TensorSpec([None], tf.int64)]
+        )
         def curves(numbers):
             theta = algorithm.theta()
 
@@ -132,14 +136,13 @@ class MetaTest:
         losses, metrics = [], []
         count = self._tasks_per_call
         for first in calls(self.num_tasks, count, progress):
-            numbers = tf.range(first, first + count, dtype=tf.int64)
+            # No task beyond the last: a source of episodes may end there.
+            last = min(first + count, self.num_tasks)
+            numbers = tf.range(first, last, dtype=tf.int64)
             loss, metric = self._curves(numbers)
             losses.append(loss.numpy())
             metrics.append(metric.numpy())
-        return Curve(
-            np.concatenate(losses)[: self.num_tasks],
-            np.concatenate(metrics)[: self.num_tasks],
-        )
+        return Curve(np.concatenate(losses), np.concatenate(metrics))
 
 
 def calls(
@@ -189,8 +192,8 @@ def meta_test(
 
     Args:
         algorithm: The algorithm that adapts, one of `maml_tf.algorithms`.
-        episodes: Pure TensorFlow function `number -> Episode`, of any way, shot
-            and query.
+        episodes: Function `number -> Episode`, pure TensorFlow or of Python, of
+            any way, shot and query.
         progress: Whether to show a progress bar, on a terminal.
         **options: `num_tasks` (600), `steps`, `seed`, `parallel_tasks`; see
             `MetaTest`.

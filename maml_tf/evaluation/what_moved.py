@@ -15,6 +15,7 @@ from maml_tf.algorithms import Algorithm
 from maml_tf.algorithms.adapted_weights import NORMALIZATIONS
 from maml_tf.algorithms.algorithm import nothing_adapts
 from maml_tf.algorithms.inner_loop import InnerLoop
+from maml_tf.episodes.told_apart import for_each_task
 from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.evaluation.curve import adaptation_seed
 from maml_tf.functional.model import FunctionalModel
@@ -175,8 +176,8 @@ def what_moved(
 
     Args:
         algorithm: One of `maml_tf.algorithms`, with a trained model.
-        episodes: Pure TensorFlow function `number -> Episode`, of 4 queries or
-            more.
+        episodes: Function `number -> Episode`, pure TensorFlow or of Python, of
+            4 queries or more.
         num_tasks: Tasks number 0 … `num_tasks − 1` are used.
         steps: Inner steps, 1 or more.
         seed: Seed of dropout within tasks.
@@ -188,6 +189,7 @@ def what_moved(
         InputError: An argument cannot be used, or nothing adapts.
     """
     check_at_least_one(num_tasks=num_tasks, steps=steps)
+    episodes = for_each_task(episodes, algorithm.model)
     model, loop = algorithm.model, algorithm.inner_loop
     if not any(loop.adapted):
         raise nothing_adapts(algorithm)

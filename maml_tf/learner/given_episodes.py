@@ -9,8 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from maml_tf.episodes.array_form import ArrayForm
 from maml_tf.episodes.class_pool import Episode
-from maml_tf.episodes.generated import GeneratedEpisodes
+from maml_tf.episodes.generated import GeneratedEpisodes, items
+from maml_tf.episodes.told_apart import for_each_task
 from maml_tf.errors import InputError
 from maml_tf.functional import losses
 from maml_tf.learner import raw_inputs
@@ -21,26 +23,41 @@ def as_function(
     model: keras.Model,
     loss: Callable,
     metric: Callable | None = None,
+    task: str = "classification",
+    epochs: bool = False,
 ) -> Callable:
     """Returns episodes as a function `number -> Episode`.
 
     Args:
-        episodes: A function `number -> Episode`, or an iterator or generator
-            function of `(support_x, support_y, query_x, query_y)`.
+        episodes: A function `number -> Episode` of TensorFlow or of Python, or
+            an iterator, generator function, `tf.data.Dataset` or
+            `keras.utils.PyDataset` of `(support_x, support_y, query_x,
+            query_y)`.
         model: The model that learns from them; its input gives their form.
         loss: Its loss; cross-entropy needs class numbers or one-hot labels.
         metric: Its metric; accuracy needs the same.
+        task: `"classification"` or `"regression"`, whose targets are floats.
+        epochs: Whether a `PyDataset` begins again at its end.
 
     Returns:
-        The function itself, or a `GeneratedEpisodes` that checks each episode.
+        The function itself if it is of TensorFlow, or `PythonEpisodes` that
+        check each episode.
+
+    Raises:
+        InputError: They are something else, or the first cannot be used.
     """
+    form = ArrayForm(
+        model,
+        task == "regression",
+        lambda episode: check(episode, model, loss, metric),
+    )
     if inspect.isgeneratorfunction(episodes):
         episodes = episodes()
+    if isinstance(episodes, keras.utils.PyDataset):
+        episodes = items(episodes, epochs)
     if callable(episodes):
-        return episodes
-    return GeneratedEpisodes(
-        episodes, lambda episode: check(episode, model, loss, metric)
-    )
+        return for_each_task(episodes, model, form)
+    return GeneratedEpisodes(episodes, form)
 
 
 def check(

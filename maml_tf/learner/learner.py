@@ -234,10 +234,12 @@ class Learner:
         """Meta-trains the model.
 
         Args:
-            episodes: A generator of `(support_x, support_y, query_x, query_y)`,
-                or a TensorFlow function `number -> Episode`; inputs as the
+            episodes: A generator, `tf.data.Dataset` or `keras.utils.PyDataset`
+                of `(support_x, support_y, query_x, query_y)`, or a function
+                `number -> Episode` of TensorFlow or of NumPy; inputs as the
                 network takes them, labels from 0. A training that is resumed
-                takes a generator's episodes from its start.
+                takes a generator's episodes from its start. A `PyDataset`
+                begins again at its end.
             iterations: Number of meta-updates.
             tasks: Number of episodes in each update. Defaults to 4.
             optimizer: Any Keras optimizer, or its name. Defaults to Adam with
@@ -257,7 +259,7 @@ class Learner:
                 model has its last good weights again.
         """
         episodes = given_episodes.as_function(
-            episodes, self.model, *self._losses
+            episodes, self.model, *self._losses, self.task, epochs=True
         )
         step = OuterStep(
             self.algorithm,
@@ -279,7 +281,8 @@ class Learner:
         """Adapts to many tasks; see `maml_tf.meta_test`.
 
         Args:
-            episodes: As in `meta_train`.
+            episodes: As in `meta_train`; a source that ends must have as many
+                episodes as there are tasks.
             **options: Options of `maml_tf.meta_test`; `steps` defaults to the
                 learner's.
 
@@ -290,7 +293,7 @@ class Learner:
             InputError: An argument cannot be used.
         """
         episodes = given_episodes.as_function(
-            episodes, self.model, *self._losses
+            episodes, self.model, *self._losses, self.task
         )
         with given_episodes.own_error(episodes):
             return meta_test(

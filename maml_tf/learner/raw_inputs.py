@@ -8,23 +8,13 @@ import tensorflow as tf
 
 from maml_tf.datasets.images.sizes import to_channels
 from maml_tf.errors import InputError
+from maml_tf.functional.inputs import model_input
 
 # Most examples in one call of a model.
 _BATCH = 128
 
 # Most bytes of the uint8 images in one call; they become float32.
 _BYTES = 2**24
-
-
-def model_input(model: keras.Model) -> Any:
-    """Returns the Keras input of a model, or a structure of several."""
-    if isinstance(model, keras.Sequential):
-        # `model.input` exists only after the first call.
-        return model.inputs[0]
-    inputs = model.input
-    if isinstance(inputs, list | tuple) and len(inputs) == 1:
-        return inputs[0]
-    return inputs
 
 
 def batches(model: keras.Model, x: Any, argument: str = "x") -> list:

@@ -318,7 +318,11 @@ def _files(root, where):
         return
     if not root.exists():
         raise InputError(f"{where} does not exist; give a folder or files.")
-    visible = [p for p in sorted(root.iterdir()) if p.name[0] != "."]
+    visible = [
+        path
+        for path in sorted(root.iterdir())
+        if path.name[0] != "." and path.name not in folder.NOT_OURS
+    ]
     if not visible:
         raise InputError(f"{where} is empty; give a folder with images.")
     if any(path.is_dir() for path in visible):

@@ -61,6 +61,10 @@ def adaptation(result: dict) -> str:
             ]
         )
     text = f"{title}\n\n{columns(rows)}"
+    if result.get("naive"):
+        value = _number(result["naive"][name], decimals, scale, unit)
+        ci95 = _number(result["naive"]["ci95"], decimals, scale)
+        text += f"\n\nNaive forecast, the last value: {name} {value} ± {ci95}"
     if any(step["loss"] is None for step in steps):
         text += (
             "\n\n-: the inner loop diverged on a task. A smaller"

@@ -448,14 +448,17 @@ class LayoutTest(FolderTest):
 
 
 class FixedSplitTest(FolderTest):
-    def write_split(self, valid="valid"):
-        self.write("train", classes=["bee", "eel", "fox"])
+    def write_split(self, valid="valid", train="train", test="test"):
+        self.write(train, classes=["bee", "eel", "fox"])
         self.write(valid, classes=["cat"])
-        self.write("test", classes=["ant", "dog"])
+        self.write(test, classes=["ant", "dog"])
 
-    @parameterized.parameters("valid", "val")
-    def test_is_kept(self, valid):
-        self.write_split(valid)
+    @parameterized.parameters(
+        ("valid",), ("val",), ("dev",), ("Val", "Train", "Test")
+    )
+    def test_is_kept(self, *names):
+        self.write_split(*names)
+        (self.root / "__MACOSX" / "ant").mkdir(parents=True)
         with mock.patch.object(folder, "classification") as classification:
             self.load()
         _, labelled, classes = classification.call_args.args

@@ -7,7 +7,7 @@ import keras
 
 from maml_tf.datasets import Dataset
 from maml_tf.errors import InputError
-from maml_tf.learner.files import PREPARATION
+from maml_tf.learner.files import DESCRIPTION, PREPARATION
 
 
 def check(dataset: Dataset, workdir: str | pathlib.Path) -> None:
@@ -18,10 +18,19 @@ def check(dataset: Dataset, workdir: str | pathlib.Path) -> None:
         workdir: Folder of the training; it may be empty.
 
     Raises:
-        InputError: The preparation, such as the vocabulary, has changed.
+        InputError: The preparation, such as the vocabulary, has changed, or is
+            missing in the folder.
     """
     path = pathlib.Path(workdir) / PREPARATION
-    if dataset.preparation is None or not path.exists():
+    if dataset.preparation is None:
+        return
+    if not path.exists():
+        if path.with_name(DESCRIPTION).exists():
+            raise InputError(
+                f"workdir: {str(workdir)!r} has no {PREPARATION}, by which the"
+                " raw inputs of the training were prepared; put it back, or"
+                " train again in another --workdir."
+            )
         return
     before = keras.saving.load_model(path, compile=False)
     if _configuration(before) != _configuration(dataset.preparation):

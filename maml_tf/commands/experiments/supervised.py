@@ -25,6 +25,7 @@ from maml_tf import (
 from maml_tf.algorithms.algorithm import Algorithm
 from maml_tf.commands import flag_help, sentences
 from maml_tf.commands.experiments import (
+    data_record,
     option_flags,
     outer_optimizer,
     preparation,
@@ -32,8 +33,12 @@ from maml_tf.commands.experiments import (
     supervised_flags,
     training_run,
 )
+from maml_tf.errors import refusal
+from maml_tf.evaluation.intervals import interval
+from maml_tf.evaluation.naive import naive_metrics
 from maml_tf.learner.files import DESCRIPTION
 from maml_tf.registry import ALGORITHMS, DATASETS, NETWORKS
+from maml_tf.training.metrics_log import finite
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer(
@@ -58,6 +63,8 @@ class Experiment:
 
     Args:
         flag_values: The experiment's flags.
+        workdir: Folder of a training that has ended: the classes are divided as
+            it recorded. None to divide them as the flags say.
 
     Attributes:
         flags: The flags.
@@ -69,7 +76,11 @@ class Experiment:
         algorithm: One of `maml_tf.algorithms`.
     """
 
-    def __init__(self, flag_values: flags.FlagValues) -> None:
+    def __init__(
+        self,
+        flag_values: flags.FlagValues,
+        workdir: str | pathlib.Path | None = None,
+    ) -> None:
         self.flags = f = flag_values
         _check_combination(f)
         options = option_flags.given(
@@ -81,7 +92,10 @@ class Experiment:
         )
         if f.algorithm == "oracle":
             options["oracle"] = True
+        if workdir is not None:
+            options |= data_record.division(workdir, f.class_split)
         self.dataset = datasets.load(f.dataset, **options)
+        self._check_way(f.way)
         self.is_joint = f.algorithm == "pretrain" and bool(self.dataset.joint)
         if self.is_joint and self.dataset.num_classes:
             outputs = self.dataset.num_classes("train")
@@ -106,6 +120,13 @@ class Experiment:
                 NETWORKS, f.network, f, leave_out=("vocabulary_size",)
             ),
         )
+
+    def _check_way(self, way):
+        """Refuses a classification into one class, which is always right."""
+        if self.dataset.metric_name == "accuracy" and way < 2:
+            raise refusal(
+                "way", way, "it must be 2 or more, classes to tell apart"
+            )
 
     def _learner(self):
         f, dataset = self.flags, self.dataset
@@ -149,6 +170,7 @@ class Experiment:
             InputError: BOIL was asked for more classes. It does not adapt the
                 head, so new outputs could not be told apart.
         """
+        self._check_way(way)
         return self.learner.with_outputs(self.dataset.outputs(way))
 
     def validation(self) -> Callable:
@@ -234,6 +256,7 @@ class Experiment:
                 those of the training.
         """
         workdir = pathlib.Path(workdir)
+        data_record.check(self.dataset, workdir)
         preparation.check(self.dataset, workdir)
         checkpoints = workdir / "checkpoints"
         if not checkpoints.is_dir() and (workdir / DESCRIPTION).is_file():
@@ -245,7 +268,7 @@ class Experiment:
 
 def trained(workdir: str | pathlib.Path) -> Experiment:
     """Returns the `Experiment` of a training, with its trained weights."""
-    built = Experiment(supervised_flags.recorded(workdir))
+    built = Experiment(supervised_flags.recorded(workdir), workdir)
     built.restore(workdir)
     return built
 
@@ -276,7 +299,7 @@ def evaluate(
         The dict that `evaluation_<split>.json` holds.
     """
     f = flag_values
-    built = Experiment(f)
+    built = Experiment(f, workdir)
     iteration, checkpoint = built.restore(workdir)
     way = f.way if way is None else way
     episodes = built.dataset.episodes(split, way, f.shot, f.query, f.seed)
@@ -303,10 +326,20 @@ def evaluate(
         "inner_learning_rate": f.inner_learning_rate,
         "iteration": iteration,
         "checkpoint": checkpoint,
+        "naive": _naive(built.dataset, episodes, num_tasks),
         "steps": training_run.evaluated_steps(
             **{name: curve.metric, "ci95": curve.ci95, "loss": curve.loss}
         ),
     }
+
+
+def _naive(dataset, episodes, num_tasks):
+    """Returns the metric of the naive forecast, or None."""
+    if dataset.naive is None:
+        return None
+    values = naive_metrics(dataset.naive, episodes, num_tasks)
+    means = {dataset.metric_name: values.mean(), "ci95": interval(values)}
+    return {name: finite(float(value)) for name, value in means.items()}
 
 
 def run(main: Callable[[list[str]], int]) -> None:

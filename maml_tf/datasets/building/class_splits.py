@@ -15,7 +15,14 @@ from maml_tf.errors import InputError, refusal
 VALID, TEST = 0.16, 0.20
 
 # Other names of the validation split in files.
-ALIASES = {"val": "valid", "validation": "valid"}
+ALIASES = {
+    "val": "valid",
+    "validation": "valid",
+    "dev": "valid",
+    "development": "valid",
+    "training": "train",
+    "testing": "test",
+}
 
 
 def divide(
@@ -146,6 +153,9 @@ def read(path: str | os.PathLike) -> dict[str, list[str]]:
         raise InputError(
             f"class_split: {path} is not JSON: {error}."
         ) from error
+    # The record of a training's data has more beside its lists.
+    if isinstance(listed, dict):
+        listed.pop("examples", None)
     if not isinstance(listed, dict) or not all(
         isinstance(names, list) and all(isinstance(n, str) for n in names)
         for names in listed.values()

@@ -38,6 +38,13 @@ class Dataset:
             divided by, a number or `[targets]`.
         compiles: Whether XLA can compile the drawing of an episode; it cannot
             if the drawing reads from files.
+        fingerprint: Function without arguments that returns the classes by
+            split and what identifies their examples, see
+            `maml_tf.datasets.building.fingerprint.by_split`; None for data that
+            are made as they are drawn.
+        naive: Function from an `Episode` to the metric of the forecast that any
+            model should beat, that the last value stays; None except for
+            series.
     """
 
     name: str
@@ -55,3 +62,5 @@ class Dataset:
     target_mean: Any = 0.0
     target_deviation: Any = 1.0
     compiles: bool = True
+    fingerprint: Callable | None = None
+    naive: Callable | None = None

@@ -13,6 +13,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from maml_tf.datasets import Dataset
+from maml_tf.datasets.building import fingerprint
 from maml_tf.datasets.building.class_splits import counted_classes, first_names
 from maml_tf.episodes import augmentation
 from maml_tf.episodes.augmentation import Augmentation, Augmented
@@ -114,6 +115,7 @@ def classification(
     rotations: int = 1,
     augment: tuple[Augmentation, ...] = (),
     augmented: Augmented = "both",
+    identity: np.ndarray | None = None,
     **attributes: Any,
 ) -> Dataset:
     """Makes a data set of N-way K-shot episodes.
@@ -130,6 +132,8 @@ def classification(
             degrees is a class of its own, in every split; 1: none is.
         augment: Random changes of training images, applied in this order.
         augmented: Which sets of a training episode are changed at random.
+        identity: Numbers that identify the examples, `[examples]`, for the
+            fingerprint. Defaults to the examples themselves.
         **attributes: Further attributes of `Dataset`.
 
     Returns:
@@ -198,6 +202,13 @@ def classification(
         num_classes=lambda split: pools[split].num_classes,
         pool=pools.__getitem__,
         compiles=not isinstance(examples, ClassRecords),
+        fingerprint=fingerprint.by_split(
+            examples if identity is None else identity,
+            labelled.first,
+            labelled.size,
+            labelled.names,
+            classes,
+        ),
         **attributes,
     )
 

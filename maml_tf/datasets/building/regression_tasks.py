@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf.datasets import Dataset
+from maml_tf.datasets.building import fingerprint
 from maml_tf.datasets.building.class_splits import first_names
 from maml_tf.datasets.building.labelled_examples import LabelledExamples
 from maml_tf.episodes.class_pool import (
@@ -26,6 +27,9 @@ from maml_tf.functional import losses
 from maml_tf.graph.random_streams import fold_in
 
 WINDOW, HORIZON = 24, 1
+
+# Largest ratio of the deviations of series that one standardisation suits.
+_LARGEST_RATIO = 10.0
 
 # Keras's Normalization does not divide by less.
 _SMALLEST_DEVIATION = 1e-7
@@ -117,6 +121,7 @@ def from_series(
     horizon = HORIZON if horizon is None else horizon
     check_at_least_one(window=window, horizon=horizon)
     mean, deviation = _mean_and_deviation(labelled, tasks["train"], ["value"])
+    _warn_of_scales(name, labelled, tasks["train"])
     values = _standardised(labelled.examples, mean, deviation)
     # Query examples start this much later than they are drawn: their targets
     # begin after the support set's end. Every allowed choice is one draw of
@@ -141,6 +146,7 @@ def from_series(
         unit="values",
         margin=window + horizon - 1 + gap,
         settings=f" (window={window}, horizon={horizon})",
+        naive=lambda x: tf.repeat(x[:, -1:], horizon, axis=1),
     )
 
 
@@ -157,6 +163,7 @@ def _regression(
     unit,
     margin=0,
     settings="",
+    naive=None,
 ):
     """Makes the data set.
 
@@ -173,7 +180,11 @@ def _regression(
         unit: The unit of a task's size, for messages.
         margin: How many of them an episode needs beyond `shot + query`.
         settings: The options that the margin depends on, for messages.
+        naive: Function from inputs to the naive forecast, or None.
     """
+    metric = functools.partial(
+        losses.mean_absolute_error, scale=deviation.astype(np.float32)
+    )
     # Places are drawn in the way of examples, and then read.
     places = tf.Variable(np.arange(len(labelled.examples)), trainable=False)
     pools = {
@@ -211,16 +222,48 @@ def _regression(
         name=name,
         input_shape=(inputs,),
         loss=losses.mean_squared_error,
-        metric=functools.partial(
-            losses.mean_absolute_error, scale=deviation.astype(np.float32)
-        ),
+        metric=metric,
         metric_name="mae",
         outputs=lambda way: len(deviation),
         episodes=episodes,
         preparation=preparation,
         target_mean=mean,
         target_deviation=deviation,
+        fingerprint=fingerprint.by_split(
+            labelled.examples,
+            labelled.first,
+            labelled.size,
+            labelled.names,
+            tasks,
+        ),
+        naive=naive
+        and (lambda episode: metric(episode.query_y, naive(episode.query_x))),
     )
+
+
+def _warn_of_scales(name, labelled, chosen):
+    """Warns of training series whose deviations differ by a large factor."""
+    deviations = np.array(
+        [
+            labelled.examples[first : first + size].std()
+            for first, size in zip(
+                labelled.first[chosen], labelled.size[chosen]
+            )
+        ]
+    )
+    deviations = deviations[deviations > 0]
+    if not deviations.size:
+        return
+    low, high = np.quantile(deviations, [0.1, 0.9])
+    if high > _LARGEST_RATIO * low:
+        warnings.warn(
+            f"{name}: the standard deviations of a tenth of the series are"
+            f" below {low:.3g}, and of a tenth above {high:.3g}. All are"
+            " standardised alike, so the large ones decide what is learned;"
+            " divide each series by its own scale before, such as the mean of"
+            " its first values, and multiply its forecasts by it.",
+            stacklevel=4,
+        )
 
 
 def _large_enough(pool, split, number, margin, requirement):
