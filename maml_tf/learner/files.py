@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from maml_tf.errors import InputError
-from maml_tf.files import replacing
+from maml_tf.files import read_json, replacing
 from maml_tf.registry import ALGORITHMS
 
 DESCRIPTION, NETWORK, PREPARATION = (
@@ -99,7 +99,7 @@ def read(
             json.
     """
     path = folder / DESCRIPTION
-    description = json.loads(path.read_text(encoding="utf-8"))
+    description = read_json(path, "workdir")
     version = description.pop("format")
     if version > _FORMAT:
         raise InputError(
@@ -113,12 +113,29 @@ def read(
         for name, value in description["options"].items()
     }
     model = keras.saving.load_model(folder / NETWORK, compile=False)
-    preparation = None
-    if (folder / PREPARATION).is_file():
-        preparation = keras.saving.load_model(
-            folder / PREPARATION, compile=False
-        )
-    return model, preparation, description
+    return model, read_preparation(folder), description
+
+
+def read_preparation(folder: pathlib.Path) -> keras.Model | None:
+    """Reads the Keras model of raw inputs; None if the folder has none.
+
+    Args:
+        folder: The folder of a learner.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    path = folder / PREPARATION
+    if not path.is_file():
+        return None
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # From Keras or zipfile.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(
+            f"workdir: {path} cannot be read ({reason}); restore it from a"
+            " copy, or train again."
+        ) from error
 
 
 def cannot_be_saved(name: str) -> InputError:
