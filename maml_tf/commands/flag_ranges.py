@@ -8,7 +8,7 @@ import math
 
 from absl import flags
 
-from maml_tf.errors import refusal
+from maml_tf.errors import InputError, refusal
 
 # No flag takes a whole number of a larger magnitude, unless it is below.
 _LARGEST = 2**31 - 1
@@ -50,6 +50,8 @@ LARGEST = {
     "steps": 100_000,
     "inner_batch_size": 1_000_000,
     "gradient_accumulation_steps": 1_000_000,
+    "iterations": 100_000_000,
+    "glyph_iterations": 100_000_000,
     "iterations_per_call": 1_000_000,
     "conjugate_gradient_steps": 1_000,
     "line_search_steps": 1_000,
@@ -70,11 +72,13 @@ def check(flag_values: flags.FlagValues) -> None:
         flag_values: The parsed flags.
 
     Raises:
-        InputError: A whole number is too large, or a number is NaN or infinite;
-            it names the first.
+        InputError: A whole number is too large, a number is NaN or infinite,
+            or no folder is listed; it names the first.
     """
     for name in flag_values:
         flag = flag_values[name]
+        if name == "workdir" and flag.value == []:
+            raise InputError(f"{name}: it is empty; give one folder or more.")
         largest = LARGEST.get(name, _LARGEST)
         for number in _numbers(flag, name in LARGEST):
             if isinstance(number, float):

@@ -112,6 +112,12 @@ def read(
         names.get(name, name): value
         for name, value in description["options"].items()
     }
+    for name, value in description["options"].items():
+        if "learning_rate" in name and not _holds_numbers(value):
+            raise InputError(
+                f"workdir: {path} has {value!r} for {name}; it must be a"
+                " number, or a list of them."
+            )
     model = keras.saving.load_model(folder / NETWORK, compile=False)
     return model, read_preparation(folder), description
 
@@ -148,6 +154,13 @@ def cannot_be_saved(name: str) -> InputError:
         f"{name}: a learner with a function or object of your own cannot be"
         " saved; save its model."
     )
+
+
+def _holds_numbers(value):
+    """Returns whether a value from JSON is a number or has numbers alone."""
+    if isinstance(value, list):
+        return bool(value) and all(map(_holds_numbers, value))
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _plain(value):
