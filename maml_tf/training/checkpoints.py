@@ -85,7 +85,7 @@ class Checkpoints:
             Its path.
         """
         self._iteration.assign(iteration)
-        return self._latest.save(checkpoint_number=iteration)
+        return _save(self._latest, iteration)
 
     def save_if_best(self, iteration: int, score: float) -> bool:
         """Writes the state as the best one if `score` is above all before.
@@ -101,7 +101,7 @@ class Checkpoints:
             return False
         self._best_score.assign(score)
         self._iteration.assign(iteration)
-        self._best.save(checkpoint_number=iteration)
+        _save(self._best, iteration)
         return True
 
     def restore_latest(self) -> bool:
@@ -162,17 +162,30 @@ def _manager(checkpoint, folder, keep):
     try:
         tf.train.get_checkpoint_state(str(folder))
     except ValueError:  # It is not text.
-        paths = [str(path) for path in _paths(folder)]
+        names = [path.name for path in _paths(folder)]
         logging.warning(
             "The list of checkpoints in %s cannot be read; it is written again"
             " from the files.",
             folder,
         )
-        if paths:
-            tf.train.update_checkpoint_state(str(folder), paths[-1], paths)
-        else:
-            (folder / "checkpoint").unlink()
+        lines = [f'model_checkpoint_path: "{name}"' for name in names[-1:]]
+        lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
+        (folder / "checkpoint").unlink()
+        if lines:
+            (folder / "checkpoint").write_text("\n".join(lines) + "\n")
     return tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=keep)
+
+
+def _save(manager, iteration):
+    """Writes a state; returns its path."""
+    try:
+        return manager.save(checkpoint_number=iteration)
+    except tf.errors.OpError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"workdir: a checkpoint cannot be written to {manager.directory}"
+            f" ({reason})."
+        ) from error
 
 
 def _paths(folder):
@@ -180,6 +193,7 @@ def _paths(folder):
     names = (
         re.fullmatch(r"(ckpt-(\d+))\.index", path.name)
         for path in folder.glob("*.index")
+        if path.is_file()
     )
     by_number = {int(name[2]): folder / name[1] for name in names if name}
     return [by_number[number] for number in sorted(by_number)]

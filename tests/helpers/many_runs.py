@@ -74,7 +74,8 @@ def variations(base, values):
     runs = [base]
     for name in dict.fromkeys(names):
         others = [f for f in base if f.partition("=")[0] != f"--{name}"]
-        if others != base:
+        # Without some, a training runs for as long as it does by default.
+        if others != base and name not in ("iterations", "num_tasks"):
             runs.append(others)
         runs += [[*others, f"--{name}={value}"] for value in values]
     return runs
