@@ -115,7 +115,7 @@ _MOVED = {
     "datasets.image_source": "datasets.images.source",
     "datasets.labelled_examples": "datasets.building.labelled_examples",
     "datasets.regression_tasks": "datasets.building.regression_tasks",
-    "datasets.text_files": "datasets.building.text_files",
+    "datasets.text_files": "files",
     "datasets.tfds_images": "datasets.images.prepared",
     "episode_picture": "reports.episode_picture",
     "execution": "graph.execution",

@@ -68,6 +68,21 @@ def check_above_zero(**numbers: float | None) -> None:
             raise refusal(name, number, "it must be above 0")
 
 
+def check_seed(largest: int = 2**32 - 1, **seeds: int) -> None:
+    """Refuses seeds that NumPy's generators do not take.
+
+    Args:
+        largest: The largest seed.
+        **seeds: Values by the names of their arguments.
+
+    Raises:
+        InputError: One is below 0 or above the largest; it names the first.
+    """
+    for name, seed in seeds.items():
+        if not 0 <= seed <= largest:
+            raise refusal(name, seed, f"it must be from 0 to {largest}")
+
+
 def check_not_negative(**numbers: Any) -> None:
     """Refuses numbers below zero; None and tensors pass.
 

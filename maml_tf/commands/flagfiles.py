@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 from maml_tf.commands import packaged
-from maml_tf.errors import refusal
+from maml_tf.errors import InputError, refusal
+from maml_tf.files import read_text
 
 ENDING = ".flags"
 # Begins the names of experiments with policies, which `maml-tf train-rl` runs.
@@ -45,6 +46,33 @@ def comment(name: str) -> str:
     text = find(name).read_text(encoding="utf-8")
     comments = re.findall(r"\A(?:#.*\n)*", text)[0]
     return " ".join(comments.replace("#", " ").split())
+
+
+def check_text(
+    path: str | pathlib.Path, argument: str = "flagfile", *before: str
+) -> None:
+    """Refuses a flagfile, or one that it names, that is not text.
+
+    Files that are missing are left to absl.
+
+    Args:
+        path: The flagfile.
+        argument: The argument's name in messages. Defaults to `"flagfile"`.
+        *before: The flagfiles that named it.
+
+    Raises:
+        InputError: A file is not UTF-8.
+    """
+    if str(path) in before or not pathlib.Path(path).is_file():
+        return
+    text = read_text(path, argument)
+    if "\0" in text:
+        raise InputError(
+            f"{argument}: {path} holds bytes that are not text; give a file"
+            " with a flag a line."
+        )
+    for nested in re.findall(r"(?m)^\s*--?flagfile[= ](.*)$", text):
+        check_text(nested.strip(), argument, *before, str(path))
 
 
 def expand(arguments: Iterable[str], policies: bool = False) -> list[str]:

@@ -5,16 +5,19 @@ load TensorFlow beside the code that it times.
 """
 
 import difflib
+import io
 import re
 import shlex
 import sys
+import tempfile
+import traceback
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 from absl import app, flags
 
-from maml_tf.commands import flag_help, flagfiles
+from maml_tf.commands import flag_help, flag_ranges, flagfiles
 from maml_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -61,13 +64,20 @@ def run(main: Callable[[list[str]], int], *errors: type[BaseException]) -> None:
         except BrokenPipeError:
             raise  # `main` ends quietly.
         except OSError as error:
-            print(
-                f"error: {error.strerror or error}: {error.filename}",
-                file=sys.stderr,
-            )
+            where = "" if error.filename is None else f": {error.filename}"
+            print(f"error: {error.strerror or error}{where}", file=sys.stderr)
+            return 1
+        except Exception as error:
+            if FLAGS.pdb_post_mortem:
+                raise
+            print(f"error: {_unexpected(error)}", file=sys.stderr)
             return 1
 
     warnings.formatwarning = _note
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files may hold bytes that are not text.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app.run(with_sentences, flags_parser=parse)
 
 
@@ -84,18 +94,47 @@ def command(name: str, **flag_values: Any) -> str:
 
 def _parse(argv):
     program, *arguments = argv
+    for name, value in zip(arguments, [*arguments[1:], ""]):
+        flag, equals, path = name.lstrip("-").partition("=")
+        if flag == "flagfile":
+            flagfiles.check_text(path if equals else value)
     if "experiment" in FLAGS:
         arguments = flagfiles.expand(
             FLAGS.read_flags_from_files(arguments),
             policies="environment" in FLAGS,
         )
     _, *others = FLAGS([program, *arguments])
+    flag_ranges.check(FLAGS)
     if others:
         raise InputError(
             f"{others[0]!r} is not a flag; write --NAME=VALUE, with the names"
             " of --help."
         )
     return [program]
+
+
+def _unexpected(error):
+    """Describes an error that no sentence was written for, in one line."""
+    kind = type(error).__name__
+    if isinstance(error, MemoryError) or kind == "ResourceExhaustedError":
+        return (
+            "memory: the command needs more than there is; fewer tasks or"
+            " examples at a time, or a smaller network, would do."
+        )
+    with tempfile.NamedTemporaryFile(
+        "w",
+        encoding="utf-8",
+        errors="backslashreplace",
+        prefix="maml-tf-",
+        suffix=".txt",
+        delete=False,
+    ) as file:
+        traceback.print_exception(error, file=file)
+    reason = next(iter(str(error).splitlines()), "")
+    return (
+        f"{kind}: {reason or 'without a message'} (maml-tf did not foresee"
+        f" this; the stack trace, for a report, is in {file.name})"
+    )
 
 
 def _sentence(error):

@@ -5,7 +5,6 @@ out-of-scope prediction". Each intent has 150 short English texts; texts out of
 scope are left out. The authors' files are read as they are.
 """
 
-import json
 import os
 import pathlib
 from collections.abc import Sequence
@@ -14,8 +13,8 @@ import numpy as np
 
 from maml_tf.datasets import Dataset, text
 from maml_tf.datasets.building import class_splits
-from maml_tf.datasets.building.text_files import read_text
 from maml_tf.errors import InputError
+from maml_tf.files import read_json
 
 DOMAINS_FILE = "data_domains.json"
 
@@ -49,20 +48,26 @@ def load(
         InputError: A file cannot be read, or an argument cannot be used.
     """
     path = pathlib.Path(path)
-    content = _json(path)
+    content = read_json(path)
     try:
         pairs = [pair for part in _PARTS for pair in content[part]]
         texts, labels = map(list, zip(*pairs, strict=True))
+        together = "".join(texts + labels)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"dataset: {path} is not CLINC150's; its {', '.join(_PARTS)} must"
             " be lists of pairs of text and intent."
         ) from error
+    text.check_characters(f"dataset: {path}", together)
     names = sorted(set(labels))
     if class_split == "domains":
-        classes = split_by_domain(
-            names, _json(path.with_name(DOMAINS_FILE)), split_seed
-        )
+        domains = read_json(path.with_name(DOMAINS_FILE))
+        if not class_splits.holds_names(domains):
+            raise InputError(
+                f"dataset: {path.with_name(DOMAINS_FILE)} must hold an object"
+                " with lists of intents by domain."
+            )
+        classes = split_by_domain(names, domains, split_seed)
     else:
         classes = class_splits.divide(names, class_split, split_seed)
     return text.texts_of_classes(
@@ -97,14 +102,3 @@ def split_by_domain(
         },
         DOMAINS_FILE,
     )
-
-
-def _json(path):
-    """Reads a JSON file."""
-    try:
-        return json.loads(read_text(path))
-    except ValueError as error:
-        # InputError is a ValueError too; `read_text` raises it.
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"dataset: {path} is not JSON: {error}.") from error

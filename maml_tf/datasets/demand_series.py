@@ -13,6 +13,7 @@ import numpy as np
 from maml_tf.datasets import Dataset
 from maml_tf.datasets.building import class_splits, regression_tasks
 from maml_tf.datasets.building.labelled_examples import LabelledExamples
+from maml_tf.errors import check_seed
 
 HOUSEHOLDS = 240
 START = np.datetime64("2023-11-06T00", "s")  # A Monday.
@@ -70,7 +71,11 @@ def generate(
         `(names, times, demand)`: `[households]`; the beginning of each hour,
         `datetime64[s]`, `[HOURS]`; and float64 kW with three decimals,
         `[households, HOURS]`.
+
+    Raises:
+        InputError: The seed cannot be used.
     """
+    check_seed(seed=seed)
     hours = np.arange(HOURS)
     times = START + hours * np.timedelta64(3600, "s")
     temperature = _temperature(_stream(seed, _WEATHER))

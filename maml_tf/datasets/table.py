@@ -34,9 +34,9 @@ from maml_tf.datasets.building.labelled_examples import (
     LabelledExamples,
     sort_by_class,
 )
-from maml_tf.datasets.building.text_files import read_text
 from maml_tf.episodes.class_pool import SPLITS
 from maml_tf.errors import InputError
+from maml_tf.files import read_text
 
 SERIES = ("task", "time", "value")
 

@@ -7,7 +7,7 @@ classes have is unknown, as a new word is when the model is used.
 """
 
 import csv
-import json
+import io
 import os
 import pathlib
 import warnings
@@ -23,8 +23,8 @@ from maml_tf.datasets.building.labelled_examples import (
     sort_by_class,
 )
 from maml_tf.datasets.building.scripts_without_spaces import without_spaces
-from maml_tf.datasets.building.text_files import read_text
 from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.files import read_json_lines, read_text
 
 COLUMNS = ("text", "label")
 
@@ -204,9 +204,7 @@ def read(
             f" {', '.join(readers)}."
         )
     where = f"{argument}: {path}"
-    rows = readers[path.suffix](
-        where, path.suffix, read_text(path, argument), must_have
-    )
+    rows = readers[path.suffix](path, argument, must_have)
     texts, labels = [], []
     for line, text, label in rows:
         if not isinstance(text, str) or not text.strip():
@@ -214,6 +212,7 @@ def read(
         label = "" if label is None else str(label).strip()
         if not label and "label" in must_have:
             raise InputError(f"{where}, line {line}: label is empty.")
+        check_characters(f"{where}, line {line}", text, label)
         texts.append(text)
         labels.append(label or None)
     if not texts:
@@ -224,12 +223,44 @@ def read(
     return texts, labels
 
 
-def _table(where, suffix, content, must_have):
+def check_characters(where: str, *texts: str) -> None:
+    """Refuses halves of characters, such as U+D800, which JSON can write.
+
+    Args:
+        where: The argument and the place, as messages begin.
+        *texts: Strings.
+
+    Raises:
+        InputError: A string cannot be written as UTF-8.
+    """
+    for text in texts:
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            half = ascii(text[error.start])[1:-1]
+            raise InputError(
+                f"{where}: {half} is half a character; write the whole one, or"
+                " leave it out."
+            ) from error
+
+
+def _table(path, argument, must_have):
     """Yields `(line, text, label)` of a table with a header."""
+    where = f"{argument}: {path}"
     reader = csv.DictReader(
-        content.splitlines(keepends=True),
-        delimiter="\t" if suffix == ".tsv" else ",",
+        io.StringIO(read_text(path, argument), newline=""),
+        delimiter="\t" if path.suffix == ".tsv" else ",",
     )
+    try:
+        yield from _rows(reader, where, must_have)
+    except csv.Error as error:
+        raise InputError(
+            f"{where}, line {reader.reader.line_num}: {error}."
+        ) from error
+
+
+def _rows(reader, where, must_have):
+    """Yields `(line, text, label)` of a `csv.DictReader`."""
     columns = reader.fieldnames or []
     for column in must_have:
         if column not in columns:
@@ -243,20 +274,12 @@ def _table(where, suffix, content, must_have):
         yield reader.line_num, row["text"], row.get("label")
 
 
-def _json_lines(where, suffix, content, must_have):
+def _json_lines(path, argument, must_have):
     """Yields `(line, text, label)` of JSON objects, one a line."""
-    del suffix
-    for line, row in enumerate(content.splitlines(), start=1):
-        if not row.strip():
-            continue
-        try:
-            record = json.loads(row)
-        except ValueError as error:
-            raise InputError(
-                f"{where}, line {line} is not JSON: {error}."
-            ) from error
+    for line, record in read_json_lines(path, argument):
         if not isinstance(record, dict) or not set(must_have) <= set(record):
             raise InputError(
-                f"{where}, line {line} has no keys {' and '.join(must_have)}."
+                f"{argument}: {path}, line {line} has no keys"
+                f" {' and '.join(must_have)}."
             )
         yield line, record["text"], record.get("label")

@@ -18,7 +18,7 @@ from maml_tf.episodes.class_pool import (
     episode_classes,
     stream_seed,
 )
-from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.errors import InputError, check_at_least_one, check_seed
 from maml_tf.evaluation.curve import adaptation_seed
 from maml_tf.graph.random_streams import fold_in
 
@@ -110,9 +110,10 @@ def some_classes(pool: ClassPool, number: int, seed: int = 0) -> ClassPool:
         A `ClassPool` of them, images upright, in their order in `pool`.
 
     Raises:
-        InputError: The number is below 1.
+        InputError: The number is below 1, or the seed cannot be used.
     """
     check_at_least_one(classes=number)
+    check_seed(seed=seed)
     # RandomState's stream is frozen: a seed will always name the same classes.
     order = np.random.RandomState(seed).permutation(len(pool.sizes))
     chosen = np.sort(order[:number])

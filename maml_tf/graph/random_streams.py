@@ -9,6 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from maml_tf.errors import refusal
+
 # TensorFlow's number of the random generator that every device has.
 _PHILOX = 1
 
@@ -41,7 +43,12 @@ def stream(seed: int, name: Stream, number: int | tf.Tensor) -> tf.Tensor:
 
     Returns:
         An int64 tensor `[2]`.
+
+    Raises:
+        InputError: The seed is an integer that 64 bits cannot hold.
     """
+    if isinstance(seed, int) and not -(2**63) <= seed < 2**63:
+        raise refusal("seed", seed, "it must be from 0 to 2**63 - 1")
     return fold_in(tf.constant([seed, name], tf.int64), number)
 
 

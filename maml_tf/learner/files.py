@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from maml_tf.errors import InputError
-from maml_tf.files import replacing
+from maml_tf.files import read_json, replacing
 from maml_tf.registry import ALGORITHMS
 
 DESCRIPTION, NETWORK, PREPARATION = (
@@ -103,7 +103,7 @@ def read(
             json.
     """
     path = folder / DESCRIPTION
-    description = json.loads(path.read_text(encoding="utf-8"))
+    description = read_json(path, "workdir")
     version = description.pop("format")
     if version > _FORMAT:
         raise InputError(
@@ -116,13 +116,36 @@ def read(
         names.get(name, name): value
         for name, value in description["options"].items()
     }
+    for name, value in description["options"].items():
+        if "learning_rate" in name and not _holds_numbers(value):
+            raise InputError(
+                f"workdir: {path} has {value!r} for {name}; it must be a"
+                " number, or a list of them."
+            )
     model = keras.saving.load_model(folder / NETWORK, compile=False)
-    preparation = None
-    if (folder / PREPARATION).is_file():
-        preparation = keras.saving.load_model(
-            folder / PREPARATION, compile=False
-        )
-    return model, preparation, description
+    return model, read_preparation(folder), description
+
+
+def read_preparation(folder: pathlib.Path) -> keras.Model | None:
+    """Reads the Keras model of raw inputs; None if the folder has none.
+
+    Args:
+        folder: The folder of a learner.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    path = folder / PREPARATION
+    if not path.is_file():
+        return None
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # From Keras or zipfile.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(
+            f"workdir: {path} cannot be read ({reason}); restore it from a"
+            " copy, or train again."
+        ) from error
 
 
 def checkpoints(folder: str | PathLike) -> list[str]:
@@ -146,6 +169,13 @@ def cannot_be_saved(name: str) -> InputError:
         f"{name}: a learner with a function or object of your own cannot be"
         " saved; save its model."
     )
+
+
+def _holds_numbers(value):
+    """Returns whether a value from JSON is a number or has numbers alone."""
+    if isinstance(value, list):
+        return bool(value) and all(map(_holds_numbers, value))
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _plain(value):

@@ -13,10 +13,10 @@ import keras
 import numpy as np
 
 from maml_tf.datasets import folder, text
-from maml_tf.datasets.building.text_files import read_text
 from maml_tf.datasets.images import files as image_files
 from maml_tf.datasets.table import Table
 from maml_tf.errors import InputError
+from maml_tf.files import read_text
 
 if TYPE_CHECKING:
     from maml_tf.learner.learner import Learner

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from maml_tf.errors import check_at_least_one, refusal
+from maml_tf.errors import check_at_least_one, check_not_negative, refusal
 from maml_tf.graph.over_tasks import mean_over_tasks
 from maml_tf.rl import losses
 
@@ -49,6 +49,7 @@ class TRPO:
         )
         if max_kl <= 0:
             raise refusal("max_kl", max_kl, "it must be above 0")
+        check_not_negative(damping=damping)
         if not 0 < backtrack < 1:
             raise refusal("backtrack", backtrack, "it must lie between 0 and 1")
         self.max_kl = max_kl

@@ -2,12 +2,14 @@
 
 import os
 import pathlib
+import re
 
 import keras
 import tensorflow as tf
 from absl import logging
 
 from maml_tf.errors import InputError
+from maml_tf.files import check_folder
 
 # Errors of TensorFlow's reader for files that are cut off, altered, missing or
 # of another model.
@@ -42,6 +44,8 @@ class Checkpoints:
         keep: int = 3,
     ) -> None:
         directory = pathlib.Path(directory)
+        for folder in (directory, directory / "latest", directory / "best"):
+            check_folder(folder)
         self._iteration = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._best_score = tf.Variable(float("-inf"), trainable=False)
         # Lists of variables, not the objects: what a Keras object tracks
@@ -53,12 +57,8 @@ class Checkpoints:
         checkpoint = tf.train.Checkpoint(
             **parts, iteration=self._iteration, best_score=self._best_score
         )
-        self._latest = tf.train.CheckpointManager(
-            checkpoint, str(directory / "latest"), max_to_keep=keep
-        )
-        self._best = tf.train.CheckpointManager(
-            checkpoint, str(directory / "best"), max_to_keep=1
-        )
+        self._latest = _manager(checkpoint, directory / "latest", keep)
+        self._best = _manager(checkpoint, directory / "best", 1)
 
     @property
     def iteration(self) -> int:
@@ -85,7 +85,7 @@ class Checkpoints:
             Its path.
         """
         self._iteration.assign(iteration)
-        return self._latest.save(checkpoint_number=iteration)
+        return _save(self._latest, iteration)
 
     def save_if_best(self, iteration: int, score: float) -> bool:
         """Writes the state as the best one if `score` is above all before.
@@ -101,7 +101,7 @@ class Checkpoints:
             return False
         self._best_score.assign(score)
         self._iteration.assign(iteration)
-        self._best.save(checkpoint_number=iteration)
+        _save(self._best, iteration)
         return True
 
     def restore_latest(self) -> bool:
@@ -130,15 +130,8 @@ class Checkpoints:
 
     def _restore(self, manager):
         # The files themselves, not the manager's list, which may be older.
-        paths = sorted(
-            (
-                path.with_suffix("")
-                for path in pathlib.Path(manager.directory).glob("*.index")
-            ),
-            key=lambda path: int(path.name.rpartition("-")[2]),
-            reverse=True,
-        )
-        for path in paths:
+        paths = _paths(pathlib.Path(manager.directory))
+        for path in reversed(paths):
             try:
                 status = manager.checkpoint.restore(str(path))
                 if self._is_whole:
@@ -162,6 +155,48 @@ class Checkpoints:
                 " again, or restore it from a copy."
             )
         return False
+
+
+def _manager(checkpoint, folder, keep):
+    """Makes a manager of a folder; its list of files is mended if damaged."""
+    try:
+        tf.train.get_checkpoint_state(str(folder))
+    except ValueError:  # It is not text.
+        names = [path.name for path in _paths(folder)]
+        logging.warning(
+            "The list of checkpoints in %s cannot be read; it is written again"
+            " from the files.",
+            folder,
+        )
+        lines = [f'model_checkpoint_path: "{name}"' for name in names[-1:]]
+        lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
+        (folder / "checkpoint").unlink()
+        if lines:
+            (folder / "checkpoint").write_text("\n".join(lines) + "\n")
+    return tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=keep)
+
+
+def _save(manager, iteration):
+    """Writes a state; returns its path."""
+    try:
+        return manager.save(checkpoint_number=iteration)
+    except tf.errors.OpError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"workdir: a checkpoint cannot be written to {manager.directory}"
+            f" ({reason})."
+        ) from error
+
+
+def _paths(folder):
+    """Returns the checkpoints in a folder by iteration; leaves out copies."""
+    names = (
+        re.fullmatch(r"(ckpt-(\d+))\.index", path.name)
+        for path in folder.glob("*.index")
+        if path.is_file()
+    )
+    by_number = {int(name[2]): folder / name[1] for name in names if name}
+    return [by_number[number] for number in sorted(by_number)]
 
 
 def restore_weights(

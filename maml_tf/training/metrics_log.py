@@ -1,5 +1,6 @@
 """A training's records: `metrics.jsonl` and TensorBoard scalars."""
 
+import itertools
 import json
 import math
 import os
@@ -11,7 +12,8 @@ import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalar
 
-from maml_tf.files import replacing
+from maml_tf.errors import InputError
+from maml_tf.files import check_folder, read_json_lines, replacing
 
 FILE_NAME = "metrics.jsonl"
 
@@ -28,6 +30,7 @@ class MetricsLog:
     def __init__(self, workdir: str | os.PathLike, iteration: int = 0) -> None:
         workdir = pathlib.Path(workdir)
         path = workdir / FILE_NAME
+        check_folder(workdir / "tensorboard")
         kept = [r for r in read(workdir) if r["iteration"] <= iteration]
         with replacing(path) as partial:
             partial.write_text("".join(_line(record) for record in kept))
@@ -100,16 +103,52 @@ def read(workdir: str | os.PathLike) -> list[dict]:
 
     Returns:
         A list of dicts.
+
+    Raises:
+        InputError: The file cannot be read, or has other lines than
+            `MetricsLog` writes.
     """
     path = pathlib.Path(workdir) / FILE_NAME
-    records = []
-    if path.exists():
-        for line in path.read_text().splitlines():
-            try:
-                records.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
-    return records
+    if not path.exists():
+        return []
+    lines = read_json_lines(path, "workdir", may_be_cut_off=True)
+    for number, record in lines:
+        if not _is_record(record):
+            raise InputError(
+                f"workdir: {path}, line {number} is not a record of a training;"
+                " restore the file from a copy, or remove it."
+            )
+    return [record for _, record in lines]
+
+
+def _is_record(record):
+    """Returns whether a value is a record as `MetricsLog.write` makes them."""
+    if not isinstance(record, dict):
+        return False
+    values = dict(record)
+    iteration, phase = values.pop("iteration", None), values.pop("phase", None)
+    lists = [value for value in values.values() if isinstance(value, list)]
+    numbers = [v for v in values.values() if not isinstance(v, list)]
+    if phase == "validation":
+        # By inner step: loss, metric and interval; and the number of tasks.
+        has_its_values = (
+            {"loss", "ci95", "num_tasks"} < values.keys()
+            and len(numbers) == 1
+            and len({len(value) for value in lists}) == 1
+            and bool(lists[0])
+        )
+    else:
+        has_its_values = phase == "train" and "loss" in values
+    return (
+        isinstance(iteration, int)
+        and has_its_values
+        and all(map(_is_number, [*numbers, *itertools.chain(*lists)]))
+    )
+
+
+def _is_number(value):
+    """Returns whether a value is a number, or None in place of NaN."""
+    return value is None or isinstance(value, int | float)
 
 
 def finite(value: Any) -> Any:

@@ -3,11 +3,13 @@
 import json
 import pathlib
 
-import keras
-
 from maml_tf.datasets import Dataset
 from maml_tf.errors import InputError
-from maml_tf.learner.files import DESCRIPTION, PREPARATION
+from maml_tf.learner.files import (
+    DESCRIPTION,
+    PREPARATION,
+    read_preparation,
+)
 
 
 def check(dataset: Dataset, workdir: str | pathlib.Path) -> None:
@@ -18,21 +20,20 @@ def check(dataset: Dataset, workdir: str | pathlib.Path) -> None:
         workdir: Folder of the training; it may be empty.
 
     Raises:
-        InputError: The preparation, such as the vocabulary, has changed, or is
-            missing in the folder.
+        InputError: The preparation, such as the vocabulary, has changed, is
+            missing, or cannot be read.
     """
-    path = pathlib.Path(workdir) / PREPARATION
     if dataset.preparation is None:
         return
-    if not path.exists():
-        if path.with_name(DESCRIPTION).exists():
+    folder = pathlib.Path(workdir)
+    before = read_preparation(folder)
+    if before is None:
+        if (folder / DESCRIPTION).is_file():
             raise InputError(
-                f"workdir: {str(workdir)!r} has no {PREPARATION}, by which the"
-                " raw inputs of the training were prepared; put it back, or"
-                " train again in another --workdir."
+                f"workdir: {str(workdir)!r} has {DESCRIPTION} and lacks"
+                f" {PREPARATION}; restore it from a copy, or train again."
             )
         return
-    before = keras.saving.load_model(path, compile=False)
     if _configuration(before) != _configuration(dataset.preparation):
         raise InputError(
             f"dataset: {dataset.name} has changed since the training in"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from absl import flags
 
 from maml_tf import InputError
-from maml_tf.commands import flag_help, sentences
+from maml_tf.commands import flag_help, flag_ranges, flagfiles, sentences
 from maml_tf.files import replacing
 
 FILE_NAME = "experiment.flags"
@@ -146,9 +146,10 @@ class RecordedFlags:
         for name in self._names():
             serialized = flag_values[name].serialize()
             if serialized and name not in leave_out:
+                _check_characters(name, serialized)
                 lines.append(serialized + "\n")
         with replacing(pathlib.Path(workdir) / FILE_NAME) as partial:
-            partial.write_text("".join(lines))
+            partial.write_text("".join(lines), encoding="utf-8")
 
     def recorded(self, workdir: str | pathlib.Path) -> flags.FlagValues:
         """Returns the flags that a training recorded in `workdir`.
@@ -167,6 +168,7 @@ class RecordedFlags:
             raise InputError(
                 f"workdir: {str(workdir)!r} has no {FILE_NAME}; {wanted}."
             )
+        flagfiles.check_text(path, "workdir")
         values = flags.FlagValues()
         self._define(values)
         try:
@@ -176,6 +178,7 @@ class RecordedFlags:
                 f"workdir: {path} cannot be read"
                 f" ({str(error).rstrip('.')}); {wanted}."
             ) from error
+        flag_ranges.check(values)
         return values
 
     def check_unchanged(
@@ -208,3 +211,14 @@ class RecordedFlags:
         self._define(values)
         by_module = values.flags_by_module_dict().values()
         return sorted(flag.name for defined in by_module for flag in defined)
+
+
+def _check_characters(name, text):
+    """Refuses a flag that cannot be written to a file of text."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{name}: {ascii(text.partition('=')[2])} was given, which is not"
+            " UTF-8 and cannot be recorded; rename the file or folder."
+        ) from None

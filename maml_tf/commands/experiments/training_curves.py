@@ -1,15 +1,16 @@
 """Curves of trainings beside one another, with their labels."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from absl import flags
 from matplotlib.figure import Figure
 
 from maml_tf import InputError
+from maml_tf.files import read_json
 from maml_tf.reports import curves, figures, tables
 from maml_tf.training import metrics_log
 
@@ -55,20 +56,22 @@ def draw(runs: Sequence[Run], split: str) -> Figure:
     recorded = [run.flags for run in runs]
     logs = [metrics_log.read(workdir) for workdir in workdirs]
     # A training with nothing to meta-train has no log.
-    names_of_metrics = [tables.metric_name(log[0]) for log in logs if log]
-    metric_name = names_of_metrics[0] if names_of_metrics else ""
+    metrics = [
+        _metric_name(workdir, log) if log else ""
+        for workdir, log in zip(workdirs, logs)
+    ]
+    metric_name = next(filter(None, metrics), "")
     figure = figures.new_figure(12, 4.8)
     left, right = figure.subplots(1, 2)
     if len(runs) == 1 or not metric_name:
         # This raises if there is nothing to draw.
         curves.training_curve(left, logs[0], metric_name)
     drawn, settings = [], []
-    for run, log in zip(runs, logs):
-        if log and tables.metric_name(log[0]) != metric_name:
+    for run, log, own_metric in zip(runs, logs, metrics):
+        if own_metric not in ("", metric_name):
             raise InputError(
-                f"workdir: {str(run.workdir)!r} has"
-                f" {tables.metric_name(log[0])}, another {metric_name}; give"
-                " trainings of one metric."
+                f"workdir: {str(run.workdir)!r} has {own_metric}, another"
+                f" {metric_name}; give trainings of one metric."
             )
         curve, setting = _adaptation(run, log, split, metric_name)
         drawn.append(curve)
@@ -87,16 +90,42 @@ def draw(runs: Sequence[Run], split: str) -> Figure:
     return figure
 
 
+def _metric_name(workdir, log):
+    """Returns the name of a log's metric, which all of its records must have.
+
+    It is a number in training, and a list by inner step in validation.
+    """
+    name = next((name for name in tables.METRICS if name in log[0]), "")
+    for record in log:
+        by_step = isinstance(record.get(name, ""), list)
+        if name not in record or by_step != (record["phase"] == "validation"):
+            raise InputError(
+                f"workdir: {workdir / metrics_log.FILE_NAME} has a record"
+                f" without {name or 'a metric'}, of iteration"
+                f" {record['iteration']}; restore it from a copy."
+            )
+    return name
+
+
 def _adaptation(run, log, split, metric_name):
     """Returns `((values, ci95), setting)` by inner step."""
     path = run.workdir / f"evaluation_{split}.json"
     if path.exists():
-        result = json.loads(path.read_text(encoding="utf-8"))
-        steps = result["steps"]
-        return (
-            [step[metric_name] for step in steps],
-            [step["ci95"] for step in steps],
-        ), run.evaluated(result)
+        result = read_json(path, "workdir")
+        try:
+            steps = result["steps"]
+            if not steps:
+                raise ValueError("It has no steps.")
+            curve = [
+                np.array([step[name] for step in steps], float)
+                for name in (metric_name, "ci95")
+            ]
+            return tuple(curve), run.evaluated(result)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"workdir: {path} is not an evaluation of this training; run"
+                " maml-tf evaluate, or evaluate-rl, again."
+            ) from error
     validations = [r for r in log if r["phase"] == "validation"]
     if not validations:
         raise InputError(

@@ -3,13 +3,14 @@
 import importlib.resources
 import json
 import os
-import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from maml_tf.episodes.class_pool import SPLITS
-from maml_tf.errors import InputError, refusal
+from maml_tf.errors import InputError, check_seed, refusal
+from maml_tf.files import read_json
 
 # Shares of validation and test among all classes, as in mini-ImageNet.
 VALID, TEST = 0.16, 0.20
@@ -72,13 +73,15 @@ def by_seed(
         As in `divide`.
 
     Raises:
-        InputError: There are fewer than three classes.
+        InputError: There are fewer than three classes, or the seed cannot be
+            used.
     """
     if number_of_classes < len(SPLITS):
         raise InputError(
             f"dataset: it has {counted_classes(number_of_classes)}; three"
             " splits need at least 3, and each needs at least --way."
         )
+    check_seed(split_seed=split_seed)
     valid = max(1, round(VALID * number_of_classes))
     test = max(1, round(TEST * number_of_classes))
     # RandomState's stream is frozen: a seed will always name the same classes.
@@ -143,28 +146,24 @@ def read(path: str | os.PathLike) -> dict[str, list[str]]:
     Raises:
         InputError: The file cannot be read or has another form.
     """
-    try:
-        listed = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"class_split: {path} cannot be read: {error.strerror}."
-        ) from error
-    except ValueError as error:
-        raise InputError(
-            f"class_split: {path} is not JSON: {error}."
-        ) from error
+    listed = read_json(path, "class_split")
     # The record of a training's data has more beside its lists.
     if isinstance(listed, dict):
         listed.pop("examples", None)
-    if not isinstance(listed, dict) or not all(
-        isinstance(names, list) and all(isinstance(n, str) for n in names)
-        for names in listed.values()
-    ):
+    if not holds_names(listed):
         raise InputError(
             f"class_split: {path} must hold an object with lists of class names"
             " for train, valid and test."
         )
     return _with_our_names(listed)
+
+
+def holds_names(listed: Any) -> bool:
+    """Returns whether a value read from JSON is a dict of lists of names."""
+    return isinstance(listed, dict) and all(
+        isinstance(names, list) and all(isinstance(n, str) for n in names)
+        for names in listed.values()
+    )
 
 
 def shipped(name: str) -> dict[str, list[str]]:

@@ -108,7 +108,9 @@ class FileTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(b"{train", b"", b"\xff\xfe")
     def test_not_json(self, content):
         self.path.write_bytes(content)
-        with self.assertRaisesRegex(InputError, "class_split.*is not JSON"):
+        with self.assertRaisesRegex(
+            InputError, "class_split.*is not (JSON|UTF-8)"
+        ):
             class_splits.divide(NAMES, self.path)
 
     def test_no_file(self):
