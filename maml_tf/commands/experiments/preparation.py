@@ -30,8 +30,8 @@ def check(dataset: Dataset, workdir: str | pathlib.Path) -> None:
     if before is None:
         if (folder / DESCRIPTION).is_file():
             raise InputError(
-                f"workdir: {str(workdir)!r} has {DESCRIPTION} and lacks"
-                f" {PREPARATION}; restore it from a copy, or train again."
+                f"workdir: {str(workdir)!r} has no {PREPARATION}, which its"
+                f" {DESCRIPTION} needs; restore it from a copy, or train again."
             )
         return
     if _configuration(before) != _configuration(dataset.preparation):

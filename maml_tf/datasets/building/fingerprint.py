@@ -53,7 +53,7 @@ def by_split(
     return fingerprint
 
 
-def of_texts(texts: list[str]) -> np.ndarray:
+def of_texts(texts: Sequence[str]) -> np.ndarray:
     """Returns a number for each text, uint64 `[texts]`."""
     digests = (
         hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
