@@ -12,9 +12,13 @@ PIP_INSTALL := $(PY) -m pip --disable-pip-version-check install
 # Apart from $(VENV): the packages of those that we are compared with are large.
 BENCHMARK_VENV := .venv-benchmark
 BENCHMARK_INSTALLED := $(BENCHMARK_VENV)/.installed-benchmark
+# Apart from $(VENV) too: Sphinx needs Python 3.11 or newer.
+DOCS_VENV := .venv-docs
+DOCS_INSTALLED := $(DOCS_VENV)/.installed-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo benchmark test test-slow lint format clean new-venv
+.PHONY: help install demo benchmark test test-slow docs lint format clean \
+    new-venv
 
 help:
 	@echo "usage: make TARGET [PYTHON=python3.12]"
@@ -36,16 +40,22 @@ test: $(INSTALLED) ## run the tests but slow ones; or make test TESTS=tests/rl
 test-slow: $(INSTALLED) ## run the slow tests
 	$(PYTEST) $(TESTS) -m slow
 
-lint: $(INSTALLED) ## check style and format
+docs: $(DOCS_INSTALLED) ## build the site in docs/_build/html; Python >= 3.11
+	$(DOCS_VENV)/bin/python -m sphinx -W --keep-going -b html \
+	    docs docs/_build/html
+
+lint: $(INSTALLED) ## check style, format and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 format: $(INSTALLED) ## sort imports and format
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-clean: ## remove .venv, .venv-benchmark and caches; results/ stays
-	rm -rf $(VENV) $(BENCHMARK_VENV) build dist *.egg-info
+clean: ## remove virtual environments, caches and the site; results/ stays
+	rm -rf $(VENV) $(BENCHMARK_VENV) $(DOCS_VENV) build dist *.egg-info
+	rm -rf docs/_build docs/api docs/examples
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -65,6 +75,13 @@ $(BENCHMARK_INSTALLED): requirements.txt requirements-benchmark.txt \
 	@$(MAKE) --no-print-directory VENV=$(BENCHMARK_VENV) install
 	$(BENCHMARK_VENV)/bin/python -m pip --disable-pip-version-check install \
 	    --requirement requirements-benchmark.txt
+	@touch $@
+
+$(DOCS_INSTALLED): requirements.txt requirements-docs.txt pyproject.toml \
+    setup.py
+	@$(MAKE) --no-print-directory VENV=$(DOCS_VENV) install
+	$(DOCS_VENV)/bin/python -m pip --disable-pip-version-check install \
+	    --requirement requirements-docs.txt
 	@touch $@
 
 new-venv:

@@ -2,7 +2,7 @@
 
 import setuptools
 
-# Folders at the root that travel in the package, so that its commands find
+# Folders at the root that become part of the package, so that its commands find
 # the experiments' flagfiles and the drawings to try.
 FOLDERS = {
     "maml_tf.drawings": "examples/drawings",

@@ -1,17 +1,17 @@
-r"""Times whole meta-updates, beside the same in PyTorch and JAX.
+r"""Times whole meta-updates of this library, of PyTorch and of JAX.
 
     make benchmark
 
-installs the peers into .venv-benchmark and runs everything. Or, with the
-packages of `pip install .[benchmark]`:
+installs the peers into .venv-benchmark and runs everything. With the packages
+of `pip install .[benchmark]`, this does the same:
 
     python benchmarks/benchmark.py --workloads=sinusoid,omniglot_5way_1shot \
         --peers=torch,jax --output=results/benchmark.json
 
-A meta-update is second-order MAML with its optimizer, on synthetic data.
-All start from the same weights and data, and their meta-gradients are compared
-first. Each implementation has a process of its own; they take turns, and rest
-while another is timed.
+A meta-update is second-order MAML with its optimizer, on synthetic data. All
+implementations start from the same weights and data, and their meta-gradients
+are compared first. Each has its own process; they take turns, and rest while
+another is timed.
 """
 
 import datetime
@@ -34,13 +34,13 @@ FLAGS = flags.FLAGS
 flags.DEFINE_list(
     "workloads",
     None,
-    f"Which to run, of {', '.join(WORKLOADS)}. Default: all.",
+    f"Workloads to run, of {', '.join(WORKLOADS)}. Default: all.",
 )
 flags.DEFINE_list(
     "peers",
     None,
-    "Whom to compare with, of torch and jax; empty: nobody. Default: those that"
-    " are installed.",
+    "Frameworks to compare with, of torch and jax; empty: none. Default: those"
+    " that are installed.",
 )
 flags.DEFINE_integer(
     "repetitions", 7, "Timed steps of each implementation.", lower_bound=2
@@ -48,24 +48,24 @@ flags.DEFINE_integer(
 flags.DEFINE_float(
     "seconds",
     60.0,
-    "Time for the repetitions of an implementation of a workload; a slow one"
-    " has fewer repetitions, two at least.",
+    "Time for the repetitions of an implementation of a workload; slow ones"
+    " are repeated less often, but at least twice.",
     lower_bound=0.0,
 )
 flags.DEFINE_bool(
     "first_order",
     True,
-    "Time our first-order MAML too, where there are several inner steps.",
+    "Time our first-order MAML too, if there are several inner steps.",
 )
-flags.DEFINE_integer("seed", 0, "Of weights and data.", lower_bound=0)
+flags.DEFINE_integer("seed", 0, "Seed of weights and data.", lower_bound=0)
 flags.DEFINE_string("output", None, "JSON file to write the figures to.")
 
 
 class RefusalError(Exception):
-    """A flag that cannot be used; the message is a sentence."""
+    """A flag cannot be used; the message is a sentence."""
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Measures as the flags say; returns the exit status."""
     del argv
     names = _chosen("workloads", FLAGS.workloads, tuple(WORKLOADS))
@@ -108,7 +108,7 @@ def main(argv):
 def _measure(workload, peers):
     candidates = measurement.candidates(workload, peers, FLAGS.first_order)
     with tqdm(
-        # A meta-gradient, the first step, the repetitions.
+        # For each: a meta-gradient, the first step, the repetitions.
         total=len(candidates) * (2 + FLAGS.repetitions),
         leave=False,
         disable=None,
@@ -153,20 +153,21 @@ def _versions(peers):
     return {name: importlib.metadata.version(name) for name in packages}
 
 
-def _chosen(flag, given, known):
-    """What a list flag names, in the order of `known`; all by default."""
+def _chosen(flag, given, available):
+    """Returns the names that a list flag gives, in their order; or all."""
     if given is None:
-        return known
+        return available
     for name in given:
-        if name not in known:
+        if name not in available:
             raise RefusalError(
-                f"{flag}: {name!r} was given; there are {', '.join(known)}."
+                f"{flag}: {name!r} was given; available:"
+                f" {', '.join(available)}."
             )
-    return [name for name in known if name in given]
+    return [name for name in available if name in given]
 
 
 def _check_output():
-    """Finds out now, not after an hour, that a file cannot be written."""
+    """Refuses a file that cannot be written now, not after an hour."""
     if FLAGS.output:
         path = pathlib.Path(FLAGS.output)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,12 @@
-r"""Times 2D navigation: in the graph, and in Python with NumPy.
+r"""Times 2D navigation in the graph, and in Python with NumPy.
 
     python benchmarks/environment_speed.py
 
 Prints steps a second of navigation_2d, whole rollouts in one `tf.function`, and
-of the same environment in NumPy, one point moved by a call as in the official
-code's: with random actions, which is the environment alone, and with a policy
-of two layers of 100. Each is the fastest of --repeats runs.
+of the same environment in NumPy, where a call moves one point, as in the
+official code. Actions are random, which times the environment alone, or come
+from a policy with two layers of 100. Each figure is the fastest of --repeats
+runs.
 """
 
 import time
@@ -26,12 +27,12 @@ flags.DEFINE_integer("rollouts", 20, "Rollouts to each goal.", lower_bound=1)
 flags.DEFINE_integer("horizon", 100, "Steps of a rollout.", lower_bound=1)
 flags.DEFINE_integer("repeats", 5, "Runs of each.", lower_bound=1)
 
-# Rollouts of the slow ones, of which more would take no less a step.
+# Rollouts timed in NumPy; more would not change the time per step.
 _FEW = 20
 
 
 class _RandomPolicy:
-    """Standard normal actions, of no network."""
+    """Standard normal actions, without a network."""
 
     def act(self, phi, observations, noise):
         del phi, observations
@@ -39,7 +40,7 @@ class _RandomPolicy:
 
 
 class _Point:
-    """Navigation as the official code has it: one point, a step a call."""
+    """Navigation as in the official code: one point, which a call moves."""
 
     def __init__(self, goal):
         self._goal = goal
@@ -53,8 +54,8 @@ class _Point:
         return np.copy(self._position), reward, done
 
 
-def main(argv):
-    """Times them and prints a table; returns the exit status."""
+def main(argv: list[str]) -> int:
+    """Times both and prints a table; returns the exit status."""
     del argv
     model = gaussian_mlp(2, 2, seed=0)
     arrays = [v.numpy() for v in model.trainable_variables]
@@ -122,7 +123,7 @@ def _act(weights, x, noise):
 
 
 def _pace(function, rollouts):
-    """Steps a second in the fastest of some runs, after one that compiles."""
+    """Returns steps a second of the fastest run, after one that compiles."""
     function()
     times = []
     for _ in range(FLAGS.repeats):

@@ -34,6 +34,8 @@ exclude_patterns = ["_build", "**/*.ipynb", "sg_execution_times.rst"]
 templates_path = ["_templates"]
 default_role = "code"
 nitpicky = False
+# The gallery is configured with a function, which is not cached.
+suppress_warnings = ["config.cache"]
 # Commands and outputs are not Python.
 highlight_language = "none"
 
@@ -89,6 +91,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "examples",
     "filename_pattern": "/from_drawing_to_server|/pendulum_spin",
+    "ignore_pattern": "draw_by_hand|^serve",
     "image_scrapers": (figures_in_variables,),
     "capture_repr": (),
     "only_warn_on_example_error": False,
@@ -139,7 +142,7 @@ def drop_notebook_cells(app, docname, source):
 
 
 def copy_mathjax(app, exception):
-    """Puts MathJax's one file where the pages look for it."""
+    """Puts MathJax's one file in the place where the pages look for it."""
     if exception is None and app.builder.format == "html":
         package = importlib.resources.files("mathjax")
         script = package / "static" / "mathjax" / "es5" / "tex-svg.js"

@@ -1,12 +1,12 @@
-r"""Draws pictures as a shaky hand would, to try `scripts/adapt.py` on.
+r"""Draws pictures as a shaky hand would, to try `maml-tf adapt` on.
 
     python examples/draw_by_hand.py --output=examples/drawings
 
 Writes support/<class>/1.png and query/<class>/1.png to 4.png: black pen on
-white paper, each of another size. Every drawing differs in what is drawn (a
-house has a chimney or none, a star five points or six), in how it is turned,
-stretched and warped, in the pen's width and in how much the hand trembles.
-They are drawn by a program and by nobody's hand.
+white paper of different sizes. Drawings of a class differ in their parts (a
+house may have a chimney, a star has five points or six), in how they are
+turned, stretched and warped, in the pen's width and in how much the hand
+trembles. All are drawn by this program, none by a person.
 """
 
 import math
@@ -23,12 +23,14 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("output", None, "Folder to write into.", required=True)
 
 
-# What is drawn: lists of strokes, each of points [points, 2] about the origin,
-# y downwards, some -1 to 1. `hand` is a RandomState, what it draws a choice.
+# Its random numbers are the choices of a hand.
+Hand = np.random.RandomState
+# Arrays [points, 2] about the origin, from about -1 to 1, y downwards.
+Strokes = list[np.ndarray]
 
 
-def house(hand):
-    """Walls and a roof; a door, a window or a chimney."""
+def house(hand: Hand) -> Strokes:
+    """Draws walls and a roof; perhaps a door, a ceiling or a chimney."""
     half, eaves = hand.uniform(0.55, 0.8), hand.uniform(-0.3, 0.0)
     top = hand.uniform(-1.0, -0.75)
     over = hand.choice([0.0, 0.2])
@@ -53,8 +55,8 @@ def house(hand):
     return strokes
 
 
-def fish(hand):
-    """A body that crosses over into the tail; an eye, a mouth or a gill."""
+def fish(hand: Hand) -> Strokes:
+    """Draws a body that crosses over into its tail; perhaps an eye or gill."""
     fat = hand.uniform(0.35, 0.6)
     tail = hand.uniform(0.35, 0.6)
     angle = np.linspace(0.12, 2 * math.pi - 0.12, 60)
@@ -70,12 +72,12 @@ def fish(hand):
     return [stroke * [facing, 1.0] for stroke in strokes]
 
 
-def star(hand):
-    """In one go without lifting the pen, or along its outline."""
+def star(hand: Hand) -> Strokes:
+    """Draws a star across its middle in one go, or along its outline."""
     turn = -math.pi / 2
     if hand.rand() < 0.6:
-        corners = [turn + k * 4 * math.pi / 5 for k in range(6)]
-        return [_lines(*[(math.cos(a), math.sin(a)) for a in corners])]
+        angles = [turn + k * 4 * math.pi / 5 for k in range(6)]
+        return [_lines(*[(math.cos(a), math.sin(a)) for a in angles])]
     points, inner = hand.choice([5, 6]), hand.uniform(0.35, 0.5)
     corners = []
     for k in range(2 * points + 1):
@@ -84,8 +86,8 @@ def star(hand):
     return [_lines(*corners)]
 
 
-def spiral(hand):
-    """Two to four turns, either way round."""
+def spiral(hand: Hand) -> Strokes:
+    """Draws two to four turns, either way round."""
     turns, way = hand.uniform(2.0, 3.7), hand.choice([-1.0, 1.0])
     start = hand.uniform(0, 2 * math.pi)
     t = np.linspace(0.02, 1.0, 160)
@@ -93,8 +95,8 @@ def spiral(hand):
     return [(t[:, None]) * np.stack([np.cos(angle), np.sin(angle)], 1)]
 
 
-def stick_figure(hand):
-    """Head, body, two arms and two legs, in some pose."""
+def stick_figure(hand: Hand) -> Strokes:
+    """Draws head, body, two arms and two legs, in some pose."""
     head = hand.uniform(0.18, 0.28)
     neck, hip = -0.95 + 2 * head, hand.uniform(0.1, 0.3)
     shoulder = neck + hand.uniform(0.1, 0.25)
@@ -120,7 +122,7 @@ CLASSES = {
 
 
 def _lines(*corners):
-    """Points along straight lines, close together."""
+    """Returns points along straight lines, close together."""
     parts = [
         np.linspace(a, b, 20, endpoint=False)
         for a, b in zip(corners, corners[1:])
@@ -134,19 +136,19 @@ def _arc(x, y, radius, first, last):
 
 
 def _circle(x, y, radius):
-    """A circle whose ends do not quite meet."""
+    """Returns a circle; its ends do not quite meet."""
     return _arc(x, y, radius, -1.3, -1.3 + 2.1 * math.pi)
 
 
-def by_hand(strokes, hand):
-    """Moves strokes as a hand that is not sure does.
+def by_hand(strokes: Strokes, hand: Hand) -> Strokes:
+    """Moves strokes as an unsure hand does.
 
     Args:
-        strokes: list of `[points, 2]`.
-        hand: a `RandomState`.
+        strokes: Arrays `[points, 2]`.
+        hand: The hand.
 
     Returns:
-        Such a list.
+        Arrays of the same shapes.
     """
     turn = hand.normal(0.0, 0.13)
     rotation = np.array(
@@ -154,7 +156,7 @@ def by_hand(strokes, hand):
     )
     stretch = np.diag(np.exp(hand.normal(0.0, 0.12, 2)))
     slant = np.array([[1.0, hand.normal(0.0, 0.12)], [0.0, 1.0]])
-    # Waves across the whole drawing, some as long as it.
+    # Waves across the whole drawing, some as long as the drawing.
     waves = hand.normal(0.0, 1.4, [3, 2])
     phases = hand.uniform(0, 2 * math.pi, 3)
     push = hand.normal(0.0, 0.05, [3, 2])
@@ -163,7 +165,7 @@ def by_hand(strokes, hand):
     for stroke in strokes:
         points = stroke @ (rotation @ slant @ stretch).T
         points = points + np.sin(points @ waves.T + phases) @ push
-        # Put down a little beside where it should be, and not quite as long.
+        # A little beside its place, and not quite as long.
         middle = points.mean(0)
         points = middle + (points - middle) * hand.normal(1.0, 0.04)
         points = points + hand.normal(0.0, 0.025, 2)
@@ -172,12 +174,12 @@ def by_hand(strokes, hand):
 
 
 def _tremor(points, hand):
-    """Smooth noise along a stroke, of deviation 1: `[points, 2]`."""
+    """Draws smooth noise along a stroke, of deviation 1: `[points, 2]`."""
     steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
     along = np.concatenate([[0.0], np.cumsum(steps)])
     knots = max(2, math.ceil(along[-1] / 0.12)) + 3
     noise = hand.normal(0.0, 1.0, [knots, 2])
-    # Quadratic B-splines through it: no corners.
+    # Quadratic B-splines have no corners.
     place = along / max(along[-1], 1e-6) * (knots - 3)
     first = np.minimum(place.astype(int), knots - 3)
     t = (place - first)[:, None]
@@ -185,15 +187,15 @@ def _tremor(points, hand):
     return sum(w * noise[first + k] for k, w in enumerate(weights)) / 0.75
 
 
-def with_pen(strokes, hand):
+def with_pen(strokes: Strokes, hand: Hand) -> np.ndarray:
     """Draws strokes in black on white paper.
 
     Args:
-        strokes: list of `[points, 2]`.
-        hand: a `RandomState`.
+        strokes: Arrays `[points, 2]`.
+        hand: The hand.
 
     Returns:
-        uint8 `[height, width, 1]`, 105 pixels or more each way.
+        A uint8 image `[height, width, 1]`, 105 pixels or more each way.
     """
     height, width = hand.randint(105, 180, 2)
     ends = np.concatenate(strokes)
@@ -221,22 +223,22 @@ def with_pen(strokes, hand):
     return np.round(255 * (1.0 - ink)).astype(np.uint8)[..., None]
 
 
-def drawing(name, number):
-    """One drawing, the same each time.
+def drawing(name: str, number: int) -> np.ndarray:
+    """Makes one drawing, the same each time.
 
     Args:
-        name: one of `CLASSES`.
-        number: from 0; another is another drawing.
+        name: One of `CLASSES`.
+        number: Number of the drawing, from 0.
 
     Returns:
-        uint8 `[height, width, 1]`.
+        A uint8 image `[height, width, 1]`.
     """
     # RandomState's stream is frozen, default_rng's is not.
     hand = np.random.RandomState([zlib.crc32(name.encode()), number])
     return with_pen(by_hand(CLASSES[name](hand), hand), hand)
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     """Writes all drawings."""
     del argv
     for name in CLASSES:

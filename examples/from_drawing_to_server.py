@@ -1,10 +1,13 @@
 # %% [markdown]
-# # From five drawings to a served prediction
-#
-# `omniglot_5way_1shot` comes with `maml_tf`. It was meta-trained on handwritten
-# characters to learn five new ones from one drawing of each. Here it learns
-# five things that are no characters, predicts, is saved, and is then served by
-# a SavedModel that adapts by itself to whatever examples a request brings.
+"""
+From five drawings to a served prediction
+=========================================
+
+`omniglot_5way_1shot` comes with `maml_tf`. It was meta-trained on handwritten
+characters to learn five new ones from one drawing of each. Here it learns
+five things that are not characters, predicts, is saved, and is then served by
+a SavedModel that adapts by itself to the examples in a request.
+"""
 
 # %%
 import json
@@ -13,6 +16,7 @@ import sys
 import tempfile
 import threading
 import urllib.request
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,10 +31,12 @@ here = pathlib.Path(globals().get("__file__", "here")).resolve().parent
 results = pathlib.Path(tempfile.mkdtemp())
 
 # %% [markdown]
-# ## The drawings
+# The drawings
+# ------------
 #
-# One of each class to learn from, four of each to ask about: PNG files of any
-# size, dark on white. (A program drew them, with a shaky hand.)
+# The network learns from one drawing of each class, and is asked about four.
+# They are PNG files of any size, dark on white. (A program drew them, with a
+# shaky hand.)
 
 # %%
 support = user_examples.images_by_class(here / "drawings" / "support")
@@ -39,11 +45,12 @@ print("to learn from:", *support.names)
 print("sizes:", *(image.shape for image in support.x))
 
 # %% [markdown]
-# ## Adapt
+# Adapt
+# -----
 #
 # `load` gives a learner: a network, the algorithm that adapts it, and the
-# preparation of raw images. `adapt` takes raw images and names of classes. The
-# validation data are only looked at, after every gradient step.
+# preparation of raw images. `adapt` takes raw images and names of classes. It
+# does not learn from the validation data; they are evaluated after every step.
 
 # %%
 learner = maml_tf.load("omniglot_5way_1shot")
@@ -54,9 +61,11 @@ for step, accuracy in enumerate(adapted.history["val_accuracy"]):
     print(f"after {step} steps: {accuracy:.0%} of {len(query.x)} right")
 
 # %% [markdown]
-# ## Look
+# Look
+# ----
 #
-# Each drawing with what it was taken for, before and after adaptation.
+# The figure shows each drawing with its predicted class, before and after
+# adaptation.
 
 # %%
 before = learner.adapt(support.x, support.y, steps=0)
@@ -81,9 +90,11 @@ maml_tf.reports.save(figure, results / "drawings.png")
 # Image(str(results / "drawings.png"))
 
 # %% [markdown]
-# ## Keep the adapted model
+# Keep the adapted model
+# ----------------------
 #
-# It is an ordinary Keras model, from raw images to probabilities.
+# The adapted model is an ordinary Keras model, from raw images to
+# probabilities.
 
 # %%
 adapted.save(results / "drawings.keras")
@@ -94,17 +105,18 @@ for name, probability in zip(adapted.labels, probabilities):
     print(f"{name:>12} {probability:6.1%}")
 
 # %% [markdown]
-# ## Export a model that adapts
+# Export a model that adapts
+# --------------------------
 #
-# The SavedModel needs TensorFlow and nothing of `maml_tf`. Its images may be of
-# any size, but all of a tensor's are of one, so the drawings are brought to it.
+# The SavedModel needs TensorFlow and nothing of `maml_tf`. Images may have any
+# size, but those in one tensor must share it, so the drawings are resized.
 
 # %%
 maml_tf.export(learner, results / "served", batch_norm="inductive")
 
 
-def on_sheets(images, size=140):
-    """The images resized onto white squares, uint8 `[n, size, size, 1]`."""
+def on_sheets(images: list[np.ndarray], size: int = 140) -> np.ndarray:
+    """Resizes images onto white squares, uint8 `[n, size, size, 1]`."""
     ink = [
         tf.image.resize_with_pad(255 - image, size, size, antialias=True)
         for image in images
@@ -119,15 +131,16 @@ answer = served.signatures["adapt_and_predict"](
     support_y=tf.constant(labels, tf.int32),
     query_x=tf.constant(on_sheets(query.x)),
 )["probabilities"]
-found = names[np.argmax(answer, -1)]
-print(f"{np.mean(found == query.y):.0%} right, by the SavedModel alone")
+predicted = names[np.argmax(answer, -1)]
+print(f"{np.mean(predicted == query.y):.0%} right, by the SavedModel alone")
 
 # %% [markdown]
-# ## Serve it
+# Serve it
+# --------
 #
 # `serve.py`, beside this file, answers HTTP requests in the form of TensorFlow
-# Serving. A user's examples are learned once; what `adapt` answers is kept, and
-# comes with that user's later requests.
+# Serving. The model learns a user's examples once. The client keeps the answer
+# of `adapt`, and sends it with that user's later requests.
 
 # %%
 sys.path.insert(0, str(here))
@@ -139,8 +152,8 @@ threading.Thread(target=http.serve_forever, daemon=True).start()
 url = f"http://localhost:{http.server_port}/v1/models/model:predict"
 
 
-def ask(signature, **inputs):
-    """The server's answer to one request."""
+def ask(signature: str, **inputs: Any) -> Any:
+    """Returns the server's answer to one request."""
     request = {"signature_name": signature, "inputs": inputs}
     body = json.dumps(request).encode()
     with urllib.request.urlopen(urllib.request.Request(url, body)) as response:

@@ -1,15 +1,20 @@
-"""An environment of one's own: a pendulum that is to spin the way it is asked.
+r"""
+Your own environment
+====================
 
-The task is the direction, 1 or −1. The observation does not show it: a policy
-finds it out by its rewards in the first rollouts. From the repository's root:
+A pendulum learns to spin in the direction of its task, 1 or −1. The observation
+does not show the direction: a policy learns it from its rewards in the first
+rollouts. From the repository's root::
 
-    python scripts/train_rl.py --workdir=results/pendulum_spin \
+    maml-tf train-rl --workdir=results/pendulum_spin \
         --environment=gymnasium:examples.pendulum_spin:PendulumSpin-v0
 
-Importing this module registers the environment with Gymnasium. One that is not
-registered is named by its file and class, as in
+Importing this module registers the environment with Gymnasium. An environment
+that is not registered is named by its file and class, as in
 `gymnasium:examples/pendulum_spin.py:PendulumSpin`. Needs `pip install ".[rl]"`.
 """
+
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -19,23 +24,25 @@ from gymnasium.envs.classic_control.pendulum import PendulumEnv
 class PendulumSpin(PendulumEnv):
     """Gymnasium's pendulum, with a motor that can turn it all the way.
 
-    What maml_tf asks of an environment is `sample_task` and `task`.
+    maml_tf needs `sample_task` and `task` of an environment.
 
     Attributes:
-        task: the direction in an array, 1 (anticlockwise) or −1.
+        task: The direction in an array, 1 (anticlockwise) or −1.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         # Less gravity: Pendulum-v1's motor has to swing it up first.
         super().__init__(g=2.0)
         self.task = np.ones(1)
 
-    def sample_task(self, rng):
-        """The parameter of a task, drawn with a NumPy `Generator`."""
+    def sample_task(self, rng: np.random.Generator) -> np.ndarray:
+        """Draws the parameter of a task."""
         return rng.choice([-1.0, 1.0], 1)
 
-    def step(self, action):
-        """Moves; the reward is from −1 to 1, its speed in that direction."""
+    def step(
+        self, action: np.ndarray
+    ) -> tuple[np.ndarray, Any, bool, bool, dict]:
+        """Moves; the reward is the speed in that direction, from −1 to 1."""
         observation, _, terminated, truncated, _ = super().step(action)
         speed = observation[2] / self.max_speed
         return observation, self.task[0] * speed, terminated, truncated, {}

@@ -1,6 +1,7 @@
-"""Errors that a user, not the library, must act on."""
+"""Errors that the user can correct."""
 
 import sys
+import types
 import warnings
 from typing import Any
 
@@ -8,14 +9,14 @@ from typing import Any
 class InputError(ValueError):
     """An argument, a file or a combination of them that cannot be used.
 
-    The message is one sentence that names the argument (scripts' flags have the
-    same names), what was given and what would do; scripts print it and exit
-    with status 1, without a stack trace.
+    The message is one sentence: the argument's name (flags have the same
+    names), the value that was given and the values that can be used. Commands
+    print it and exit with status 1, without a stack trace.
     """
 
 
 class DivergenceError(ArithmeticError):
-    """A loss became NaN or infinite, so that training cannot go on."""
+    """A loss became NaN or infinite, so training cannot go on."""
 
 
 def refusal(name: str, given: Any, wanted: str) -> InputError:
@@ -29,7 +30,8 @@ def refusal(name: str, given: Any, wanted: str) -> InputError:
     Args:
         name: The argument, which is also the flag.
         given: Its value.
-        wanted: What would do, without the full stop.
+        wanted: Clause that tells which values can be used, without the full
+            stop.
 
     Returns:
         An `InputError` such as "steps: -1 was given; it must be 0 or more."
@@ -82,12 +84,15 @@ def check_not_negative(**numbers: Any) -> None:
 
 
 def deprecated(message: str) -> None:
-    """Warns of what goes in version 0.3, at the line outside of this package.
+    """Warns of a name that version 0.3 drops, at the caller's line.
+
+    The caller is the nearest line outside of this package.
 
     Args:
         message: The warning, a sentence without the full stop.
     """
-    level, frame = 1, sys._getframe()
+    level = 1
+    frame: types.FrameType | None = sys._getframe()
     while frame and frame.f_globals.get("__name__", "").startswith("maml_tf"):
         level, frame = level + 1, frame.f_back
     warnings.warn(

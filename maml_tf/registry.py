@@ -5,7 +5,7 @@ with its annotation, its default and its line in the docstring. Python, flags,
 help and messages read it from there.
 
 The registries at the end of this file name everything that can be chosen.
-What a name stands for is imported when it is asked for, so a list of names does
+Classes and functions are imported when they are used, so a list of names does
 not start TensorFlow.
 """
 
@@ -16,7 +16,7 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from maml_tf.errors import InputError, deprecated
@@ -24,7 +24,7 @@ from maml_tf.errors import InputError, deprecated
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-    """A keyword parameter of what a name stands for.
+    """A keyword parameter of a class or function.
 
     Attributes:
         name: The parameter's name.
@@ -59,11 +59,10 @@ class Registry:
     """A table of names, each of a class or function that takes options.
 
     Args:
-        kind: What the names are of, which is also the argument's and the flag's
-            name, such as `"network"`.
+        kind: The argument's and the flag's name, such as `"network"`.
         entries: Dict of name to `"module:attribute"`. A name that ends in a
             colon and a word, such as `folder:PATH`, stands for all names that
-            begin so; what a user writes after the colon is the first argument.
+            begin so; the user's text after the colon is the first argument.
         fixed: Names of parameters that are not options.
         former_names: Dict of an option's former name to its present one. A
             former name works for one release, with a warning.
@@ -86,7 +85,7 @@ class Registry:
         return tuple(sorted(self._entries))
 
     def name_of(self, made: type) -> str:
-        """Returns the name of a class, its own where it is not listed."""
+        """Returns the name of a class, or its own if it is not listed."""
         path = f"{made.__module__}:{made.__qualname__}"
         names = (n for n, entry in self._entries.items() if entry == path)
         return next(names, made.__qualname__)
@@ -110,7 +109,7 @@ class Registry:
         return {n: o for n, o in options.items() if n not in self.fixed}
 
     def summary(self, name: str) -> str:
-        """Returns what a name stands for, in one line.
+        """Describes the class or function of a name in one line.
 
         It is the first line of the module's docstring if the module has the
         same name, otherwise that of the class or function.
@@ -128,12 +127,12 @@ class Registry:
         return inspect.cleandoc(documented.__doc__ or "").partition("\n")[0]
 
     def create(self, name: str, *fixed: Any, **options: Any) -> Any:
-        """Calls what a name stands for.
+        """Calls the class or function of a name.
 
         Args:
             name: As in `options`.
             *fixed: Arguments that are not options.
-            **options: Options by name, or further arguments that are none.
+            **options: Options by name, or arguments that are not options.
 
         Returns:
             The object that it makes.
@@ -166,54 +165,67 @@ class Registry:
         return renamed
 
     def _entry(self, name: str) -> tuple[str, str | None]:
-        """Returns `"module:attribute"`, and what follows the name's colon."""
+        """Returns `"module:attribute"`, and the text after the name's colon."""
         return find_with_argument(self.kind, name, self._entries)
 
 
-def find(kind, name, table):
-    """`table[name]`, or an `InputError` that lists what there is.
+def find(kind: str, name: str, table: Mapping[str, Any]) -> Any:
+    """Returns `table[name]`.
 
     Args:
-        kind: what the names are of, which is also the argument's and the flag's
-            name, such as `"algorithm"`.
-        name: the name looked up.
-        table: dict of what there is.
+        kind: The argument's and the flag's name, such as `"algorithm"`.
+        name: The name to look up.
+        table: Dict of all values by name.
+
+    Raises:
+        InputError: The name is unknown; the message lists all names.
     """
     if name not in table:
-        raise InputError(
-            f"{kind}: {name!r} is unknown; there is {', '.join(sorted(table))}."
-        )
+        listed = ", ".join(sorted(table))
+        raise InputError(f"{kind}: {name!r} is unknown; available: {listed}.")
     return table[name]
 
 
-def find_with_argument(kind, name, table):
+def find_with_argument(
+    kind: str, name: str, table: Mapping[str, Any]
+) -> tuple[Any, str | None]:
     """Looks up a name that may end in a colon and an argument.
 
     Args:
-        kind: as of `find`.
-        name: such as `"omniglot"` or `"folder:pictures"`.
-        table: dict of what there is, with keys such as `"omniglot"` and
-            `"folder:PATH"`.
+        kind: The argument's and the flag's name, such as `"dataset"`.
+        name: A name such as `"omniglot"` or `"folder:pictures"`.
+        table: Dict by names such as `"omniglot"` and `"folder:PATH"`.
 
     Returns:
-        `(value, argument)`: what the table has, and what follows the colon,
-        None without one.
+        `(value, argument)`; the argument is None without a colon.
 
     Raises:
-        InputError: an unknown name, or one without its argument.
+        InputError: The name is unknown, or lacks its argument.
     """
     word, colon, argument = name.partition(":")
     entries = {entry.partition(":")[0]: entry for entry in table}
     if word not in entries:
-        find(kind, name, table)  # Says what there is.
+        find(kind, name, table)  # Lists all names.
     entry = entries[word]
     if bool(argument) != (":" in entry) or bool(colon) != bool(argument):
         raise InputError(f"{kind}: {name!r} was given; write it as {entry}.")
     return table[entry], argument or None
 
 
-def check_options(kind, name, options, known):
-    """Raises an `InputError` for the first of `options` not in `known`."""
+def check_options(
+    kind: str, name: str, options: Iterable[str], known: Collection[str]
+) -> None:
+    """Refuses options that a name does not take.
+
+    Args:
+        kind: The argument's and the flag's name, such as `"network"`.
+        name: The name that should take the options.
+        options: Names of options.
+        known: Names of the options that it takes.
+
+    Raises:
+        InputError: An option is not in `known`; the message names the first.
+    """
     for option in options:
         if option not in known:
             raise InputError(
@@ -236,18 +248,18 @@ def parameters(make: Callable) -> dict[str, Option]:
     """
     if not inspect.isclass(make):
         return _own_parameters(make, getattr(make, "func", make))
-    found: dict[str, Option] = {}
+    options: dict[str, Option] = {}
     settled: set[str] = set()
     for owner in make.__mro__:
-        if "__init__" in vars(owner):
-            for name, option in _own_parameters(owner.__init__, owner).items():
+        if constructor := vars(owner).get("__init__"):
+            for name, option in _own_parameters(constructor, owner).items():
                 if name != "self" and name not in settled:
-                    found.setdefault(name, option)
-            kinds = inspect.signature(owner.__init__).parameters.values()
+                    options.setdefault(name, option)
+            kinds = inspect.signature(constructor).parameters.values()
             if all(p.kind is not inspect.Parameter.VAR_KEYWORD for p in kinds):
                 break
         settled.update(vars(owner).get("settles", ()))
-    return found
+    return options
 
 
 def _own_parameters(function: Callable, documented: Any) -> dict[str, Option]:
@@ -266,7 +278,7 @@ def help_texts(documented: Any) -> dict[str, str]:
     """Reads the Args of a docstring in Google's style, or its Attributes.
 
     A text "As in `f`." is replaced by that of `f`, a name in the same module,
-    for the same parameter; what follows the full stop is added.
+    for the same parameter; the rest of the text is added.
 
     Args:
         documented: A class or function.
@@ -306,7 +318,7 @@ def _resolved(name: str, text: str, documented: Any) -> str:
 
 
 def _imported(entry: str) -> Any:
-    """Imports what an entry `"module:attribute"` names."""
+    """Imports the attribute that an entry `"module:attribute"` names."""
     module, _, attribute = entry.partition(":")
     return getattr(importlib.import_module(module), attribute)
 

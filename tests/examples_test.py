@@ -20,7 +20,7 @@ def cells(script):
     ):
         commented = "markdown" in head or "active-ipynb" in head
         if commented:
-            body = re.sub(r"^# ?", "", body, flags=re.M)
+            body = re.sub(r"^# ?", "", body, flags=re.M).replace('"""', "")
         yield "markdown" if "markdown" in head else "code", body.strip()
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import itertools
 import pathlib
 import re
 import sys
@@ -104,11 +105,14 @@ class PackagingTest(parameterized.TestCase):
     def test_the_pinned_set_has_every_dependency(self):
         pinned = {
             normalized(name)
-            for file in ("requirements.txt", "requirements-benchmark.txt")
+            for file in ROOT.glob("requirements*.txt")
             for name in re.findall(r"^([\w.-]+)==", read(file), re.M)
         }
         text = read("pyproject.toml")
-        for name in [*lists("dependencies", text), *lists("test", text)]:
+        extras = (
+            lists(name, text) for name in ("dependencies", "docs", "test")
+        )
+        for name in itertools.chain(*extras):
             name = normalized(re.match(r"[\w.-]+", name)[0])
             if name != "maml-tf":
                 self.assertIn(name, pinned)

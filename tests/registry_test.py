@@ -14,7 +14,7 @@ class RegistryTest(absltest.TestCase):
             registry.find("network", "c", {"b": 2, "a": 1})
         self.assertEqual(
             str(raised.exception),
-            "network: 'c' is unknown; there is a, b.",
+            "network: 'c' is unknown; available: a, b.",
         )
 
     def test_what_follows_a_colon_is_an_argument(self):
@@ -38,7 +38,7 @@ class RegistryTest(absltest.TestCase):
             registry.find_with_argument("dataset", "c:x", table)
         self.assertEqual(
             str(raised.exception),
-            "dataset: 'c:x' is unknown; there is a, b:FILE.",
+            "dataset: 'c:x' is unknown; available: a, b:FILE.",
         )
 
     def test_an_unknown_option_lists_what_there_is(self):

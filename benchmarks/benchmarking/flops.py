@@ -1,18 +1,21 @@
 """Floating-point operations of the workloads, two for each multiply-add.
 
-Counted are convolutions and dense layers, which are nearly all of the time.
+Convolutions and dense layers are counted, which take nearly all of the time.
 """
 
 import math
 
+from benchmarking.workloads import Workload
 
-def layers(workload):
-    """Of each convolution and dense layer's forward pass on one example.
 
-    At the edges, SAME convolutions count what they multiply by zeros.
+def layers(workload: Workload) -> list[int]:
+    """Counts the operations of each layer's forward pass on one example.
+
+    Layers are convolutions and dense layers. At the edges, products with the
+    zeros of SAME convolutions are counted too.
 
     Args:
-        workload: a `workloads.Workload`.
+        workload: The workload.
 
     Returns:
         A list of integers, first layer to last.
@@ -34,25 +37,25 @@ def layers(workload):
     return [*counts, 2 * features * workload.outputs]
 
 
-def forward(workload):
-    """Of the forward pass on one example."""
+def forward(workload: Workload) -> int:
+    """Counts the operations of the forward pass on one example."""
     return sum(layers(workload))
 
 
-def meta_update(workload, second_order=True):
-    """Of one meta-update, all tasks together.
+def meta_update(workload: Workload, second_order: bool = True) -> int:
+    """Counts the operations of one meta-update, all tasks together.
 
-    A product of two matrices takes two more of its size for its gradient: 3
-    forward passes for a gradient. The meta-gradient takes each of these three
-    to its own gradient: 9 for a support step of second order. First order
-    counts each gradient once, support and query.
+    The gradient of a product of two matrices takes two more products of its
+    size, so a gradient takes 3 forward passes. The meta-gradient differentiates
+    each of these three again: a support step of second order takes 9. In first
+    order, each gradient counts once, support and query.
 
-    What the first layer saves, whose input needs no gradient, is not deducted
-    (4 in place of 9, and 2 in place of 3).
+    The input of the first layer needs no gradient, so that layer takes less (4
+    in place of 9, and 2 in place of 3). This is not deducted.
 
     Args:
-        workload: a `workloads.Workload`.
-        second_order: whether the inner gradients are differentiated.
+        workload: The workload.
+        second_order: Whether the inner gradients are differentiated.
     """
     support = workload.inner_steps * workload.support
     passes = (9 if second_order else 3) * support + 3 * workload.query

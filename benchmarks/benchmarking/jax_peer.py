@@ -1,6 +1,7 @@
 """Second-order MAML in JAX: pure functions, one jitted update with Optax."""
 
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +16,23 @@ class Vmap:
     """All tasks at once by `jax.vmap`.
 
     Args:
-        workload: a `workloads.Workload`.
-        weights: arrays as `workloads.weights` gives them.
-        data: arrays as `workloads.data` gives them.
+        workload: The workload.
+        weights: Arrays of `workloads.weights`.
+        data: Arrays of `workloads.data`.
+
+    Attributes:
+        name: Its name in tables.
+        updates_per_call: Meta-updates in a step.
     """
 
     name = "JAX vmap"
 
-    def __init__(self, workload, weights, data):
+    def __init__(
+        self,
+        workload: workloads.Workload,
+        weights: Sequence[np.ndarray],
+        data: Sequence[np.ndarray],
+    ) -> None:
         self.updates_per_call = workload.updates_per_call
         self._workload = workload
         self._theta = [jnp.asarray(array) for array in weights]
@@ -33,7 +43,7 @@ class Vmap:
         self._compiled = jax.jit(self._updates, donate_argnums=(0, 1))
         self._gradient = jax.jit(self._mean)
 
-    def step(self):
+    def step(self) -> float:
         """Performs `updates_per_call` meta-updates; returns the last loss."""
         self._key, key = jax.random.split(self._key)
         self._theta, self._slots, loss = self._compiled(
@@ -41,10 +51,16 @@ class Vmap:
         )
         return float(jax.block_until_ready(loss))
 
-    def meta_gradient(self, task=None):
-        """The query loss and the meta-gradient on the given data.
+    def meta_gradient(
+        self, task: int | None = None
+    ) -> tuple[float, list[np.ndarray]]:
+        """Computes the query loss and the meta-gradient on the given data.
 
-        That of one task, or the mean over all.
+        Args:
+            task: Number of a task, or None for the mean over all.
+
+        Returns:
+            `(loss, arrays)`, the arrays in the order of the weights.
         """
         data = self._data
         if task is not None:
@@ -102,7 +118,7 @@ class Vmap:
 
 
 class Scan(Vmap):
-    """Task after task by `jax.lax.scan`, gradients summed."""
+    """Task after task by `jax.lax.scan`; gradients are summed."""
 
     name = "JAX scan"
 

@@ -1,4 +1,4 @@
-"""What the benchmark runs on, and how fast that multiplies matrices."""
+"""The machine that runs the benchmark, and its speed of matrix products."""
 
 import functools
 import os
@@ -7,14 +7,15 @@ import platform
 import shutil
 import subprocess
 import time
+from typing import Any
 
 import numpy as np
 
 _SIZE = 2048
 
 
-def describe():
-    """The machine as a dict: cores, CPU, GPU (None without), software."""
+def describe() -> dict[str, Any]:
+    """Describes cores, CPU, GPU (None without one) and software."""
     return {
         "cores": _cores(),
         "cpu": _cpu_model(),
@@ -24,10 +25,10 @@ def describe():
     }
 
 
-def gemm_gflops():
+def gemm_gflops() -> float:
     """Measures one product of float32 matrices by NumPy, on all cores.
 
-    Another one, which is not timed, wakes the threads before.
+    A product before it, which is not timed, wakes the threads.
 
     Returns:
         GFLOP/s.

@@ -7,12 +7,14 @@ import pathlib
 import statistics
 import tempfile
 import time
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from benchmarking import flops, machine
 from benchmarking.processes import Worker, WorkerError
+from benchmarking.workloads import Workload
 
 OURS = "maml_tf"
 
@@ -21,15 +23,14 @@ class Peer(NamedTuple):
     """A framework to compare with.
 
     Attributes:
-        module: of `benchmarking`.
-        implementations: keys of the module's `IMPLEMENTATIONS`, which only a
-            worker imports.
-        packages: what must be installed.
+        module: Name of its module of `benchmarking`; only workers import it.
+        implementations: Keys of the module's `IMPLEMENTATIONS`.
+        packages: Packages that must be installed.
     """
 
     module: str
-    implementations: tuple
-    packages: tuple
+    implementations: tuple[str, ...]
+    packages: tuple[str, ...]
 
 
 PEERS = {
@@ -42,20 +43,20 @@ PEERS = {
 }
 
 # Largest difference of meta-gradients, relative to ours by their norms, median
-# over tasks. They agree to 2e-6, but where an input of a ReLU or the lead of a
-# maximum is within rounding of zero, one framework takes one side and another
-# the other: that task's meta-gradient jumps, by up to a tenth (docs/speed.md).
-# First order is off by 0.08 on every task, and by more with more steps.
+# over tasks. They agree to 2e-6, unless an input of a ReLU or the lead of a
+# maximum is within rounding of zero: then frameworks take different sides, and
+# that task's meta-gradient jumps by up to a tenth (docs/speed.md). First order
+# is off by 0.08 on every task, and by more with more steps.
 TOLERANCE = 0.02
 
 _FEWEST_REPETITIONS = 2
 
-# Seconds of rest before a repetition: the threads of whichever ran before may
-# still spin, waiting for more.
+# Seconds of rest before a repetition: the threads of the implementation before
+# it may still spin, waiting for work.
 _REST = 0.3
 
-# A step of fewer seconds is timed after another one, so that the caches are its
-# own again; a longer one fills them itself.
+# A step of fewer seconds is timed after another one, so that the caches hold
+# its own data; a longer step fills them itself.
 _SHORT = 2.0
 
 
@@ -65,9 +66,9 @@ class Candidate:
 
     Attributes:
         framework: `OURS` or one of `PEERS`.
-        module: of `benchmarking`.
-        implementation: a key of the module's `IMPLEMENTATIONS`.
-        second_order: false for first-order MAML.
+        module: Name of its module of `benchmarking`.
+        implementation: A key of the module's `IMPLEMENTATIONS`.
+        second_order: False for first-order MAML.
     """
 
     framework: str
@@ -76,14 +77,16 @@ class Candidate:
     second_order: bool = True
 
 
-def candidates(workload, peers, first_order):
-    """What is measured on a workload; ours, to compare with, is the first.
+def candidates(
+    workload: Workload, peers: Sequence[str], first_order: bool
+) -> list[Candidate]:
+    """Lists the implementations to measure on a workload, ours first.
 
     Args:
-        workload: a `workloads.Workload`.
-        peers: names of `PEERS`.
-        first_order: whether our first-order MAML is measured too, where the
-            inner loop has several steps.
+        workload: The workload.
+        peers: Names of `PEERS`.
+        first_order: Whether our first-order MAML is measured too, if the inner
+            loop has several steps.
     """
     chosen = [Candidate(OURS, "ours", "maml_tf")]
     if first_order and workload.inner_steps > 1:
@@ -102,35 +105,43 @@ class Benchmark:
     """Measures workloads, one after the other.
 
     Args:
-        repetitions: timed steps of each implementation.
-        seconds: an implementation gets no further repetition that would take
-            it past so many seconds on a workload, but two at least.
-        seed: of weights and data.
-        warn: function of a sentence: what to do when a peer fails.
-        advance: function of a text, called before each thing that is done.
+        repetitions: Timed steps of each implementation.
+        seconds: Seconds for an implementation on a workload. A repetition that
+            would take longer is left out, but there are at least two.
+        seed: Seed of weights and data.
+        warn: Function of a sentence, called when a peer fails.
+        advance: Function of a text, called before each step of the work.
     """
 
     def __init__(
-        self, *, repetitions, seconds, seed, warn, advance=lambda text: None
-    ):
+        self,
+        *,
+        repetitions: int,
+        seconds: float,
+        seed: int,
+        warn: Callable[[str], None],
+        advance: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.repetitions = repetitions
         self.seconds = seconds
         self.seed = seed
         self.warn = warn
         self.advance = advance
 
-    def measure(self, workload, chosen):
+    def measure(
+        self, workload: Workload, chosen: Sequence[Candidate]
+    ) -> dict[str, Any]:
         """Measures a workload.
 
         Args:
-            workload: a `workloads.Workload`.
-            chosen: list of `Candidate`, ours first.
+            workload: The workload.
+            chosen: The implementations, ours first.
 
         Returns:
-            What the JSON file holds of it, a dict.
+            The dict of this workload in the JSON file.
 
         Raises:
-            WorkerError: ours failed.
+            WorkerError: Our implementation failed.
         """
         gradients = self._gradients(workload, chosen)
         # A peer that failed is not tried again.
@@ -155,7 +166,7 @@ class Benchmark:
         }
 
     def _gradients(self, workload, chosen):
-        """By candidate: `(loss, gradients [tasks, weights])`."""
+        """Returns `(loss, gradients [tasks, weights])` by candidate."""
         gradients = {}
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "gradients.npy"
@@ -164,16 +175,17 @@ class Benchmark:
                     continue
                 self.advance(f"{candidate.implementation}: meta-gradients")
                 with self._unless_it_fails(workload, candidate):
-                    # A process of its own, so that the one that is measured
-                    # steps and does nothing else.
+                    # In another process, so that the measured one does nothing
+                    # but steps.
                     with self._worker(workload, candidate) as worker:
                         loss = worker.ask("meta_gradients", str(path))["loss"]
                     gradients[candidate] = loss, np.load(path)
         return gradients
 
     def _runs(self, workload, chosen):
-        """The runs that came to their end, and the GEMM rates among them."""
-        runs, gemm = [], []
+        """Returns the runs that came to their end, and GEMM rates meanwhile."""
+        runs: list[_Run] = []
+        gemm: list[float] = []
         with contextlib.ExitStack() as stack:
             for candidate in chosen:
                 self.advance(f"{candidate.implementation}: first step")
@@ -199,7 +211,7 @@ class Benchmark:
             run.repeat()
 
     def _each(self, workload, runs, act):
-        """Does something with each run; those that fail leave the list."""
+        """Calls `act` with each run, and removes runs that fail."""
         for run in list(runs):
             succeeded = False
             with self._unless_it_fails(workload, run.candidate):
@@ -218,7 +230,7 @@ class Benchmark:
 
     @contextlib.contextmanager
     def _unless_it_fails(self, workload, candidate):
-        """Goes on without a peer that failed, and does not without ours."""
+        """Warns if a peer fails, and raises if ours does."""
         try:
             yield
         except WorkerError as error:
@@ -240,7 +252,7 @@ class _Run:
         self.first_step = first["seconds"]
         self._updates = first["updates"]
         self._seconds = self._spent = worker.ask("step")["seconds"]
-        self.seconds_an_update = []
+        self.seconds_an_update: list[float] = []
 
     def may_repeat(self, seconds):
         done = len(self.seconds_an_update)
@@ -271,7 +283,7 @@ def _identity(run):
 
 
 def _agreement(gradients, candidate):
-    """How far a meta-gradient is from ours; first order's is another one."""
+    """Compares a meta-gradient with ours, unless it is of first order."""
     if not candidate.second_order:
         return {"loss": None, "gradient_differs_by": None, "agrees": None}
     (_, ours), *_ = gradients.values()
@@ -298,7 +310,7 @@ def _figures(workload, run, gemm):
         "min_ms": 1e3 * min(run.seconds_an_update),
         "tasks_per_second": workload.tasks / seconds,
         "gflops": rate,
-        # NumPy's products, on the CPU, bound nothing on a GPU.
+        # NumPy's products run on the CPU; they do not bound a GPU.
         "percent_of_gemm": 100 * rate / gemm if gpu_bytes is None else None,
         "first_step_seconds": run.first_step,
         "peak_memory_mb": 1e-6 * run.memory["bytes"],
@@ -307,7 +319,7 @@ def _figures(workload, run, gemm):
 
 
 def _compare(results):
-    """Adds how many times ours is faster, and which one of a peer counts."""
+    """Marks the best of each peer, and divides all times by ours."""
     ours = results[0]["median_ms"]
     for result in results:
         rivals = [
@@ -320,11 +332,11 @@ def _compare(results):
         result["times_ours"] = result["median_ms"] / ours
 
 
-def disagreements(result):
-    """A sentence for each meta-gradient that is not ours.
+def disagreements(result: dict[str, Any]) -> list[str]:
+    """Writes a sentence for each meta-gradient that differs from ours.
 
     Args:
-        result: the dict that `Benchmark.measure` returns.
+        result: The dict that `Benchmark.measure` returns.
     """
     sentences = []
     for line in result["implementations"]:

@@ -1,27 +1,42 @@
 """This library on the benchmark's workloads, by its public interface."""
 
 from maml_tf.commands.experiments import quiet_tensorflow  # isort: skip, before TensorFlow
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
+import numpy as np
 import tensorflow as tf
 
+from benchmarking.workloads import Workload
 from maml_tf import Episode, OuterStep, algorithms, datasets, losses, networks
 
 quiet_tensorflow.start()
 
 
 class MAML:
-    """MAML as `train.py` runs it.
+    """MAML as `maml-tf train` runs it.
 
     Args:
-        workload: a `workloads.Workload`.
-        weights: arrays as `workloads.weights` gives them.
-        data: arrays as `workloads.data` gives them.
+        workload: The workload.
+        weights: Arrays of `workloads.weights`.
+        data: Arrays of `workloads.data`.
+
+    Attributes:
+        name: Its name in tables.
+        algorithm: Its name in `maml_tf.algorithms`.
+        updates_per_call: Meta-updates in a step.
     """
 
     name = "maml_tf"
     algorithm = "maml"
 
-    def __init__(self, workload, weights, data):
+    def __init__(
+        self,
+        workload: Workload,
+        weights: Sequence[np.ndarray],
+        data: Sequence[np.ndarray],
+    ) -> None:
         self.updates_per_call = workload.updates_per_call
         self._workload = workload
         self._data = [tf.constant(array) for array in data]
@@ -48,19 +63,21 @@ class MAML:
             )
         self._outer_step = self._make_outer_step(episodes, workload.tasks)
         self._iteration = 0
-        self._gradients = {}
+        self._gradients: dict[int, Callable] = {}
 
-    def step(self):
+    def step(self) -> float:
         """Performs `updates_per_call` meta-updates; returns the last loss."""
         updates = self._outer_step(self._iteration, self.updates_per_call)
         self._iteration += self.updates_per_call
         return float(updates.loss[-1])
 
-    def meta_gradient(self, task=None):
-        """The query loss and the meta-gradient on the given data.
+    def meta_gradient(
+        self, task: int | None = None
+    ) -> tuple[float, list[np.ndarray]]:
+        """Computes the query loss and the meta-gradient on the given data.
 
         Args:
-            task: number of a task, or None for the mean over all.
+            task: Number of a task, or None for the mean over all.
 
         Returns:
             `(loss, arrays)`, the arrays in the order of the weights.
@@ -93,15 +110,16 @@ class MAML:
 
 
 class FirstOrderMAML(MAML):
-    """The same with inner gradients as constants."""
+    """MAML with inner gradients as constants."""
 
     name = "maml_tf, first order"
     algorithm = "fomaml"
 
 
-def network(workload):
-    """The workload's Keras model."""
-    name, options = "mlp", {"widths": workload.widths}
+def network(workload: Workload) -> keras.Model:
+    """Makes the workload's Keras model."""
+    name = "mlp"
+    options: dict[str, Any] = {"widths": workload.widths}
     if not workload.widths:
         name = "conv4"
         options = {

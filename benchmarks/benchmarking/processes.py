@@ -6,32 +6,35 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from typing import IO, Any, cast
 
 _SCRIPT = pathlib.Path(__file__).with_name("worker.py")
 
 
 class WorkerError(Exception):
-    """A worker could not do what it was told, and has ended."""
+    """A worker could not carry out a command, and has ended."""
 
 
 class Worker:
-    """A process that runs one implementation; ended by `with`.
+    """A process that runs one implementation; `with` ends it.
 
     Args:
-        module: of `benchmarking`, such as `"ours"`.
-        implementation: a key of its `IMPLEMENTATIONS`.
-        workload: a name of `workloads.WORKLOADS`.
-        seed: of weights and data.
+        module: Name of a module of `benchmarking`, such as `"ours"`.
+        implementation: A key of its `IMPLEMENTATIONS`.
+        workload: A name of `workloads.WORKLOADS`.
+        seed: Seed of weights and data.
 
     Attributes:
-        version: of the framework.
+        version: Version of the framework.
 
     Raises:
-        WorkerError: the module cannot be imported.
+        WorkerError: The module cannot be imported.
     """
 
-    def __init__(self, module, implementation, workload, seed):
-        # What libraries log there is shown only if the worker dies of it.
+    def __init__(
+        self, module: str, implementation: str, workload: str, seed: int
+    ) -> None:
+        # Libraries log there. It is shown only if the worker dies.
         self._stderr = tempfile.TemporaryFile(  # noqa: SIM115, close() does.
             "w+", errors="replace"
         )
@@ -49,31 +52,36 @@ class Worker:
             stderr=self._stderr,
             text=True,
         )
+        self._stdin = cast(IO[str], self._process.stdin)
+        self._stdout = cast(IO[str], self._process.stdout)
         try:
             self.version = self._answer()["version"]
         except BaseException:
             self.close()
             raise
 
-    def ask(self, *command):
-        """Waits for the answer to a command, a dict.
+    def ask(self, *command: str) -> dict[str, Any]:
+        """Returns the answer to a command.
+
+        Args:
+            *command: A command of `worker.py` and its arguments.
 
         Raises:
-            WorkerError: with what the worker said last.
+            WorkerError: The worker has ended; the message is its last line.
         """
-        # A process that has ended has answered why.
+        # A process that has ended has already answered why.
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(" ".join(command) + "\n")
-            self._process.stdin.flush()
+            self._stdin.write(" ".join(command) + "\n")
+            self._stdin.flush()
         return self._answer()
 
-    def close(self):
-        """Ends the process, whatever it is doing."""
+    def close(self) -> None:
+        """Ends the process, even in the middle of a command."""
         self._process.kill()
         self._process.wait()
-        self._process.stdout.close()
+        self._stdout.close()
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
+            self._stdin.close()
         self._stderr.close()
 
     def __enter__(self):
@@ -83,12 +91,12 @@ class Worker:
         self.close()
 
     def _answer(self):
-        line = self._process.stdout.readline()
+        line = self._stdout.readline()
         if not line:
             status = self._process.wait()
             self._stderr.seek(0)
-            said = self._stderr.read().split("\n")
-            last = next((text for text in reversed(said) if text.strip()), "")
+            lines = self._stderr.read().split("\n")
+            last = next((text for text in reversed(lines) if text.strip()), "")
             raise WorkerError(f"the process ended with status {status}: {last}")
         answer = json.loads(line)
         if "error" in answer:

@@ -1,5 +1,8 @@
 """The benchmark's results as text."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from benchmarking.measurement import PEERS
 
 # The original TensorFlow 1 code of the paper: milliseconds a meta-update,
@@ -15,11 +18,11 @@ _ORIGINAL = {
 }
 
 
-def header(result):
-    """What ran on what, with which settings.
+def header(result: dict[str, Any]) -> str:
+    """Describes the machine, the versions and the settings.
 
     Args:
-        result: the dict that the JSON file holds.
+        result: The dict that the JSON file holds.
     """
     machine, versions = result["machine"], result["versions"]
     gpu = f", {machine['gpu']}" if machine["gpu"] else ""
@@ -33,11 +36,11 @@ def header(result):
     )
 
 
-def workload(result):
-    """The table of one workload.
+def workload(result: dict[str, Any]) -> str:
+    """Writes the table of one workload.
 
     Args:
-        result: the dict that `Benchmark.measure` returns.
+        result: The dict that `Benchmark.measure` returns.
     """
     steps = result["inner_steps"]
     title = (
@@ -81,11 +84,13 @@ def workload(result):
     return f"{title}\n\n{_columns(rows)}"
 
 
-def summary(workloads):
-    """One row a workload: ours against the best of each, and the original.
+def summary(workloads: Sequence[dict[str, Any]]) -> str:
+    """Compares ours with the best of each peer, a row for each workload.
+
+    The paper's original code is compared too.
 
     Args:
-        workloads: list of dicts as `Benchmark.measure` returns them.
+        workloads: Dicts that `Benchmark.measure` returned.
     """
     heads = ["workload", "ours ms"]
     for name in (*PEERS, "original"):
@@ -113,21 +118,21 @@ def summary(workloads):
     )
 
 
-def comparison(result):
-    """Milliseconds of the best of each peer, and of the original code.
+def comparison(result: dict[str, Any]) -> dict[str, float]:
+    """Returns milliseconds of the best of each peer, and of the original code.
 
     Args:
-        result: the dict that `Benchmark.measure` returns.
+        result: The dict that `Benchmark.measure` returns.
 
     Returns:
-        A dict by name; what was not measured is not in it.
+        A dict by name, without those that were not measured.
     """
     best = {
         line["framework"]: line["median_ms"]
         for line in result["implementations"]
         if line["best_of_peer"]
     }
-    # Scaled by matrix products on the CPU, it says nothing about a GPU.
+    # The scale is that of matrix products on the CPU, not of those on a GPU.
     on_cpu = result["implementations"][0]["percent_of_gemm"] is not None
     if on_cpu and result["name"] in _ORIGINAL:
         scale = _ORIGINAL_GEMM / result["gemm_gflops"]
@@ -141,7 +146,7 @@ def _gpu(line):
 
 
 def _number(value):
-    """Three digits at least; "-" for what is not known."""
+    """Writes a number with three digits at least; "-" if it is unknown."""
     if value is None:
         return "-"
     decimals = 0 if value >= 100 else 1 if value >= 10 else 2
@@ -149,9 +154,9 @@ def _number(value):
 
 
 def _columns(rows):
-    """Rows of strings under the first one and a rule; names to the left.
+    """Aligns rows of strings, the names to the left, under a head and a rule.
 
-    As `maml_tf.tables.columns` has it, which TensorFlow comes with.
+    `maml_tf.reports.tables.columns` would import TensorFlow.
     """
     widths = [max(map(len, column)) for column in zip(*rows)]
     first, *others = widths

@@ -1,5 +1,7 @@
 """Second-order MAML in PyTorch: `torch.func` over an `nn.Module`."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -13,15 +15,24 @@ class Vmap:
     """All tasks at once by `torch.func.vmap`.
 
     Args:
-        workload: a `workloads.Workload`.
-        weights: arrays as `workloads.weights` gives them.
-        data: arrays as `workloads.data` gives them.
+        workload: The workload.
+        weights: Arrays of `workloads.weights`.
+        data: Arrays of `workloads.data`.
+
+    Attributes:
+        name: Its name in tables.
+        updates_per_call: Meta-updates in a step.
     """
 
     name = "torch.func vmap"
     updates_per_call = 1
 
-    def __init__(self, workload, weights, data):
+    def __init__(
+        self,
+        workload: workloads.Workload,
+        weights: Sequence[np.ndarray],
+        data: Sequence[np.ndarray],
+    ) -> None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self._workload = workload
         self._model = _network(workload)
@@ -39,7 +50,7 @@ class Vmap:
         self._loss = F.mse_loss if workload.widths else F.cross_entropy
         self._optimizer = torch.optim.Adam(self._theta.values(), 1e-3)
 
-    def step(self):
+    def step(self) -> float:
         """Performs a meta-update; returns its loss."""
         data = self._draw() if self._workload.draws_tasks else self._data
         self._optimizer.zero_grad()
@@ -47,10 +58,16 @@ class Vmap:
         self._optimizer.step()
         return float(loss)
 
-    def meta_gradient(self, task=None):
-        """The query loss and the meta-gradient on the given data.
+    def meta_gradient(
+        self, task: int | None = None
+    ) -> tuple[float, list[np.ndarray]]:
+        """Computes the query loss and the meta-gradient on the given data.
 
-        That of one task, or the mean over all.
+        Args:
+            task: Number of a task, or None for the mean over all.
+
+        Returns:
+            `(loss, arrays)`, the arrays in the order of the weights.
         """
         data = self._data
         if task is not None:
@@ -94,7 +111,7 @@ class Vmap:
 
 
 class Loop(Vmap):
-    """Task after task, each with a backward pass of its own."""
+    """Task after task, each with its own backward pass."""
 
     name = "torch.func loop"
 
@@ -108,11 +125,16 @@ class Loop(Vmap):
 
 
 class ChannelsLastLoop(Loop):
-    """The loop with images and kernels in memory as oneDNN likes them."""
+    """The loop with images and kernels in the order that oneDNN prefers."""
 
     name = "torch.func loop, channels_last"
 
-    def __init__(self, workload, weights, data):
+    def __init__(
+        self,
+        workload: workloads.Workload,
+        weights: Sequence[np.ndarray],
+        data: Sequence[np.ndarray],
+    ) -> None:
         super().__init__(workload, weights, data)
         self._model.to(memory_format=torch.channels_last)
         self._data = [
@@ -128,7 +150,7 @@ class ChannelsLastLoop(Loop):
 class _Block(nn.Module):
     def __init__(self, channels, filters, size, pool):
         super().__init__()
-        # TensorFlow's SAME: an even size is padded at its end alone.
+        # As TensorFlow's SAME does, pads an even size at its end only.
         even = not pool and size % 2 == 0
         self.pad = nn.ZeroPad2d((0, 1, 0, 1)) if even else nn.Identity()
         self.convolution = nn.Conv2d(
@@ -172,7 +194,7 @@ def _tensor(array):
 
 
 def _side(workload):
-    """Height and width of what the head sees; its rows are in their order."""
+    """Returns height and width of the head's input, the order of its rows."""
     return workload.input_shape[0] // 16 if workload.max_pool else 1
 
 

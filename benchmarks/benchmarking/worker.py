@@ -2,15 +2,15 @@
 
     python worker.py MODULE IMPLEMENTATION WORKLOAD SEED
 
-So its peak memory and its thread pools are its own. It reads a command a line
-and answers each with a line of JSON; the first answer comes when the module is
-imported. An error is answered as such and ends it.
+In a process of its own, its peak memory and its thread pools are its own. It
+reads a command a line and answers each with a line of JSON; the first answer
+comes when the module is imported. An error is answered too, and ends it.
 
     first_step           makes the implementation and performs the first step
     step                 performs a step
-    meta_gradients PATH  writes a new implementation's to PATH, an .npy:
+    meta_gradients PATH  writes those of a new implementation to PATH, an .npy:
                          [tasks, weights], of the first tasks one by one
-    memory               the largest so far, in bytes
+    memory               gives the peak so far, in bytes
 """
 
 import importlib
@@ -21,6 +21,8 @@ import pathlib
 import resource
 import sys
 import time
+import types
+from typing import Any
 
 import numpy as np
 
@@ -34,25 +36,31 @@ _COMPARED = 9
 
 
 class Commands:
-    """What a worker does, a method a command.
+    """The commands of a worker, a method each.
 
     Args:
-        module: of `benchmarking`, such as `ours`.
-        implementation: a key of its `IMPLEMENTATIONS`.
-        workload: a `workloads.Workload`.
-        seed: of weights and data.
+        module: Module of `benchmarking`, such as `ours`.
+        implementation: A key of its `IMPLEMENTATIONS`.
+        workload: The workload.
+        seed: Seed of weights and data.
     """
 
-    def __init__(self, module, implementation, workload, seed):
-        implementation = module.IMPLEMENTATIONS[implementation]
+    def __init__(
+        self,
+        module: types.ModuleType,
+        implementation: str,
+        workload: workloads.Workload,
+        seed: int,
+    ) -> None:
+        make = module.IMPLEMENTATIONS[implementation]
         weights = workloads.weights(workload, seed)
         data = workloads.data(workload, seed)
         self._module = module
         self._tasks = workload.tasks
-        self._make = lambda: implementation(workload, weights, data)
-        self._made = None
+        self._make = lambda: make(workload, weights, data)
+        self._made: Any = None
 
-    def first_step(self):
+    def first_step(self) -> dict[str, Any]:
         """Makes the implementation, which may compile, and steps once."""
         started = time.perf_counter()
         self._made = self._make()
@@ -63,14 +71,14 @@ class Commands:
             "updates": self._made.updates_per_call,
         }
 
-    def step(self):
+    def step(self) -> dict[str, float]:
         """Times a step."""
         started = time.perf_counter()
         self._step()
         return {"seconds": time.perf_counter() - started}
 
-    def meta_gradients(self, path):
-        """Writes meta-gradients at the initial weights."""
+    def meta_gradients(self, path: str) -> dict[str, float]:
+        """Writes meta-gradients at the initial weights; returns the loss."""
         made = self._make()
         tasks = range(min(self._tasks, _COMPARED))
         losses, gradients = zip(*(made.meta_gradient(task) for task in tasks))
@@ -83,8 +91,8 @@ class Commands:
         )
         return {"loss": float(np.mean(losses))}
 
-    def memory(self):
-        """The largest resident set, and the largest use of a GPU's memory."""
+    def memory(self) -> dict[str, int | None]:
+        """Returns the peak of the resident set and of a GPU's memory."""
         unit = 1 if sys.platform == "darwin" else 1024
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
         return {"bytes": peak, "gpu_bytes": _gpu_bytes(self._module)}
@@ -96,7 +104,7 @@ class Commands:
 
 
 def _gpu_bytes(module):
-    """The most that a module's framework took of a GPU; None without one."""
+    """Returns the framework's peak of GPU memory; None without a GPU."""
     if hasattr(module, "torch"):
         cuda = module.torch.cuda
         return cuda.max_memory_allocated() if cuda.is_available() else None
@@ -109,9 +117,16 @@ def _gpu_bytes(module):
     return config.experimental.get_memory_info("GPU:0")["peak"]
 
 
-def main(module, implementation, workload, seed):
-    """Answers commands until there are no more."""
-    # What libraries print to standard output must not mix with the answers.
+def main(module: str, implementation: str, workload: str, seed: str) -> None:
+    """Answers commands until standard input ends.
+
+    Args:
+        module: Name of a module of `benchmarking`, such as `"ours"`.
+        implementation: A key of its `IMPLEMENTATIONS`.
+        workload: A name of `workloads.WORKLOADS`.
+        seed: Seed of weights and data.
+    """
+    # Libraries print to standard output; answers must not mix with that.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
 
@@ -120,14 +135,14 @@ def main(module, implementation, workload, seed):
 
     try:
         if module == "ours":
-            # TensorFlow Lite would import it where it is installed, which is
-            # a hundred megabytes that we do not need.
-            sys.modules["jax"] = None
-        module = importlib.import_module(f"benchmarking.{module}")
+            # If JAX is installed, TensorFlow Lite would import it, and take a
+            # hundred megabytes that we do not need.
+            sys.modules["jax"] = None  # type: ignore[assignment]
+        imported = importlib.import_module(f"benchmarking.{module}")
         commands = Commands(
-            module, implementation, workloads.WORKLOADS[workload], int(seed)
+            imported, implementation, workloads.WORKLOADS[workload], int(seed)
         )
-        answer(version=module.VERSION)
+        answer(version=imported.VERSION)
         for line in sys.stdin:
             name, *arguments = line.rstrip("\n").split(" ", 1)
             answer(**getattr(commands, name)(*arguments))

@@ -1,10 +1,11 @@
-"""The benchmark's workloads: what is computed, on which data and weights.
+"""The benchmark's workloads, with their data and weights.
 
-NumPy alone: every implementation starts from these arrays, so that their losses
+The arrays are NumPy's. Every implementation starts from them, so that losses
 and meta-gradients can be compared.
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -14,23 +15,24 @@ class Workload:
     """One meta-update: an inner loop over each task, Adam outside.
 
     Attributes:
-        name: what `--workloads` calls it.
-        tasks: tasks in the meta-batch.
-        support: support examples in a task.
-        query: query examples in a task.
-        inner_steps: gradient steps in the inner loop.
-        inner_learning_rate: α.
-        input_shape: of one example: `(1,)` or `(height, width, channels)`.
-        outputs: of the network; 1 for regression, else classes.
-        widths: hidden units of the MLP with ReLU, empty for a conv network.
-        filters: of each of the four convolutions (3 x 3, SAME, with bias), each
-            followed by batch norm (centre only, epsilon 1e-3, the batch's own
-            statistics) and ReLU.
-        max_pool: whether a block ends in a 2 x 2 max-pool (VALID) and the head
-            sees all positions; otherwise convolutions have stride 2 and the
+        name: Its name in `--workloads`.
+        tasks: Tasks in the meta-batch.
+        support: Support examples in a task.
+        query: Query examples in a task.
+        inner_steps: Gradient steps in the inner loop.
+        inner_learning_rate: The inner learning rate α.
+        input_shape: Shape of one example: `(1,)` or
+            `(height, width, channels)`.
+        outputs: Outputs of the network: 1 for regression, otherwise classes.
+        widths: Hidden units of the MLP with ReLU; empty for a conv network.
+        filters: Filters of each of the four convolutions (3 x 3, SAME, with
+            bias), each followed by batch norm (centre only, epsilon 1e-3, the
+            batch's own statistics) and ReLU.
+        max_pool: Whether a block ends in a 2 x 2 max-pool (VALID) and the head
+            sees all positions. Otherwise convolutions have stride 2 and the
             head sees the mean over height and width.
-        updates_per_call: meta-updates in one compiled call, where a framework
-            can; tasks are then drawn inside (sinusoid).
+        updates_per_call: Meta-updates in one compiled call, if a framework can;
+            tasks are then drawn inside (sinusoid).
     """
 
     name: str
@@ -47,7 +49,7 @@ class Workload:
     updates_per_call: int = 1
 
     @property
-    def draws_tasks(self):
+    def draws_tasks(self) -> bool:
         """Whether an update draws its own tasks (sinusoid)."""
         return bool(self.widths)
 
@@ -109,12 +111,18 @@ WORKLOADS = {
 }
 
 
-def data(workload, seed=0):
-    """One meta-batch: `(support_x, support_y, query_x, query_y)`.
+def data(workload: Workload, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Draws one meta-batch.
 
-    Inputs are float32 `[tasks, examples, ...]`; labels int32 `[tasks,
-    examples]`, every class as often as the others, or for the sinusoid float32
-    targets `[tasks, examples, 1]`.
+    Args:
+        workload: The workload.
+        seed: Seed of the data. Defaults to 0.
+
+    Returns:
+        `(support_x, support_y, query_x, query_y)`. Inputs are float32
+        `[tasks, examples, ...]`. Labels are int32 `[tasks, examples]`, every
+        class as often as the others; targets of the sinusoid are float32
+        `[tasks, examples, 1]`.
     """
     generator = np.random.default_rng(seed)
     examples = workload.support + workload.query
@@ -137,15 +145,16 @@ def data(workload, seed=0):
     return x[:, :split], y[:, :split], x[:, split:], y[:, split:]
 
 
-def sine_tasks(uniform):
-    """Amplitude in [0.1, 5], phase in [0, π] and x in [−5, 5] of sine tasks.
+def sine_tasks(uniform: Any) -> tuple[Any, Any, Any]:
+    """Makes amplitude, phase and x of sine tasks from uniform numbers.
 
     Args:
-        uniform: numbers in [0, 1), `[tasks, 2 + examples]`, of any framework.
+        uniform: Numbers in [0, 1), `[tasks, 2 + examples]`, of any framework.
 
     Returns:
-        `(amplitude [tasks, 1], phase [tasks, 1], x [tasks, examples])`; the
-        targets are amplitude · sin(x − phase).
+        `(amplitude [tasks, 1], phase [tasks, 1], x [tasks, examples])`, in
+        [0.1, 5], [0, π] and [−5, 5]; the targets are amplitude · sin(x −
+        phase).
     """
     return (
         0.1 + 4.9 * uniform[:, :1],
@@ -154,13 +163,20 @@ def sine_tasks(uniform):
     )
 
 
-def weights(workload, seed=0):
-    """The initial weights, a list of float32 arrays.
+def weights(workload: Workload, seed: int = 0) -> list[np.ndarray]:
+    """Draws the initial weights.
 
-    In the order and the layout of our Keras networks: for a conv network
+    They have the order and the layout of our Keras networks: in a conv network
     `[3, 3, in, out]` kernel, bias and batch norm's beta of each block, then the
-    head's `[in, out]` kernel and bias; for an MLP kernel and bias of each
-    layer. Biases are not zero, so that a peer that forgets one is found out.
+    head's `[in, out]` kernel and bias; in an MLP kernel and bias of each layer.
+    Biases are not zero, so that a peer that forgets one is found out.
+
+    Args:
+        workload: The workload.
+        seed: Seed of the weights. Defaults to 0.
+
+    Returns:
+        A list of float32 arrays.
     """
     generator = np.random.default_rng([seed, 1])
 

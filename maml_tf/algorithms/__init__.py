@@ -1,5 +1,10 @@
 """Meta-learning algorithms and baselines, by name."""
 
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
 from maml_tf.algorithms.algorithm import Algorithm, MetaGradient
 from maml_tf.algorithms.baselines import (
     NearestCentroid,
@@ -30,27 +35,38 @@ __all__ = [
 ]
 
 
-def names():
-    """The names that `create` knows, a sorted tuple."""
+def names() -> tuple[str, ...]:
+    """Returns the names that `create` knows, sorted."""
     return ALGORITHMS.names()
 
 
-def option_names(name):
-    """The names of the options that `create` takes for a name, a tuple."""
+def option_names(name: str) -> tuple[str, ...]:
+    """Returns the names of the options that `create` takes for a name."""
     return tuple(ALGORITHMS.options(name))
 
 
-def create(name, model, loss, metric=None, **options):
-    """An algorithm by name.
+def create(
+    name: str,
+    model: keras.Model,
+    loss: Callable,
+    metric: Callable | None = None,
+    **options: Any,
+) -> Algorithm:
+    """Returns a new algorithm.
 
     Args:
-        name: one of `names()`.
-        model: any built `keras.Model`.
-        loss: function `(y, outputs) -> scalar`.
-        metric: function `(y, outputs) -> scalar`; the loss if None.
-        **options: options of its class, such as `inner_steps`.
+        name: One of `names()`.
+        model: Any built `keras.Model`.
+        loss: Function `(y, outputs) -> scalar`.
+        metric: Function `(y, outputs) -> scalar` to report. Defaults to the
+            loss.
+        **options: Options of the algorithm's class, such as `inner_steps`.
+
+    Returns:
+        An `Algorithm`.
 
     Raises:
-        InputError: an unknown name or option, or a value that cannot be used.
+        InputError: The name or an option is unknown, or a value cannot be
+            used.
     """
     return ALGORITHMS.create(name, model, loss, metric, **options)

@@ -1,9 +1,10 @@
-"""Which weights the inner loop adapts: predicates over a model's variables.
+"""Selections of the weights that the inner loop adapts.
 
 Each function here takes the model and returns a predicate
 `adapts(variable) -> bool`; any function of that form can be given in its place.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import keras
@@ -20,23 +21,26 @@ NORMALIZATIONS = (
 )
 
 
-def everything(model):
-    """All trainable weights (MAML)."""
+def everything(model: keras.Model) -> Callable:
+    """Selects all trainable weights (MAML)."""
     del model
     return lambda variable: True
 
 
-def head(model):
-    """The last layer that has trainable weights (ANIL, Raghu et al. 2020)."""
+def head(model: keras.Model) -> Callable:
+    """Selects the last layer with trainable weights (ANIL).
+
+    (Raghu et al. 2020.)
+    """
     variables = _identities(_weighted_layers(model)[-1:])
     return lambda variable: id(variable) in variables
 
 
-def body(model):
-    """All but the head (BOIL, Oh et al. 2021).
+def body(model: keras.Model) -> Callable:
+    """Selects all weights except the head's (BOIL, Oh et al. 2021).
 
     Raises:
-        InputError: the model has a head only, so that nothing would adapt.
+        InputError: The model has only a head, so nothing would adapt.
     """
     if len(_weighted_layers(model)) == 1:
         raise InputError(
@@ -47,10 +51,10 @@ def body(model):
     return lambda variable: not in_head(variable)
 
 
-def all_but_normalization(model):
-    """All but the scales and offsets of normalisation layers.
+def all_but_normalization(model: keras.Model) -> Callable:
+    """Selects all weights except scales and offsets of normalisation layers.
 
-    So adapts the code of Finn et al. (2017), whose batch normalisation keeps
+    The code of Finn et al. (2017) adapts in this way: batch normalisation keeps
     the initialisation's β.
     """
     variables = _identities(
@@ -71,12 +75,14 @@ SELECTIONS = {
 Selection = Literal["all", "head", "body", "all_but_normalization"]
 
 
-def predicate(model, adapts=None):
+def predicate(
+    model: keras.Model, adapts: str | Callable | None = None
+) -> Callable:
     """Returns the predicate over variables that a name stands for.
 
     Args:
         model: A built `keras.Model`.
-        adapts: A name of `SELECTIONS`, a predicate, or None for all weights.
+        adapts: A name of `SELECTIONS`, or a predicate. Defaults to all weights.
 
     Returns:
         A function `variable -> bool`.
@@ -94,7 +100,7 @@ def _weighted_layers(model):
 
 
 def _in_order(model):
-    """The layers of `model` in its order, those of nested models in place."""
+    """Yields the layers in the model's order, nested models' in their place."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from _in_order(layer)

@@ -1,20 +1,26 @@
 """The contract that every algorithm keeps."""
 
 import abc
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import keras
+import tensorflow as tf
+
+from maml_tf.algorithms.inner_loop import InnerLoop
+from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import InputError
 from maml_tf.functional.model import FunctionalModel
 from maml_tf.registry import ALGORITHMS
 
 
 class MetaGradient(NamedTuple):
-    """What one task contributes to a meta-update.
+    """One task's contribution to a meta-update.
 
     Attributes:
-        gradient: one tensor for each of the model's trainable weights.
-        loss: scalar, the loss that the task was judged by.
-        metric: scalar, accuracy or squared error on the same examples.
+        gradient: One tensor for each of the model's trainable weights.
+        loss: Scalar, the loss that is differentiated.
+        metric: Scalar, such as the accuracy on the same examples.
         support_losses: `[inner_steps]`, the support loss before each step.
     """
 
@@ -25,31 +31,32 @@ class MetaGradient(NamedTuple):
 
 
 class Algorithm(abc.ABC):
-    """Learns from many tasks, and answers a task's queries.
+    """Learns from many tasks and predicts a new task's queries.
 
-    Meta-training needs `theta`, `meta_gradient` and `inner_steps` of it,
-    meta-testing `theta` and `curve`. Whatever adapts weights by gradient steps
-    has an `inner_loop` besides.
+    Meta-training uses `theta`, `meta_gradient` and `inner_steps`, meta-testing
+    `theta` and `curve`. An algorithm that adapts weights by gradient steps also
+    has an `inner_loop`.
 
     Args:
         model: Any built `keras.Model`.
         loss: Function `(y, outputs) -> scalar`.
-        metric: Function `(y, outputs) -> scalar` to report; the loss if None.
+        metric: Function `(y, outputs) -> scalar` to report. Defaults to the
+            loss.
         inner_steps: Gradient steps in meta-training.
-        inner_loop: The `maml_tf.InnerLoop` that adapts the weights; None if
-            none adapt.
+        inner_loop: The `maml_tf.InnerLoop` that adapts the weights, None if
+            nothing adapts.
 
     Attributes:
-        model: The model; training changes its weights.
-        loss: As given.
-        metric: As given, or the loss.
-        inner_steps: As given.
+        model: The model; meta-training changes its weights.
+        loss: The loss function.
+        metric: The metric function, or the loss.
+        inner_steps: Gradient steps in meta-training.
 
     Raises:
         InputError: An argument cannot be used.
     """
 
-    # False if there is nothing to meta-train.
+    # False if the algorithm learns nothing from training tasks.
     meta_trains = True
 
     # Options of a base class that a class does not take: it settles their
@@ -57,8 +64,13 @@ class Algorithm(abc.ABC):
     settles: tuple[str, ...] = ()
 
     def __init__(
-        self, model, loss, metric=None, inner_steps=0, inner_loop=None
-    ):
+        self,
+        model: keras.Model,
+        loss: Callable,
+        metric: Callable | None = None,
+        inner_steps: int = 0,
+        inner_loop: InnerLoop | None = None,
+    ) -> None:
         self._functional_model = FunctionalModel(model)
         self._inner_loop = inner_loop
         self.model = model
@@ -67,31 +79,33 @@ class Algorithm(abc.ABC):
         self.inner_steps = inner_steps
 
     @property
-    def has_inner_loop(self):
+    def has_inner_loop(self) -> bool:
         """Whether gradient steps adapt weights to a task."""
         return self._inner_loop is not None
 
     @property
-    def inner_loop(self):
+    def inner_loop(self) -> InnerLoop:
         """The `maml_tf.InnerLoop` that adapts weights to a task.
 
         Raises:
-            InputError: There is none.
+            InputError: The algorithm does not have one.
         """
         if self._inner_loop is None:
             raise nothing_adapts(self)
         return self._inner_loop
 
-    def theta(self):
-        """Returns the initialisation as tensors, as `trainable_variables`."""
+    def theta(self) -> list[tf.Tensor]:
+        """Returns θ as tensors, in the order of `model.trainable_variables`."""
         return self._functional_model.theta()
 
     @abc.abstractmethod
-    def meta_gradient(self, theta, episode, seed):
+    def meta_gradient(
+        self, theta: list, episode: Episode, seed: tf.Tensor
+    ) -> MetaGradient:
         """Computes one task's contribution to the meta-update.
 
         Args:
-            theta: The initialisation, as `theta()` gives it.
+            theta: The initialisation, as `theta()` returns it.
             episode: A `maml_tf.Episode`.
             seed: Int tensor `[2]`, for dropout and minibatches.
 
@@ -100,23 +114,24 @@ class Algorithm(abc.ABC):
         """
 
     @abc.abstractmethod
-    def curve(self, theta, episode, steps, seed):
-        """Judges one task's query set before the first inner step and after.
+    def curve(
+        self, theta: list, episode: Episode, steps: int, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Evaluates one task's query set before and after each inner step.
 
         Args:
-            theta: The initialisation.
+            theta: The initialisation, as `theta()` returns it.
             episode: A `maml_tf.Episode`.
             steps: K, the number of inner steps.
-            seed: Int tensor `[2]`.
+            seed: Int tensor `[2]`, for dropout and minibatches.
 
         Returns:
-            `(losses, metrics)`, each `[steps + 1]`, before the first step and
-            after each.
+            `(losses, metrics)`, each `[steps + 1]`, at φ_0 … φ_K.
         """
 
 
-def nothing_adapts(algorithm):
-    """Returns the error to raise for an algorithm whose weights stay.
+def nothing_adapts(algorithm: Algorithm) -> InputError:
+    """Returns the error to raise for an algorithm that adapts no weights.
 
     Args:
         algorithm: An `Algorithm`.

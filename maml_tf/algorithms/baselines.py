@@ -1,12 +1,15 @@
-"""What meta-learning is compared with: four ways to do without it."""
+"""Baselines: four ways to learn tasks without meta-learning."""
 
+from collections.abc import Callable
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from maml_tf.algorithms.algorithm import Algorithm, MetaGradient, nothing_adapts
 from maml_tf.algorithms.inner_loop import BatchNorm
 from maml_tf.algorithms.maml import MAML, dense_gradient
+from maml_tf.episodes.class_pool import Episode
 
 
 class Pretrain(MAML):
@@ -16,10 +19,10 @@ class Pretrain(MAML):
     an inner loop (Finn et al. 2017, section 5.1). At test it adapts as MAML
     does.
 
-    Of classes, it learns from `Dataset.joint`: an ordinary classifier over all
-    training classes, whose head is then replaced (`maml_tf.head.renew`) by one
-    for the task at hand. With labels drawn at random for each task there would
-    be nothing to learn jointly.
+    For classification it learns from `Dataset.joint`: an ordinary classifier
+    over all training classes. Its head is then replaced (`maml_tf.head.renew`)
+    by one for the task at hand. Labels drawn at random for each task could not
+    be learned jointly.
 
     Args:
         *args: As in `MAML`.
@@ -27,13 +30,15 @@ class Pretrain(MAML):
         **options: As in `MAML`.
     """
 
-    settles = ("rematerialize", "second_order")
+    settles: tuple[str, ...] = ("rematerialize", "second_order")
 
-    def __init__(self, *args, inner_steps: int = 1, **options):
+    def __init__(self, *args: Any, inner_steps: int = 1, **options: Any):
         del inner_steps
         super().__init__(*args, inner_steps=0, **options)
 
-    def meta_gradient(self, theta, episode, seed):
+    def meta_gradient(
+        self, theta: list, episode: Episode, seed: tf.Tensor
+    ) -> MetaGradient:
         """Differentiates the joint loss of support and query set by θ."""
         x, y = tf.nest.map_structure(
             lambda support, query: tf.concat([support, query], 0),
@@ -54,15 +59,15 @@ class Pretrain(MAML):
 
 
 class Oracle(Pretrain):
-    """Joint training on inputs that name the task; nothing to adapt at test.
+    """Joint training on inputs that name the task; nothing adapts at test.
 
-    Its curve is flat: the same loss after every step (Finn et al. 2017,
+    The curve is flat: the loss is the same after every step (Finn et al. 2017,
     section 5.1).
     """
 
     settles = ("adapts",)
 
-    def __init__(self, *args, **options):
+    def __init__(self, *args: Any, **options: Any):
         super().__init__(*args, adapts=lambda variable: False, **options)
 
 
@@ -74,19 +79,20 @@ class Scratch(MAML):
 
 
 class NearestCentroid(Algorithm):
-    """Takes the class whose mean is nearest; no network, nothing learned.
+    """Predicts the class with the nearest mean; nothing is learned.
 
-    Texts, which come as token ids, are compared as bags of words: how often
-    each known word occurs, by the cosine. Other inputs are compared as they
-    are, by the Euclidean distance. Nothing adapts, so the curve is flat. The
-    options of an inner loop are taken without effect: the flags of an
-    experiment serve for its baseline too.
+    Texts (token ids) are compared as bags of words, the counts of known words,
+    by the cosine. Other inputs are compared as they are, by the Euclidean
+    distance. Nothing adapts, so the curve is flat. The options of an inner loop
+    are accepted without effect: an experiment's flags then work for its
+    baseline too.
 
     Args:
-        model: Any built `keras.Model`, whose outputs say how many classes there
-            are.
+        model: Any built `keras.Model`; the number of its outputs is the number
+            of classes.
         loss: Function `(y, outputs) -> scalar`.
-        metric: Function `(y, outputs) -> scalar` to report; the loss if None.
+        metric: Function `(y, outputs) -> scalar` to report. Defaults to the
+            loss.
         inner_steps: Has no effect.
         inner_learning_rate: Has no effect.
         inner_optimizer: Has no effect.
@@ -99,9 +105,9 @@ class NearestCentroid(Algorithm):
 
     def __init__(
         self,
-        model,
-        loss,
-        metric=None,
+        model: keras.Model,
+        loss: Callable,
+        metric: Callable | None = None,
         *,
         inner_steps: int = 1,
         inner_learning_rate: float | list = 0.01,
@@ -112,22 +118,29 @@ class NearestCentroid(Algorithm):
     ):
         super().__init__(model, loss, metric, inner_steps)
 
-    def meta_gradient(self, theta, episode, seed):
-        """Refuses: there is nothing to meta-train."""
+    def meta_gradient(
+        self, theta: list, episode: Episode, seed: tf.Tensor
+    ) -> MetaGradient:
+        """Raises an `InputError`: the algorithm has nothing to meta-train."""
         raise nothing_adapts(self)
 
-    def curve(self, theta, episode, steps, seed):
-        """Judges the query set; every step has the same loss and metric."""
+    def curve(
+        self, theta: list, episode: Episode, steps: int, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Evaluates the query set once; the values of all steps are equal."""
         del theta, seed
         outputs = nearest_centroid(episode, self.model.output_shape[-1])
-        y = episode.query_y
-        return tuple(
-            tf.repeat(tf.cast(judge(y, outputs), tf.float32), steps + 1)
-            for judge in (self.loss, self.metric)
+        losses, metrics = (
+            tf.repeat(
+                tf.cast(function(episode.query_y, outputs), tf.float32),
+                steps + 1,
+            )
+            for function in (self.loss, self.metric)
         )
+        return losses, metrics
 
 
-def nearest_centroid(episode, way):
+def nearest_centroid(episode: Episode, way: int) -> tf.Tensor:
     """Computes logits of an episode's query set.
 
     Args:
@@ -153,8 +166,8 @@ def nearest_centroid(episode, way):
 
 
 def _bags_of_words(*texts):
-    """Counts each text's known words, to unit length: `[texts, words]`."""
-    # The ids 0 and 1 are padding and unknown words.
+    """Counts known words, each text to unit length: `[texts, words]`."""
+    # The ids 0 and 1 stand for padding and unknown words.
     words = tf.reduce_max([tf.reduce_max(ids) for ids in texts]) - 1
     return [
         tf.math.l2_normalize(

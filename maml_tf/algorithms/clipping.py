@@ -7,6 +7,9 @@ chain(clip_by_value(1.0), clip_by_global_norm(10.0), GradientDescent(0.1))
 ```
 """
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import tensorflow as tf
 
 from maml_tf.errors import check_above_zero
@@ -16,37 +19,39 @@ class Chain:
     """An inner optimizer that sees transformed gradients; see `chain`.
 
     Args:
-        transformations: Functions from gradients to gradients, the first one
-            first.
+        transformations: Functions from gradients to gradients, in the order in
+            which they are applied.
         optimizer: The inner optimizer that takes the step.
     """
 
-    def __init__(self, transformations, optimizer):
+    def __init__(self, transformations: Iterable[Callable], optimizer: Any):
         self.transformations = list(transformations)
         self.optimizer = optimizer
 
     @property
-    def learning_rate(self):
-        """The optimizer's."""
+    def learning_rate(self) -> Any:
+        """The optimizer's learning rate."""
         return self.optimizer.learning_rate
 
-    def start(self, phi):
+    def start(self, phi: list) -> Any:
         """Returns the optimizer's slots before the first step."""
         return self.optimizer.start(phi)
 
-    def update(self, phi, gradients, slots):
+    def update(
+        self, phi: list, gradients: list, slots: Any
+    ) -> tuple[list, Any]:
         """Takes one step; see `GradientDescent.update`."""
         for transform in self.transformations:
             gradients = transform(gradients)
         return self.optimizer.update(phi, gradients, slots)
 
 
-def chain(*parts):
+def chain(*parts: Any) -> Chain:
     """Composes transformations of gradients with an inner optimizer.
 
     Args:
         *parts: Functions from gradients to gradients, applied in this order,
-            and last an inner optimizer.
+            followed by an inner optimizer.
 
     Returns:
         An inner optimizer.
@@ -55,15 +60,18 @@ def chain(*parts):
     return Chain(transformations, optimizer)
 
 
-def clip_by_value(limit):
+def clip_by_value(limit: float) -> Callable:
     """Makes a transformation that clips each element to ±`limit`.
 
     Args:
         limit: Largest magnitude of an element, above 0.
 
     Returns:
-        A function from gradients to gradients; None, of a weight that does not
+        A function from gradients to gradients; None, for a weight that does not
         adapt, stays None.
+
+    Raises:
+        InputError: The limit is not above 0.
     """
     check_above_zero(limit=limit)
     return lambda gradients: [
@@ -72,19 +80,22 @@ def clip_by_value(limit):
     ]
 
 
-def clip_by_global_norm(limit):
+def clip_by_global_norm(limit: float) -> Callable:
     """Makes a transformation that scales all gradients to a norm of `limit`.
 
-    They stay as they are if their norm, that of all elements together, is at
-    most `limit`. Unlike in `tf.clip_by_global_norm`, the second derivative
-    exists where all gradients are 0.
+    They stay as they are if the norm of all elements together is at most
+    `limit`. Unlike in `tf.clip_by_global_norm`, the second derivative exists
+    where all gradients are 0.
 
     Args:
         limit: Largest norm, above 0.
 
     Returns:
-        A function from gradients to gradients; None, of a weight that does not
+        A function from gradients to gradients; None, for a weight that does not
         adapt, stays None.
+
+    Raises:
+        InputError: The limit is not above 0.
     """
     check_above_zero(limit=limit)
 
@@ -102,16 +113,23 @@ def clip_by_global_norm(limit):
     return clip
 
 
-def clipped(optimizer, clip_norm=None, clip_value=None):
-    """Chains an inner optimizer with the clipping asked for, value then norm.
+def clipped(
+    optimizer: Any,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+) -> Any:
+    """Chains an inner optimizer with clipping by value, then by norm.
 
     Args:
         optimizer: An inner optimizer.
-        clip_norm: As in `clip_by_global_norm`, None for no limit.
-        clip_value: As in `clip_by_value`, None for no limit.
+        clip_norm: Limit of `clip_by_global_norm`. Defaults to no limit.
+        clip_value: Limit of `clip_by_value`. Defaults to no limit.
 
     Returns:
-        An inner optimizer, the given one without a limit.
+        An inner optimizer; the given one if both limits are None.
+
+    Raises:
+        InputError: A limit is not above 0.
     """
     transformations = []
     if clip_value is not None:

@@ -1,11 +1,12 @@
-"""How one inner step moves a task's weights: pure functions over tensors.
+"""Inner optimizers: one step of a task's weights, as a pure function.
 
 Keras optimizers assign to variables, which would cut the meta-gradient. These
-return new tensors, so that the gradient flows through the update itself.
-Gradients may be clipped before an optimizer sees them: see `chain`.
+return new tensors, so the gradient flows through the update itself. `chain`
+clips gradients before an optimizer sees them.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -36,27 +37,29 @@ class GradientDescent:
     """φ ← φ − α g (Finn et al. 2017, equation 1).
 
     Args:
-        learning_rate: α; a number or scalar tensor, or one for each of the
-            model's trainable weights, in their order, each a scalar or of the
-            weight's own shape (as in Meta-SGD, Li et al. 2017).
+        learning_rate: α, a number or scalar tensor. A list has one for each of
+            the model's trainable weights, in their order, each a scalar or of
+            the weight's shape (as in Meta-SGD, Li et al. 2017).
     """
 
-    def __init__(self, learning_rate):
+    def __init__(self, learning_rate: Any):
         check_not_negative(learning_rate=learning_rate)
         self.learning_rate = learning_rate
 
-    def start(self, phi):
-        """The slots before the first step: none."""
+    def start(self, phi: list) -> tuple:
+        """Returns the slots before the first step: an empty tuple."""
         del phi
         return ()
 
-    def update(self, phi, gradients, slots):
-        """One step.
+    def update(
+        self, phi: list, gradients: list, slots: tuple
+    ) -> tuple[list, tuple]:
+        """Takes one step.
 
         Args:
-            phi: the weights.
-            gradients: one for each weight; None where it does not adapt.
-            slots: what `start` or the last `update` returned.
+            phi: The weights.
+            gradients: One for each weight; None if it does not adapt.
+            slots: The slots from `start` or from the last `update`.
 
         Returns:
             `(phi, slots)` after the step.
@@ -74,11 +77,11 @@ class ScheduledGradientDescent:
     """Gradient descent whose rate depends on the step within the task.
 
     Args:
-        learning_rates: α of the first step, the second and so on; the last of
-            them holds from then on. Each as in `GradientDescent`, but a number.
+        learning_rates: α of the first step, the second and so on, numbers; the
+            last one holds for all steps after it.
     """
 
-    def __init__(self, learning_rates):
+    def __init__(self, learning_rates: Sequence[float]):
         if not learning_rates:
             raise InputError(
                 "learning_rates: none was given; give one or more."
@@ -86,13 +89,15 @@ class ScheduledGradientDescent:
         check_not_negative(learning_rates=learning_rates)
         self.learning_rates = list(learning_rates)
 
-    def start(self, phi):
-        """The slots before the first step: its number, 0."""
+    def start(self, phi: list) -> tf.Tensor:
+        """Returns the slots before the first step: its number, 0."""
         del phi
         return tf.constant(0)
 
-    def update(self, phi, gradients, slots):
-        """One step; arguments and result as in `GradientDescent.update`."""
+    def update(
+        self, phi: list, gradients: list, slots: tf.Tensor
+    ) -> tuple[list, tf.Tensor]:
+        """Takes one step; see `GradientDescent.update`."""
         last = len(self.learning_rates) - 1
         rate = tf.gather(self.learning_rates, tf.minimum(slots, last))
         phi, _ = GradientDescent(rate).update(phi, gradients, ())
@@ -108,32 +113,41 @@ class AdamSlots(NamedTuple):
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015), its slots starting afresh in every task.
+    """Adam (Kingma and Ba 2015); its slots are zero at the start of each task.
 
     Args:
-        learning_rate: as in `GradientDescent`.
-        beta_1: decay of the first moment; 0 as in Reptile (Nichol et al. 2018).
-        beta_2: decay of the second moment.
-        epsilon: added to the root of the second moment.
+        learning_rate: As in `GradientDescent`.
+        beta_1: Decay of the first moment. Defaults to 0, as in Reptile (Nichol
+            et al. 2018).
+        beta_2: Decay of the second moment.
+        epsilon: Number added to the root of the second moment.
     """
 
-    def __init__(self, learning_rate, beta_1=0.0, beta_2=0.999, epsilon=1e-8):
+    def __init__(
+        self,
+        learning_rate: Any,
+        beta_1: float = 0.0,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+    ):
         check_not_negative(learning_rate=learning_rate)
         self.learning_rate = learning_rate
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def start(self, phi):
-        """The slots before the first step: zero moments."""
+    def start(self, phi: list) -> AdamSlots:
+        """Returns the slots before the first step: zero moments."""
         return AdamSlots(
             tf.constant(0.0),
             [tf.zeros_like(weight) for weight in phi],
             [tf.zeros_like(weight) for weight in phi],
         )
 
-    def update(self, phi, gradients, slots):
-        """One step; arguments and result as in `GradientDescent.update`."""
+    def update(
+        self, phi: list, gradients: list, slots: AdamSlots
+    ) -> tuple[list, AdamSlots]:
+        """Takes one step; see `GradientDescent.update`."""
         t = slots.step + 1.0
         rates = _one_per_weight(self.learning_rate, phi)
         updated = [
@@ -158,7 +172,18 @@ class Adam:
         return phi, AdamSlots(t, first_moments, second_moments)
 
 
-def adam_update(weight, g, m, v, t, *, alpha, beta_1, beta_2, epsilon):
+def adam_update(
+    weight: tf.Tensor,
+    g: tf.Tensor,
+    m: tf.Tensor,
+    v: tf.Tensor,
+    t: tf.Tensor,
+    *,
+    alpha: tf.Tensor,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Takes one step of Adam on one weight (Kingma and Ba 2015, algorithm 1).
 
     Args:
@@ -170,7 +195,7 @@ def adam_update(weight, g, m, v, t, *, alpha, beta_1, beta_2, epsilon):
         alpha: The learning rate, in the weight's dtype.
         beta_1: Decay of the first moment.
         beta_2: Decay of the second moment.
-        epsilon: Added to the root of the second moment.
+        epsilon: Number added to the root of the second moment.
 
     Returns:
         `(weight, m, v)` after the step.
@@ -184,18 +209,18 @@ def adam_update(weight, g, m, v, t, *, alpha, beta_1, beta_2, epsilon):
 
 
 def _root_of_ratio(v, divisor):
-    """√(v / divisor), with the derivative 0 at v = 0.
+    """Computes √(v / divisor), with the derivative 0 at v = 0.
 
-    There the root's own derivative is infinite. A weight that has had no
-    gradient is at 0, and would turn the whole meta-gradient NaN. Both branches
-    of a `tf.where` are differentiated, so v is replaced by 1 there first.
+    The root's own derivative there is infinite. A weight that has had no
+    gradient has v = 0, and would turn the whole meta-gradient NaN. Both
+    branches of a `tf.where` are differentiated, so v is first replaced by 1.
     """
     root = tf.sqrt(tf.where(v > 0, v, tf.ones_like(v)) / divisor)
     return tf.where(v > 0, root, tf.zeros_like(root))
 
 
 def _as(weight, rate):
-    """The rate in the weight's dtype, numbers without a detour by float32."""
+    """Returns the rate in the weight's dtype; numbers skip float32."""
     rate = tf.convert_to_tensor(rate, dtype_hint=weight.dtype)
     return tf.cast(rate, weight.dtype)
 

@@ -9,22 +9,22 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from maml_tf.algorithms.algorithm import Algorithm, MetaGradient
-from maml_tf.errors import InputError, check_at_least_one
+from maml_tf.errors import check_at_least_one, refusal
+from maml_tf.functional import testing
 from maml_tf.functional.convolution import by_patches
 from maml_tf.functional.model import variables_read_once
-from maml_tf.functional.testing import check_meta_gradient
 from maml_tf.graph import execution
 from maml_tf.graph.loop_body import loop_body
 from maml_tf.graph.random_streams import Stream, stream
 
 
 class Updates(NamedTuple):
-    """What `count` meta-updates in a row report, means over their tasks.
+    """Reports of `count` meta-updates in a row, means over their tasks.
 
     Attributes:
-        loss: array `[count]`.
-        metric: array `[count]`.
-        support_losses: array `[count, inner_steps]`.
+        loss: Query loss, array `[count]`.
+        metric: Query metric, array `[count]`.
+        support_losses: Array `[count, inner_steps]`.
     """
 
     loss: Any
@@ -36,10 +36,10 @@ class OuterStep:
     """Meta-updates as one `tf.function`, traced once.
 
     Iteration `i` learns from the tasks number `i · tasks … (i + 1) · tasks − 1`
-    and from nothing else, so a run is a function of its seed.
+    only, so a run is a function of its seed.
 
     Args:
-        algorithm: Computes one task's contribution, such as
+        algorithm: The algorithm that computes one task's meta-gradient, such as
             `maml_tf.algorithms.MAML`.
         episodes: Pure TensorFlow function `number -> Episode`, called within
             the graph with an int64 scalar.
@@ -48,15 +48,15 @@ class OuterStep:
         tasks: Tasks in a meta-batch.
         seed: Seed of dropout and minibatches within tasks.
         vectorize: Whether all tasks run as one batched computation
-            (`tf.vectorized_map`) rather than in a loop, whose memory does not
-            grow with `tasks`. By default for small dense networks and on a
-            GPU; see `maml_tf/graph/execution.py`.
-        parallel_tasks: Tasks of the loop that may run at the same time; as many
-            as the threads if None.
-        iterations_per_call: Most meta-updates in one compiled call; more pay
-            for small networks.
+            (`tf.vectorized_map`) rather than in a loop. A loop's memory does
+            not grow with `tasks`. By default they do for small dense networks
+            and on a GPU; see `maml_tf/graph/execution.py`.
+        parallel_tasks: Tasks of the loop that may run at the same time.
+            Defaults to the number of threads.
+        iterations_per_call: Most meta-updates in one compiled call; more are
+            faster for small networks.
         jit_compile: Whether XLA compiles the function, `episodes` included. If
-            None, together with `vectorize`.
+            None, XLA compiles it if the tasks are vectorized.
 
     Raises:
         InputError: A number is below 1.
@@ -95,66 +95,86 @@ class OuterStep:
         self.vectorize = vectorize
         self.parallel_tasks = parallel_tasks
         self.iterations_per_call = iterations_per_call
-        # Slots that do not exist yet could not be restored.
+        # A checkpoint can only restore slots that exist.
         optimizer.build(self.model.trainable_variables)
         self._compiled = tf.function(
             self._updates, autograph=False, jit_compile=jit_compile
         )
 
-    def __call__(self, iteration, count=1):
+    def __call__(self, iteration: int, count: int = 1) -> Updates:
         """Performs the meta-updates `iteration … iteration + count − 1`.
 
         Args:
-            iteration: number of the first, from 0.
-            count: how many, at most `iterations_per_call`.
+            iteration: Number of the first update, from 0.
+            count: Number of updates, at most `iterations_per_call`.
 
         Returns:
-            `Updates`.
+            The `Updates` that report them.
+
+        Raises:
+            InputError: The count is out of range.
         """
-        if not 1 <= count <= self.iterations_per_call:
-            raise InputError(
-                f"count: {count} was given; it must be from 1 to"
-                f" iterations_per_call={self.iterations_per_call}."
-            )
+        most = self.iterations_per_call
+        if not 1 <= count <= most:
+            bounds = f"it must be from 1 to iterations_per_call={most}"
+            raise refusal("count", count, bounds)
         updates = self._compiled(
             tf.constant(iteration, tf.int64), tf.constant(count)
         )
         return Updates(*(values.numpy()[:count] for values in updates))
 
     @property
-    def traces(self):
-        """How often the function was traced; 1 after any number of calls."""
+    def traces(self) -> int:
+        """The number of traces of the function; 1 after any number of calls."""
         return self._compiled.experimental_get_tracing_count()
 
-    def check_meta_gradient(self) -> None:
-        """Checks second derivatives on the support set of the next task.
+    def _updates(self, iteration, count):
+        """Repeats θ ← θ − β · meta-gradient, or as the outer optimizer does."""
 
-        Raises:
-            InputError: They are wrong; the message names the layer.
-        """
-        peek = getattr(self.episodes, "peek", None)
-        episode = peek() if peek else self.episodes(tf.constant(0, tf.int64))
-        check_meta_gradient(
-            self.model,
-            self.algorithm.loss,
-            episode.support_x,
-            episode.support_y,
-            seed=self.seed,
+        def body(index, arrays):
+            update = self.meta_gradient(iteration + tf.cast(index, tf.int64))
+            self.optimizer.apply(
+                update.gradient, self.model.trainable_variables
+            )
+            return index + 1, tuple(
+                array.write(index, value)
+                for array, value in zip(arrays, update[1:])
+            )
+
+        arrays = tuple(
+            tf.TensorArray(
+                tf.float32, self.iterations_per_call, element_shape=shape
+            )
+            for shape in ([], [], [self.algorithm.inner_steps])
+        )
+        _, arrays = tf.while_loop(
+            lambda index, _: index < count,
+            body,
+            (0, arrays),
+            maximum_iterations=self.iterations_per_call,
+            # Each update must see the weights that the last one assigned.
+            parallel_iterations=1,
+        )
+        return tuple(array.stack() for array in arrays)
+
+    def check_meta_gradient(self) -> None:
+        """Checks second derivatives on a task; see `maml_tf.testing`."""
+        testing.check_first_episode(
+            self.model, self.algorithm.loss, self.episodes, self.seed
         )
 
-    def meta_gradient(self, iteration):
-        """The mean meta-gradient over an iteration's tasks, a `MetaGradient`.
+    def meta_gradient(self, iteration: int | tf.Tensor) -> MetaGradient:
+        """Computes the mean meta-gradient over an iteration's tasks.
 
         Args:
-            iteration: int64 scalar.
+            iteration: Number of the iteration, an integer or int64 scalar.
         """
         theta = self.algorithm.theta()
         first = tf.cast(iteration, tf.int64) * self.tasks
-
-        sum_over_tasks = (
-            self._sum_vectorized if self.vectorize else self._sum_in_a_loop
-        )
-        total = sum_over_tasks(theta, first)
+        if self.vectorize:
+            total = self._sum_vectorized(theta, first)
+        else:
+            total = self._sum_in_a_loop(theta, first)
         return tf.nest.map_structure(lambda t: t / self.tasks, total)
 
     def _draw(self, number):
@@ -169,8 +189,8 @@ class OuterStep:
 
     def _sum_vectorized(self, theta, first):
         numbers = first + tf.range(self.tasks, dtype=tf.int64)
-        # Drawn in a loop: random operations cannot be vectorised. This trace
-        # tells the shapes alone; a user's generator must not be asked.
+        # Tasks are drawn in a loop: random operations cannot be vectorised. The
+        # trace gives the shapes without running a user's generator.
         traced = tf.function(self._draw, autograph=False)
         signature = tf.nest.map_structure(
             tf.type_spec_from_value,
@@ -184,9 +204,9 @@ class OuterStep:
         return tf.nest.map_structure(lambda t: tf.reduce_sum(t, 0), stacked)
 
     def _sum_in_a_loop(self, theta, first):
-        # A task's graph ends with its own gradient, inside the loop's body: no
-        # activation outlives its task. The sum's order is fixed, and with it
-        # the result to the last bit.
+        # A task's graph ends with its own gradient, inside the loop's body, so
+        # no activation outlives its task. The sum's order is fixed, so the
+        # result is the same to the last bit.
         zero = MetaGradient(
             [tf.zeros_like(weight) for weight in theta],
             tf.constant(0.0),
@@ -209,30 +229,3 @@ class OuterStep:
                 maximum_iterations=self.tasks,
             )
         return total
-
-    def _updates(self, iteration, count):
-        def body(index, arrays):
-            update = self.meta_gradient(iteration + tf.cast(index, tf.int64))
-            self.optimizer.apply(
-                update.gradient, self.model.trainable_variables
-            )
-            return index + 1, tuple(
-                array.write(index, value)
-                for array, value in zip(arrays, update[1:])
-            )
-
-        arrays = tuple(
-            tf.TensorArray(
-                tf.float32, self.iterations_per_call, element_shape=shape
-            )
-            for shape in ([], [], [self.algorithm.inner_steps])
-        )
-        _, arrays = tf.while_loop(
-            lambda index, _: index < count,
-            body,
-            (0, arrays),
-            maximum_iterations=self.iterations_per_call,
-            # One update must see what the one before it assigned.
-            parallel_iterations=1,
-        )
-        return tuple(array.stack() for array in arrays)

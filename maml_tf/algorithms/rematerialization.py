@@ -4,31 +4,37 @@ With φ_{k+1} = step(φ_k) and v_K = ∇L(φ_K), the meta-gradient is v_0 of
 
     v_k = (∂ step / ∂φ at φ_k)ᵀ v_{k+1}     (gradient descent: v − α H(φ_k) v)
 
-so that it is enough to keep the φ_k and to compute each step again, once, for
-one Hessian-vector product. Memory grows by the weights an inner step rather
-than by its activations, and both loops are traced once, whatever K is.
+It is enough to keep the φ_k and to compute each step once more, for one
+Hessian-vector product. An inner step adds its weights to memory rather than its
+activations, and both loops are traced once for any K.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
 
-def pull_back(step, start, steps, judge):
-    """The gradient of a loss after `steps` steps by what they started from.
+def pull_back(
+    step: Callable, start: tuple[Any, Any], steps: int, evaluate: Callable
+) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Computes the gradient of a loss after some steps by the first weights.
 
-    Exact: the same numbers as by differentiating through all steps at once.
+    It is exact: the numbers are those of differentiating through all steps at
+    once.
 
     Args:
-        step: function `carry -> (carry, report)`: one inner step, the carry any
-            structure of tensors whose shapes and dtypes stay, the report a
-            float32 scalar.
-        start: `(phi, rest)`, the first carry; `phi` a structure of weights, of
-            which the gradient is asked.
-        steps: how many, a Python integer of 1 or more.
-        judge: function `carry -> (loss, other)` of the last carry.
+        step: Function `carry -> (carry, report)`, one inner step. The carry is
+            a structure of tensors that keep their shapes and dtypes, the report
+            a float32 scalar.
+        start: `(phi, rest)`, the first carry; the gradient is by `phi`, a
+            structure of weights.
+        steps: K, a Python integer of 1 or more.
+        evaluate: Function `carry -> (loss, other)` of the last carry.
 
     Returns:
-        `(gradient, loss, other, reports [steps])`, the gradient a flat list as
-        `tf.nest.flatten(phi)`.
+        `(gradient, loss, other, reports)`: the gradient is a flat list in the
+        order of `tf.nest.flatten(phi)`, the reports are `[steps]`.
     """
 
     def pack(flat):
@@ -57,12 +63,12 @@ def pull_back(step, start, steps, judge):
     )
     last = [tf.ensure_shape(value, f.shape) for value, f in zip(last, flat)]
 
-    # Not only the weights lead from step to step: Adam's slots do, and in the
-    # inductive mode the statistics lead to the loss.
+    # Not only the weights lead from step to step: so do Adam's slots, and in
+    # the inductive mode the statistics lead to the loss.
     floats = [i for i, value in enumerate(flat) if value.dtype.is_floating]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([last[i] for i in floats])
-        loss, other = judge(pack(last))
+        loss, other = evaluate(pack(last))
     adjoints = tape.gradient(loss, [last[i] for i in floats])
     fed = _feeds_weights(step, pack, flat, floats, weights)
     tracked, adjoints = zip(
@@ -105,11 +111,11 @@ def pull_back(step, start, steps, judge):
 
 
 def _feeds_weights(step, pack, flat, floats, weights):
-    """Whether a step's weights depend on more of its carry than the weights.
+    """Returns whether a step's new weights depend on the rest of its carry.
 
-    Seen from the graph of one step, which has no other use and is pruned.
-    Where they don't (batch norm's statistics), no derivative by the rest is
-    computed.
+    The graph of one step shows it; TensorFlow prunes that graph afterwards. If
+    they do not depend on it (batch norm's statistics), no derivative by the
+    rest is computed.
     """
     rest = [flat[i] for i in floats if i >= weights]
     if not rest:

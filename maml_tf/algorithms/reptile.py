@@ -2,26 +2,29 @@
 
 from typing import Any
 
+import tensorflow as tf
+
 from maml_tf.algorithms.inner_optimizers import Adam
 from maml_tf.algorithms.maml import MAML, MetaGradient
+from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import check_not_negative
 
 
 class Reptile(MAML):
     """Moves θ towards each task's adapted weights.
 
-    The meta-gradient is θ − φ_K. Plain gradient descent outside, at a rate that
-    falls linearly from 1 to 0, is the paper's meta-step. There is no query
-    loss: the support set is the training set, larger than at test. The inner
-    optimizer is Adam with β₁ = 0, whose slots start afresh in every task, so
-    that tasks do not depend on their order.
+    The meta-gradient is θ − φ_K. The paper's meta-step is then plain gradient
+    descent as the outer optimizer, at a rate that falls linearly from 1 to 0.
+    No query loss is differentiated: the support set is the training set, larger
+    than at test. The inner optimizer is Adam with β₁ = 0. Its slots start at
+    zero in every task, so tasks do not depend on their order.
 
     Args:
         *args: As in `MAML`.
         inner_learning_rate: Adam's learning rate in inner steps.
         inner_optimizer: An inner optimizer in place of Adam.
         inner_batch_size: Support examples in an inner step of meta-training,
-            others in every step. Defaults to all examples, as always at test.
+            different ones in every step. Defaults to all, as always at test.
         **options: As in `MAML`.
     """
 
@@ -29,11 +32,11 @@ class Reptile(MAML):
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         inner_learning_rate: float | list = 1e-3,
         inner_optimizer: Any = None,
         inner_batch_size: int | None = None,
-        **options,
+        **options: Any,
     ):
         check_not_negative(inner_learning_rate=inner_learning_rate)
         self.inner_batch_size = inner_batch_size
@@ -44,8 +47,10 @@ class Reptile(MAML):
             **options,
         )
 
-    def meta_gradient(self, theta, episode, seed):
-        """θ − φ_K; loss and metric are of the query set at φ_K."""
+    def meta_gradient(
+        self, theta: list, episode: Episode, seed: tf.Tensor
+    ) -> MetaGradient:
+        """Computes θ − φ_K, and loss and metric of the query set at φ_K."""
         adaptation = self.inner_loop.adapt(
             theta,
             episode.support_x,

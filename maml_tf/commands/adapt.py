@@ -4,13 +4,13 @@ r"""Adapts a trained model to your own examples, and has it predict.
         --support=examples/drawings/support --query=examples/drawings/query \
         --report=report.png --output=adapted.keras
 
-Images: --support is a folder with one folder of images a class, --query a
-folder of images, of such class folders (then the accuracy is printed too), or
-files with commas between them. Texts: --support is a .csv file with the columns
-text and label, --query such a file, its labels optional, or a .txt file with a
-text a line. Points: --support is a .csv file with features in the order of the
-training, and targets named y, y1, ..., target or target_...; --query is
-such a file, its targets optional.
+Images: --support is a folder with one folder of images a class. --query is a
+folder of images, a folder of such class folders (then the accuracy is printed
+too), or files with commas between them. Texts: --support is a .csv file with
+the columns text and label. --query is such a file, its labels optional, or a
+.txt file with a text a line. Points: --support is a .csv file with features in
+the order of the training, and targets named y, y1, ..., target or target_....
+--query is such a file, its targets optional.
 
 A few examples a class suffice; there may be more or fewer classes than in the
 training.
@@ -25,6 +25,7 @@ from absl import flags
 import maml_tf
 from maml_tf import InputError
 from maml_tf.commands.experiments import supervised
+from maml_tf.errors import refusal
 from maml_tf.evaluation import curve
 from maml_tf.evaluation.intervals import wilson_interval
 from maml_tf.functional.layers import has_batch_norm
@@ -55,7 +56,7 @@ flags.DEFINE_integer(
     "steps", None, "Gradient steps, 0 or more; default: as in the training."
 )
 flags.DEFINE_string(
-    "output", None, "Where to write the adapted model, as FILE.keras."
+    "output", None, "File to write the adapted model to, as FILE.keras."
 )
 flags.DEFINE_string(
     "report",
@@ -67,7 +68,7 @@ flags.DEFINE_string(
 _ENDINGS = {"output": (".keras",), "report": (".png", ".svg", ".pdf")}
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Adapts as the flags say; returns the exit status."""
     del argv
     _check_endings()
@@ -89,27 +90,29 @@ def main(argv):
 
 
 def _check_endings():
-    """Before anything is computed that could then not be written."""
+    """Refuses other endings now, before anything is computed."""
     for name, endings in _ENDINGS.items():
         path = FLAGS[name].value
         if path is not None and pathlib.Path(path).suffix not in endings:
-            raise InputError(
-                f"{name}: {path!r} was given; its ending must be"
-                f" {' or '.join(endings)}."
+            raise refusal(
+                name, path, f"its ending must be {' or '.join(endings)}"
             )
 
 
 def _images(learner, steps):
     support = user_examples.images_by_class(FLAGS.support)
     models = _adapted(learner, support.x, support.y, steps)
-    names, x, y, outputs = [], [], [], ([], [])
+    names: list[str] = []
+    x: list[np.ndarray] = []
+    y: list[str | None] = []
+    outputs: tuple[list, list] = ([], [])
     for part in user_examples.images(FLAGS.query):
         names += part.names
         y += part.y
         # Whole photographs would fill the memory.
         x += map(thumbnail, part.x)
-        for model, found in zip(models, outputs):
-            found.append(model.outputs(part.x))
+        for model, arrays in zip(models, outputs):
+            arrays.append(model.outputs(part.x))
     before, after = map(np.concatenate, outputs)
     answers = Answers(names, x, y, models[1].labels, before, after)
     _print_classes(learner, support, answers, steps, "file")
@@ -127,7 +130,9 @@ def _texts(learner, steps):
     query = user_examples.texts(_one_query(), "query", labelled=False)
     models = _adapted(learner, support.x, support.y, steps)
     before, after = (model.outputs(query.x) for model in models)
-    answers = Answers(*query, models[1].labels, before, after)
+    answers = Answers(
+        query.names, query.x, query.y, models[1].labels, before, after
+    )
     _print_classes(learner, support, answers, steps, "text")
     return models[1], lambda: adaptation_report.text_report(
         support.y, answers, steps
@@ -164,17 +169,17 @@ def _one_query():
 
 
 def _adapted(learner, x, y, steps):
-    """The models before and after adaptation."""
+    """Returns the models before and after adaptation."""
     return [learner.adapt(x, y, steps=number) for number in (0, steps)]
 
 
-def _print_classes(learner, support, answers, steps, called):
+def _print_classes(learner, support, answers, steps, noun):
     number = len(answers.labels)
     print(
         f"{FLAGS.workdir} ({learner.name}): {number} classes, {len(support.y)}"
         f" examples to learn from, {gradient_steps(steps)}.\n"
     )
-    print(tables.columns(_class_rows(answers, called)))
+    print(tables.columns(_class_rows(answers, noun)))
     print()
     right, counted = answers.accuracy(answers.after)
     if counted:
@@ -196,16 +201,16 @@ def _print_classes(learner, support, answers, steps, called):
         print(f"Batch norm uses {statistics}.")
 
 
-def _class_rows(answers, called):
-    known = any(answers.y)
-    rows = [[called, "predicted", "probability"] + ["true", ""] * known]
+def _class_rows(answers, noun):
+    has_labels = any(answers.y)
+    rows = [[noun, "predicted", "probability"] + ["true", ""] * has_labels]
     for index, (name, true) in enumerate(zip(answers.names, answers.y)):
         label, probability, right = answers.answer(answers.after, index)
         name = _printable(name)
-        if called == "text" and len(name) > 60:
+        if noun == "text" and len(name) > 60:
             name = name[:59] + "…"
         row = [name, _printable(label), f"{probability:.1%}"]
-        if known:
+        if has_labels:
             mark = {True: RIGHT, False: WRONG, None: ""}[right]
             row += [_printable(true or "-"), mark]
         rows.append(row)
@@ -232,24 +237,24 @@ def _point_rows(query, targets, predictions):
 
 
 def _errors(query, before, after):
-    """The mean absolute error of each target, a line each."""
+    """Describes the mean absolute error of each target, a line each."""
     lines = []
     for number, target in enumerate(query.targets):
         errors = [
             np.abs(y[:, number] - query.y[:, number]) for y in (before, after)
         ]
-        said = (
+        line = (
             f"mean absolute error of {target}: {errors[0].mean():.4g} before"
             f" adaptation -> {errors[1].mean():.4g} after it"
         )
         if len(errors[1]) > 1:
-            said += f" ± {curve.interval(errors[1]):.2g} (95 % interval)"
-        lines.append(f"{said}, {len(errors[1])} examples")
+            line += f" ± {curve.interval(errors[1]):.2g} (95 % interval)"
+        lines.append(f"{line}, {len(errors[1])} examples")
     return "\n".join(lines)
 
 
 def _statistics(learner):
-    """Whose statistics batch norm uses; None where there is none."""
+    """Names the statistics that batch norm uses; None without batch norm."""
     if not has_batch_norm(learner.model):
         return None
     if learner.algorithm.inner_loop.batch_norm == "moving":
@@ -257,14 +262,14 @@ def _statistics(learner):
     return "the support set's statistics"
 
 
-def _printable(said):
-    """Text on one line that any terminal can show."""
-    # A file's name may hold bytes that are no text.
-    said = os.fsencode(said).decode("utf-8", "replace")
-    said = " ".join(said.split())
-    return "".join(c if c.isprintable() else "?" for c in said)
+def _printable(text):
+    """Returns text on one line that any terminal can show."""
+    # A file's name may hold bytes that are not text.
+    text = os.fsencode(text).decode("utf-8", "replace")
+    text = " ".join(text.split())
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)

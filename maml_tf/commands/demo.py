@@ -2,14 +2,14 @@
 
     maml-tf demo
 
-First MAML learns to fit a sine wave from a few points: it is meta-trained, and
-for comparison the pretrained and the oracle network, for the paper's 70,000
-iterations each, and the error by gradient step is printed for 5, 10 and 20
-points. Then it learns to tell five letters apart from one drawing of each, of
-scripts that it has not seen; the letters are synthetic and need no download.
-At last a network that comes with the package, trained on Omniglot, is adapted
-to a folder of drawings. Pictures show what the networks do. Run again, it goes
-on where it stopped.
+First MAML learns to fit a sine wave from a few points. It is trained for the
+paper's 70,000 iterations, and so are the pretrained and the oracle network, for
+comparison; the error by gradient step is printed for 5, 10 and 20 points. Then
+it learns to tell five letters apart from one drawing of each, of scripts that
+it has not seen; the letters are synthetic and need no download. Finally, a
+network that comes with the package, trained on Omniglot, is adapted to a folder
+of drawings. Pictures show what the networks do. Run again, the command goes on
+where it stopped.
 """
 
 import pathlib
@@ -27,7 +27,7 @@ from maml_tf.reports import figures, sine_waves, tables
 from maml_tf.reports.episode_picture import episode_picture
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("workdir", "results/demo", "Where everything goes.")
+flags.DEFINE_string("workdir", "results/demo", "Folder to write to.")
 flags.DEFINE_integer(
     "iterations", 70000, "Meta-updates of each training on sine waves."
 )
@@ -41,7 +41,7 @@ _SHOTS = (5, 10, 20)
 _STEPS = (0, 1, 5, 10)
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Trains, tests and draws; returns the exit status."""
     del argv
     started = time.monotonic()
@@ -66,7 +66,7 @@ def main(argv):
 
 
 def _sinusoid(workdir):
-    """Sine waves from a few points; returns the exit status."""
+    """Fits sine waves to a few points; returns the exit status."""
     for algorithm in _ALGORITHMS:
         print(f"\nTraining {algorithm} ({FLAGS.iterations} iterations)")
         status = _train(
@@ -100,7 +100,7 @@ def _sinusoid(workdir):
 
 
 def _glyphs(workdir):
-    """Letters from one drawing of each; returns the exit status."""
+    """Tells letters apart after one of each; returns the exit status."""
     training = workdir / "glyphs"
     print(
         f"\nTraining maml on glyphs, synthetic letters"
@@ -135,7 +135,7 @@ def _glyphs(workdir):
 
 
 def _drawings(workdir):
-    """A shipped network told what five drawings are; the exit status."""
+    """Adapts a shipped network to drawings; returns the exit status."""
     drawings = packaged.drawings()
     print("\nAdapting omniglot_5way_1shot, which is trained, to five drawings")
     return _command(
@@ -174,9 +174,9 @@ def _show(table, path):
 
 def _sinusoid_result(workdir, shot):
     flag_values = supervised_flags.recorded(workdir)
-    flag_values.shot = shot
+    flag_values["shot"].value = shot
     # As many queries for every K: the error is judged on the same points.
-    flag_values.query = 100
+    flag_values["query"].value = 100
     return supervised.evaluate(
         workdir,
         flag_values,
@@ -185,6 +185,6 @@ def _sinusoid_result(workdir, shot):
     )
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)

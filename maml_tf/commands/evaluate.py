@@ -30,11 +30,11 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "dataset",
     None,
-    "Where the same data are now, as in --dataset=folder:pictures; default: as"
-    " in the training.",
+    "The same data at another place, as in --dataset=folder:pictures; default:"
+    " as in the training.",
 )
 flags.DEFINE_enum(
-    "split", "test", ["train", "valid", "test"], "Whose classes are drawn."
+    "split", "test", ["train", "valid", "test"], "Split to draw classes from."
 )
 flags.DEFINE_integer("num_tasks", 600, "Tasks to adapt to.")
 flags.DEFINE_integer(
@@ -53,13 +53,13 @@ flags.DEFINE_integer(
     "query", None, "Query examples per class; default: as in the training."
 )
 flags.DEFINE_integer(
-    "seed", None, "Of the test episodes; default: as in the training."
+    "seed", None, "Seed of the test episodes; default: as in the training."
 )
 flags.DEFINE_enum(
     "batch_norm",
     None,
     ["transductive", "inductive", "moving"],
-    "Whose statistics batch normalisation uses; default: as in the training.",
+    "Statistics that batch normalisation uses; default: as in the training.",
 )
 flags.DEFINE_string(
     "data_dir",
@@ -70,12 +70,12 @@ flags.DEFINE_bool("progress", True, "Show a progress bar, on a terminal.")
 flags.DEFINE_string(
     "output",
     None,
-    "Where to write; default: DIR/evaluation_<split>.json, or, of a model that"
-    " comes with maml_tf, results/evaluation_<split>.json.",
+    "File to write; default: DIR/evaluation_<split>.json, or"
+    " results/evaluation_<split>.json for a model that comes with maml_tf.",
 )
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Evaluates as the flags say; returns the exit status."""
     del argv
     workdir = find_folder(FLAGS.workdir)
@@ -92,7 +92,7 @@ def main(argv):
         way=FLAGS.way,
         progress=FLAGS.progress,
     )
-    # What comes with the package is not written to.
+    # Folders of the package are not written to.
     folder = workdir if workdir.parent != SHIPPED else pathlib.Path("results")
     output = pathlib.Path(
         FLAGS.output or folder / f"evaluation_{FLAGS.split}.json"
@@ -103,6 +103,6 @@ def main(argv):
     return 0
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)

@@ -3,9 +3,9 @@ r"""Meta-tests a trained policy: its return after every gradient step.
     maml-tf evaluate-rl --workdir=results/rl_navigation_2d \
         --num_tasks=40 --inner_steps=3
 
-Prints a table of mean returns over held-out tasks, with published ones where
-there are any, and writes DIR/evaluation_<split>.json. Several folders with
-commas between them, such as of MAML and of --algorithm=pretrain, share a table.
+Prints a table of mean returns over held-out tasks, with published ones if there
+are any, and writes DIR/evaluation_<split>.json. Several folders with commas
+between them, such as those of MAML and of --algorithm=pretrain, share a table.
 Flags left out are as in the training.
 """
 
@@ -30,7 +30,7 @@ flags.DEFINE_list(
     required=True,
 )
 flags.DEFINE_enum(
-    "split", "test", ["train", "valid", "test"], "Whose tasks are drawn."
+    "split", "test", ["train", "valid", "test"], "Split to draw tasks from."
 )
 flags.DEFINE_integer("num_tasks", 40, "Tasks to adapt to.")
 flags.DEFINE_integer(
@@ -45,22 +45,23 @@ flags.DEFINE_integer(
     "Rollouts of a task before each step; default: as in the training.",
 )
 flags.DEFINE_integer(
-    "seed", None, "Of tasks and rollouts; default: as in the training."
+    "seed", None, "Seed of tasks and rollouts; default: as in the training."
 )
 flags.DEFINE_float(
     "inner_learning_rate",
     None,
-    "Of the first gradient step; default: as in the training.",
+    "Learning rate of the first gradient step; default: as in the training.",
 )
 flags.DEFINE_float(
     "later_inner_learning_rate",
     None,
-    "From the second gradient step on; default: as in the training.",
+    "Learning rate from the second gradient step on; default: as in the"
+    " training.",
 )
 flags.DEFINE_integer(
     "workers",
     None,
-    "Environments of Gymnasium: processes that step them; default: as in the"
+    "Processes that step environments of Gymnasium; default: as in the"
     " training.",
     lower_bound=0,
 )
@@ -75,7 +76,7 @@ _CHANGEABLE = (
 )
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Evaluates as the flags say; returns the exit status."""
     del argv
     workdirs = [pathlib.Path(workdir) for workdir in FLAGS.workdir]
@@ -104,6 +105,6 @@ def main(argv):
     return 0
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)

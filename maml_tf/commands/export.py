@@ -7,9 +7,9 @@ r"""Exports a model to be served, which adapts to each request.
     model.signatures["adapt_and_predict"](
         support_x=..., support_y=..., query_x=...)["probabilities"]
 
-The folder is a SavedModel: it needs TensorFlow, or TensorFlow Serving, and
-nothing of this package. Prints what its signatures take, which is also in
-assets.extra/README.md there. examples/serve.py serves it.
+The folder is a SavedModel. It needs TensorFlow, or TensorFlow Serving, and
+nothing of this package. The inputs of its signatures are printed, and written
+to assets.extra/README.md in it. examples/serve.py serves it.
 """
 
 import pathlib
@@ -37,21 +37,21 @@ flags.DEFINE_enum(
     "batch_norm",
     None,
     BATCH_NORM_MODES,
-    "Whose statistics the queries of a request are normalised by; default: as"
-    " in the training, which gives the accuracy of `maml-tf evaluate`."
-    " transductive: their own, so that those of a task must come together;"
-    " inductive: the support set's, for servers that get one query at a time.",
+    "Statistics that normalise the queries of a request; default: as in the"
+    " training, which gives the accuracy of `maml-tf evaluate`. transductive:"
+    " their own, so all queries of a task must come together; inductive: the"
+    " support set's, for servers that get one query at a time.",
 )
 flags.DEFINE_integer(
     "max_classes",
     50,
-    "Most classes of a request, if more than in the training.",
+    "Largest number of classes of a request, if more than in the training.",
     lower_bound=2,
 )
 flags.DEFINE_integer(
     "steps",
     None,
-    "Inner gradient steps where a request does not say; default: as in the"
+    "Inner gradient steps if a request does not give them; default: as in the"
     " training's evaluation.",
     lower_bound=0,
 )
@@ -63,7 +63,7 @@ flags.DEFINE_bool(
 )
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Exports as the flags say; returns the exit status."""
     del argv
     learner = maml_tf.load(FLAGS.workdir)
@@ -83,6 +83,6 @@ def main(argv):
     return 0
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)

@@ -3,6 +3,9 @@
 import re
 import sys
 import textwrap
+import types
+from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -24,7 +27,7 @@ _PLACEHOLDERS = {
     "string enum": "NAME",
     "comma separated list of strings": "A,B",
 }
-# Whatever asks for help, and whether it asks for all of it.
+# Flags that ask for help, and whether they ask for its long form.
 _QUESTIONS = {
     "-h": False,
     "-?": False,
@@ -36,54 +39,57 @@ _QUESTIONS = {
 }
 
 
-def put_into_group(group, name, flag_values):
-    """Says under which heading the help shows a flag.
+def put_into_group(
+    group: str, name: str, flag_values: flags.FlagValues
+) -> None:
+    """Puts a flag under a heading of the help.
 
     Args:
         group: One of this module's constants, such as `NETWORK`.
         name: The flag's name.
-        flag_values: Where it is defined.
+        flag_values: The flags among which it is defined.
     """
-    flag_values[name].group = group
+    flag: Any = flag_values[name]
+    flag.group = group
 
 
-def asked(arguments):
-    """Returns whether help is asked for.
+def requested(arguments: Sequence[str]) -> bool | None:
+    """Returns the form of help that the command line asks for.
 
     Args:
-        arguments: The command line's flags, a list of strings.
+        arguments: The command line's flags.
 
     Returns:
-        None if it is not; otherwise True for all of it, False for the short
-        form.
+        True for the long form, False for the short form, and None if help is
+        not asked for.
     """
     return next((_QUESTIONS[a] for a in arguments if a in _QUESTIONS), None)
 
 
-def text(module, full):
+def text(module: types.ModuleType, full: bool) -> str:
     """Returns the help of the command that a module has.
 
     Args:
-        module: The module, imported; the flags are its key flags.
+        module: The imported module; its key flags are the command's.
         full: Whether flags are explained at length, and absl's shown too.
     """
-    # The flags of a script are known by the script's path.
+    # absl keeps the flags of a script under the script's path.
     name = sys.argv[0] if module.__name__ == "__main__" else module.__name__
-    own = flags.FLAGS.get_key_flags_for_module(name)
+    key_flags = flags.FLAGS.get_key_flags_for_module(name)
     show = _at_length if full else _in_a_line
-    parts = [_usage(module, own), module.__doc__.strip()]
+    parts = [_usage(module, key_flags), (module.__doc__ or "").strip()]
     for group in _GROUPS:
-        members = [f for f in own if getattr(f, "group", None) == group]
+        members = [f for f in key_flags if getattr(f, "group", None) == group]
         if members:
             parts.append(
                 "\n".join([f"{group or 'Flags'}:", *map(show, members)])
             )
     if full:
-        known = {flag.name for flag in own}
+        shown = {flag.name for flag in key_flags}
         others = [
             flags.FLAGS[name]
             for name in sorted(flags.FLAGS)
-            if flags.FLAGS[name].name not in known and len(name) > 1
+            if flags.FLAGS[name].name not in shown and len(name) > 1
         ]
         parts.append(
             "\n".join(["Flags of absl and others:", *map(show, others)])
@@ -96,23 +102,23 @@ def text(module, full):
     return "\n\n".join(parts)
 
 
-def shorten(said, width):
+def shorten(text: str, width: int) -> str:
     """Returns text cut to a width, at a space."""
     return textwrap.shorten(
-        said, width, placeholder=" …", break_on_hyphens=False
+        text, width, placeholder=" …", break_on_hyphens=False
     )
 
 
 def _called(module):
-    """The command as one types it."""
+    """Returns the command as one types it."""
     package, _, name = module.__name__.rpartition(".")
     if package == __package__:
         return f"maml-tf {name.replace('_', '-')}"
     return f"python {sys.argv[0]}"
 
 
-def _usage(module, own):
-    required = [_left(flag) for flag in own if _is_required(flag)]
+def _usage(module, key_flags):
+    required = [_left(flag) for flag in key_flags if _is_required(flag)]
     return textwrap.fill(
         " ".join(["usage:", _called(module), *required, "[flags]"]),
         _WIDTH,
@@ -123,20 +129,20 @@ def _usage(module, own):
 
 def _in_a_line(flag):
     left = f"  {_left(flag):{_TEXT - 4}}  "
-    said = _sentences(flag)[0]
+    sentence = _sentences(flag)[0]
     is_on = flag.flag_type() == "bool" and flag.default
-    right = f"{said} Default: yes." if is_on else said
+    right = f"{sentence} Default: yes." if is_on else sentence
     return left + shorten(right, _WIDTH - len(left))
 
 
 def _at_length(flag):
-    said = " ".join(_sentences(flag))
-    wrapped = textwrap.wrap(said, _WIDTH - 6, break_on_hyphens=False)
+    text = " ".join(_sentences(flag))
+    wrapped = textwrap.wrap(text, _WIDTH - 6, break_on_hyphens=False)
     return "\n".join([f"  {_left(flag)}", *(f"      {x}" for x in wrapped)])
 
 
 def _left(flag):
-    """Such as `--shot=1`, `--filters=A,B` or `--[no]download`."""
+    """Returns a flag as `--shot=1`, `--filters=A,B` or `--[no]download`."""
     kind = flag.flag_type()
     if kind == "bool":
         return f"--[no]{flag.name}"
@@ -149,28 +155,28 @@ def _left(flag):
 
 
 def _told_default(flag):
-    """The default that a flag's text ends with, if one could give it."""
-    told = re.search(r"Default: (\S+)\.$", flag.help or "")
-    if not told or told.group(1) == "none":
+    """Returns the default that a flag's text ends with, if one may give it."""
+    match = re.search(r"Default: (\S+)\.$", flag.help or "")
+    if not match or match.group(1) == "none":
         return None
     try:
-        flag.parser.parse(told.group(1))
+        flag.parser.parse(match.group(1))
     except ValueError:
         return None
-    return told.group(1)
+    return match.group(1)
 
 
 def _sentences(flag):
-    """What a flag is, what it may be, and what it is by default."""
-    said = " ".join((flag.help or "").split())
+    """Splits a flag's text, with its choices and default, into sentences."""
+    text = " ".join((flag.help or "").split())
     if flag.flag_type() == "string enum":
         # absl has put <a|b|c> before the text.
-        choices, _, said = said.partition(">: ")
-        said = f"({choices[1:].replace('|', ', ')}) {said}"
+        choices, _, text = text.partition(">: ")
+        text = f"({choices[1:].replace('|', ', ')}) {text}"
     if _is_required(flag):
-        said = f"Required: {said}"
-    said = said.replace("; default: ", ". Default: ")
-    return re.split(r"(?<=\.) (?=[A-Z])", said)
+        text = f"Required: {text}"
+    text = text.replace("; default: ", ". Default: ")
+    return re.split(r"(?<=\.) (?=[A-Z])", text)
 
 
 def _is_required(flag):

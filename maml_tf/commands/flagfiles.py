@@ -3,6 +3,7 @@
 import difflib
 import pathlib
 import re
+from collections.abc import Iterable
 
 from maml_tf.commands import packaged
 from maml_tf.errors import refusal
@@ -12,61 +13,59 @@ ENDING = ".flags"
 POLICIES = "rl_"
 
 
-def names():
-    """Returns the names of all experiments, a sorted list."""
+def names() -> list[str]:
+    """Returns the names of all experiments, sorted."""
     return sorted(path.stem for path in packaged.flags().glob(f"*{ENDING}"))
 
 
-def find(name):
-    """Returns the flagfile of an experiment.
+def find(name: str) -> pathlib.Path:
+    """Returns the path of an experiment's flagfile.
 
     Args:
         name: One of `names()`.
 
-    Returns:
-        Its path.
-
     Raises:
-        InputError: There is no such experiment; the sentence lists close ones.
+        InputError: The experiment does not exist; the message lists close ones.
     """
     if name not in names():
         close = difflib.get_close_matches(name, names(), n=3, cutoff=0.5)
         wanted = f"the closest are {', '.join(close)}; " if close else ""
         raise refusal(
-            "experiment", name, f"{wanted}maml-tf list experiments has them all"
+            "experiment", name, f"{wanted}maml-tf list experiments shows all"
         )
     return packaged.flags() / f"{name}{ENDING}"
 
 
-def comment(name):
+def comment(name: str) -> str:
     """Returns the comment at the top of an experiment's flagfile, as one line.
 
     Args:
         name: One of `names()`.
     """
     text = find(name).read_text(encoding="utf-8")
-    comments = re.match(r"(#.*\n)*", text).group()
+    comments = re.findall(r"\A(?:#.*\n)*", text)[0]
     return " ".join(comments.replace("#", " ").split())
 
 
-def expand(arguments, policies=False):
-    """Replaces --experiment=NAME by what it stands for.
+def expand(arguments: Iterable[str], policies: bool = False) -> list[str]:
+    """Adds the flags that --experiment=NAME stands for.
 
-    It stands for the flagfile, whose flags yield to those after it, and for
-    --workdir=results/NAME where no --workdir is given.
+    It stands for the experiment's flagfile, whose flags yield to those after
+    it, and for --workdir=results/NAME if no --workdir is given.
 
     Args:
-        arguments: The command line's flags, a list of strings, its flagfiles
-            read.
+        arguments: The command line's flags; its flagfiles have been read.
         policies: Whether the command trains policies.
 
     Returns:
-        A list of strings; --experiment itself stays.
+        The flags, among which --experiment stays.
 
     Raises:
-        InputError: The experiment is unknown, or another command's.
+        InputError: The experiment is unknown, or belongs to another command.
     """
-    expanded, given, name = [], set(), None
+    expanded: list[str] = []
+    given: set[str] = set()
+    name = None
     rest = iter(arguments)
     for argument in rest:
         expanded.append(argument)

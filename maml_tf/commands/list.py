@@ -4,8 +4,8 @@
     maml-tf list learners
 
 The word may be learners, experiments, datasets, networks, algorithms or
-environments; without one, all of them are listed. In capitals is what you put
-in its place, as in --dataset=folder:pictures.
+environments; without one, all of them are listed. Replace a word in capitals by
+your own, as in --dataset=folder:pictures.
 """
 
 import difflib
@@ -13,26 +13,27 @@ import importlib
 import re
 import shutil
 import sys
+from collections.abc import Callable
 
 from maml_tf.commands import flag_help, flagfiles, packaged
 from maml_tf.errors import InputError, refusal
 from maml_tf.registry import ALGORITHMS, DATASETS, ENVIRONMENTS, NETWORKS
 
 
-def rows(kind):
-    """Returns what there is of a kind.
+def rows(kind: str) -> list[tuple[str, str]]:
+    """Returns the entries of a kind.
 
     Args:
         kind: A key of `KINDS`.
 
     Returns:
-        A list of pairs: a name, and a sentence about it.
+        Pairs of a name and a sentence about it.
     """
     _, entries = KINDS[kind]
     return entries()
 
 
-def first_sentence(text):
+def first_sentence(text: str) -> str:
     """Returns the first sentence of a docstring or a comment, on one line."""
     paragraph = " ".join(text.strip().partition("\n\n")[0].split())
     return re.split(r"(?<=\.) (?=[A-Z-])", paragraph)[0]
@@ -46,7 +47,7 @@ def _learners():
 
 
 def _card(text):
-    """The sentence under the title of a learner's card."""
+    """Returns the sentence under the title of a learner's card."""
     return first_sentence(text.partition("\n")[2])
 
 
@@ -60,25 +61,25 @@ def _experiments():
 def _registered(table):
     """Returns a function that describes all of a registry's entries."""
 
-    def described():
-        # What is described imports TensorFlow, which is noisy without this.
+    def describe():
+        # The entries import TensorFlow, which is noisy without this.
         importlib.import_module("maml_tf.commands.experiments")
         return [
             (name, _as_a_thing(table.summary(name))) for name in table.names()
         ]
 
-    return described
+    return describe
 
 
 def _as_a_thing(sentence):
-    """Says what something is, not what its function does."""
+    """Makes a description of a thing from that of its function."""
     sentence = re.sub(r"^(Returns|Makes) ", "", sentence)
     return sentence[0].upper() + sentence[1:]
 
 
-# By kind: the flag that takes its names, and what lists them. The first two
-# kinds need no TensorFlow and are shown at once.
-KINDS = {
+# By kind: the flag that takes its names, and the function that lists them. The
+# first two kinds need no TensorFlow and are shown at once.
+KINDS: dict[str, tuple[str, Callable]] = {
     "learners": ("maml-tf adapt --workdir=NAME", _learners),
     "experiments": (
         "maml-tf train --experiment=NAME (rl_: train-rl)",
@@ -94,16 +95,16 @@ KINDS = {
 }
 
 
-def main(words):
-    """Prints the lists that the words ask for."""
+def main(words: list[str]) -> None:
+    """Prints the lists that the words ask for; all of them without words."""
     _check(words)
     width = max(80, shutil.get_terminal_size().columns)
     for number, kind in enumerate(words or KINDS):
         used_by, _ = KINDS[kind]
-        described = rows(kind)
-        left = max(len(name) for name, _ in described)
+        entries = rows(kind)
+        left = max(len(name) for name, _ in entries)
         print(f"{chr(10) * bool(number)}{kind}, for {used_by}:")
-        for name, sentence in described:
+        for name, sentence in entries:
             text = flag_help.shorten(sentence, width - left - 4)
             print(f"  {name:{left}}  {text}", flush=True)
 
@@ -113,10 +114,10 @@ def _check(words):
         if word not in KINDS:
             close = difflib.get_close_matches(word, KINDS, n=1)
             hint = f"the closest is {close[0]}; " if close else ""
-            raise refusal("list", word, f"{hint}there are {', '.join(KINDS)}")
+            raise refusal("list", word, f"{hint}available: {', '.join(KINDS)}")
 
 
-def run():
+def run() -> None:
     """Runs the command with the words in `sys.argv`."""
     words = sys.argv[1:]
     if any(word.startswith("-") for word in words):

@@ -13,7 +13,7 @@ import sys
 
 import maml_tf
 
-# Each is a module beside this one, whose docstring begins with what it does.
+# Each is a module beside this one. Its docstring begins with a summary.
 COMMANDS = (
     "train",
     "evaluate",
@@ -30,14 +30,14 @@ COMMANDS = (
 )
 
 
-def main():
+def main() -> None:
     """Runs the command in `sys.argv`, and exits with its status."""
     try:
         _main(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read the output wants no more of it, as `head` does. Python
-        # would complain once more when it flushes at its end.
+        # The reader of the output has ended, as `head` does. Python would
+        # complain once more when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
@@ -58,7 +58,7 @@ def _main(arguments):
         sys.exit(2)
 
 
-def run(command):
+def run(command: str) -> None:
     """Runs a command with the flags in `sys.argv`, and exits with its status.
 
     Args:
@@ -72,8 +72,8 @@ def run(command):
         sys.exit(130)
 
 
-def usage():
-    """Returns what `maml-tf --help` prints: every command, a line each."""
+def usage() -> str:
+    """Returns the text of `maml-tf --help`: every command, a line each."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:{width}}  {summary(name)}" for name in COMMANDS]
     return "\n".join(
@@ -91,11 +91,11 @@ def usage():
     )
 
 
-def summary(command):
+def summary(command: str) -> str:
     """Returns the first line of a command's docstring, without importing it."""
     path = pathlib.Path(__file__).with_name(f"{_module(command)}.py")
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return ast.get_docstring(tree).partition("\n")[0]
+    return (ast.get_docstring(tree) or "").partition("\n")[0]
 
 
 def _module(command):

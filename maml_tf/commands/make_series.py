@@ -3,7 +3,7 @@
     maml-tf make-series --output=demand.csv
 
 The table has the columns task, time and value (kW). --dataset=table:demand.csv
-reads it, and gives the same episodes as --dataset=demand_series.
+reads it and gives the same episodes as --dataset=demand_series.
 """
 
 import csv
@@ -19,23 +19,24 @@ from maml_tf.files import replacing
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", None, "CSV file to write.", required=True)
-flags.DEFINE_integer("seed", 0, "Of weather and households.", lower_bound=0)
+flags.DEFINE_integer(
+    "seed", 0, "Seed of weather and households.", lower_bound=0
+)
 flags.DEFINE_integer(
     "households",
     demand_series.HOUSEHOLDS,
-    "How many series.",
+    "Number of series.",
     lower_bound=1,
 )
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Writes the file; returns the exit status."""
     del argv
     output = pathlib.Path(FLAGS.output)
     if output.exists():
         raise InputError(
-            f"output: {output} is there already; give another name, or remove"
-            " it."
+            f"output: {output} exists already; give another name, or remove it."
         )
     names, times, demand = demand_series.generate(FLAGS.seed, FLAGS.households)
     times = times.astype(str)
@@ -52,6 +53,6 @@ def main(argv):
     return 0
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     sentences.run(main, InputError)

@@ -1,7 +1,8 @@
 """Folders of data that come with the package.
 
-Two lie beside it in a checkout and in it when installed: a wheel has
-`flags/` as `maml_tf/flags/`, and `examples/drawings/` as `maml_tf/drawings/`.
+Two of them lie beside it in a checkout, and in it when it is installed: a wheel
+has `flags/` as `maml_tf/flags/`, and `examples/drawings/` as
+`maml_tf/drawings/`.
 """
 
 import pathlib
@@ -11,18 +12,18 @@ import maml_tf
 _PACKAGE = pathlib.Path(maml_tf.__file__).resolve().parent
 
 
-def flags():
-    """Returns the folder of the flagfiles, one an experiment."""
+def flags() -> pathlib.Path:
+    """Returns the folder of the flagfiles, one for each experiment."""
     return _folder("flags", "flags")
 
 
-def drawings():
+def drawings() -> pathlib.Path:
     """Returns the folder of drawings to try `maml-tf adapt` on."""
     return _folder("drawings", "examples/drawings")
 
 
-def learners():
-    """Returns the folder of the trained models, a folder each."""
+def learners() -> pathlib.Path:
+    """Returns the folder of the trained models, one folder for each."""
     return _PACKAGE / "learner" / "shipped"
 
 

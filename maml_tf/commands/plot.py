@@ -6,17 +6,17 @@ r"""Draws trainings: their course, adaptation and what it changes.
         --kind=moved --output=moved.svg
 
 --kind=curves: loss or accuracy in training, and by inner step with its 95 %
-band, of one training or several. The latter is of DIR/evaluation_<split>.json
-where there is one, else of the last validation. Of sine waves, fits are drawn
-too, and the curves go to FILE_curves.png.
+band, of one training or several. The curve by inner step is read from
+DIR/evaluation_<split>.json or, without that file, from the last validation. For
+sine waves, fits are drawn too, and the curves go to FILE_curves.png.
 
---kind=confusion: which held-out classes are taken for which after adaptation,
-over many episodes of --classes of them.
+--kind=confusion: how often each held-out class is taken for another after
+adaptation, over many episodes with --classes of them.
 
 --kind=moved: how far the inner loop moves each layer's weights, and how alike
 the features of the queries stay (linear CKA, 1 for the same).
 
---kind=fits: of sine waves, the network before and after adaptation.
+--kind=fits: the network before and after adaptation to sine waves.
 
 Flags left out are as in the training.
 """
@@ -55,13 +55,13 @@ flags.DEFINE_enum(
     "kind",
     "curves",
     ["curves", "confusion", "moved", "fits"],
-    "What is drawn; see above.",
+    "Kind of picture; see above.",
 )
 flags.DEFINE_enum(
     "split",
     "test",
     ["train", "valid", "test"],
-    "Whose classes are drawn; of curves, whose evaluation.",
+    "Split to draw classes from; curves: split of the evaluation.",
 )
 flags.DEFINE_integer("num_tasks", 200, "confusion, moved: tasks to adapt to.")
 flags.DEFINE_integer(
@@ -81,22 +81,22 @@ flags.DEFINE_integer(
 flags.DEFINE_integer(
     "query",
     None,
-    "confusion, moved: query examples per class; default: 15, or as many as"
-    " there are.",
+    "confusion, moved: query examples per class; default: 15, or all if there"
+    " are fewer.",
 )
-flags.DEFINE_integer("seed", None, "confusion, moved: of the episodes.")
+flags.DEFINE_integer("seed", None, "confusion, moved: seed of the episodes.")
 flags.DEFINE_enum(
     "batch_norm",
     None,
     ["transductive", "inductive", "moving"],
-    "confusion, moved: whose statistics batch normalisation uses.",
+    "confusion, moved: statistics that batch normalisation uses.",
 )
 flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.")
 
 _QUERY = 15
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Draws as the flags say; returns the exit status."""
     del argv
     workdirs = [find_folder(name) for name in FLAGS.workdir]
@@ -106,19 +106,19 @@ def main(argv):
     if kind == "curves" and recorded[0].dataset == "sinusoid":
         _save(_fits(workdirs, recorded), path, "fits")
         path = path.with_name(f"{path.stem}_curves{path.suffix}")
-    draw, said = {
+    draw, content = {
         "curves": (_curves, "training and adaptation curves"),
         "confusion": (_confusion, "confusion matrix"),
         "moved": (_moved, "what the inner loop moved"),
         "fits": (_fits, "fits"),
     }[kind]
-    _save(draw(workdirs, recorded), path, said)
+    _save(draw(workdirs, recorded), path, content)
     return 0
 
 
-def _save(figure, path, said):
+def _save(figure, path, content):
     figures.save(figure, path)
-    print(f"Written to {path}: {said}.")
+    print(f"Written to {path}: {content}.")
 
 
 def _fits(workdirs, recorded):
@@ -158,7 +158,10 @@ def _evaluated_setting(f, result):
     return _setting(
         f,
         FLAGS.split,
-        *(result[n] for n in ("way", "shot", "num_tasks", "seed")),
+        result["way"],
+        result["shot"],
+        result["num_tasks"],
+        result["seed"],
         result["batch_norm"],
     )
 
@@ -189,7 +192,7 @@ def _confusion(workdirs, recorded):
             f" on {f.dataset}, which has no classes; give kind=moved or curves."
         )
     pool = some_classes(dataset.pool(FLAGS.split), FLAGS.classes, f.seed)
-    found = confusion(
+    confused = confusion(
         built.adapting(f.way),
         pool,
         f.way,
@@ -199,17 +202,17 @@ def _confusion(workdirs, recorded):
         steps=steps,
         seed=f.seed,
     )
-    found = found.reordered(by_similarity(found.shares))
+    confused = confused.reordered(by_similarity(confused.shares))
     title, _ = training_curves.names(
         workdirs, recorded, [_adapted_setting(built, steps)]
     )
-    right = 100 * found.accuracies.mean()
-    ci95 = 100 * interval(found.accuracies)
-    height = max(5.5, 2.6 + 0.34 * len(found.names))
+    right = 100 * confused.accuracies.mean()
+    ci95 = 100 * interval(confused.accuracies)
+    height = max(5.5, 2.6 + 0.34 * len(confused.names))
     figure = figures.new_figure(height + 1.6, height)
     matrices.confusion_shares(
         figure.subplots(),
-        found,
+        confused,
         f"Taken for which, after adaptation: {title}\n"
         f"{f.algorithm}: {right:.1f} ± {ci95:.1f} % right",
     )
@@ -235,13 +238,14 @@ def _moved(workdirs, recorded):
         settings.append(_adapted_setting(built, steps))
     title, labels = training_curves.names(workdirs, recorded, settings)
     figure = figures.new_figure(12, 5)
-    layers_moved.moved(*figure.subplots(1, 2), dict(zip(labels, runs)))
+    change, similarity = figure.subplots(1, 2)
+    layers_moved.moved(change, similarity, dict(zip(labels, runs)))
     figure.suptitle(f"What the inner loop moves: {title}")
     return figure
 
 
 def _adapting(workdir, flag_values):
-    """The trained `Experiment`, its flags as this command's, and its steps."""
+    """Returns the trained `Experiment`, with our flags, and the inner steps."""
     for name in ("way", "shot", "query", "seed", "batch_norm", "data_dir"):
         if FLAGS[name].value is not None:
             flag_values[name].value = FLAGS[name].value
@@ -270,12 +274,12 @@ def _adapted_setting(built, steps):
             f.batch_norm,
         ),
         "query": f"{f.query} queries" + " a class" * classifies,
-        "steps": f"{steps} gradient step" + "s" * (steps != 1),
+        "steps": tables.gradient_steps(steps),
     }
 
 
 def _setting(f, split, way, shot, num_tasks, seed, batch_norm):
-    """What a figure is of, in words."""
+    """Describes the setting of a figure in words."""
     synthetic = " (synthetic)" if f.dataset in tables.SYNTHETIC else ""
     return {
         "dataset": f"{f.dataset}{synthetic}, {split}",
@@ -286,6 +290,6 @@ def _setting(f, split, way, shot, num_tasks, seed, batch_norm):
     }
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)

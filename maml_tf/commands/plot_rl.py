@@ -6,10 +6,10 @@ r"""Draws trainings of policies: their course, adaptation and paths.
         --kind=trajectories --output=trajectories.png
 
 --kind=curves: the return in training, and by inner step with its 95 % band and
-what was published. The latter is of DIR/evaluation_<split>.json where there is
-one, else of the last validation.
+published returns. The curve by inner step is read from
+DIR/evaluation_<split>.json or, without that file, from the last validation.
 
---kind=trajectories: of navigation_2d, the paths to some goals of the split
+--kind=trajectories: the paths in navigation_2d to some goals of the split,
 before adaptation and after each gradient step.
 
 Several folders are drawn beside one another. Flags left out are as in the
@@ -48,17 +48,17 @@ flags.DEFINE_string(
     required=True,
 )
 flags.DEFINE_enum(
-    "kind", "curves", ["curves", "trajectories"], "What is drawn; see above."
+    "kind", "curves", ["curves", "trajectories"], "Kind of picture; see above."
 )
 flags.DEFINE_enum(
     "split",
     "test",
     ["train", "valid", "test"],
-    "Whose tasks are drawn; of curves, whose evaluation.",
+    "Split to draw tasks from; curves: split of the evaluation.",
 )
 flags.DEFINE_integer("goals", 4, "trajectories: tasks, a panel each.")
 flags.DEFINE_integer(
-    "paths", 2, "trajectories: rollouts that are drawn, of each step."
+    "paths", 2, "trajectories: rollouts to draw for each step."
 )
 flags.DEFINE_integer(
     "inner_steps",
@@ -67,10 +67,10 @@ flags.DEFINE_integer(
     " training.",
     lower_bound=0,
 )
-flags.DEFINE_integer("seed", None, "trajectories: of goals and rollouts.")
+flags.DEFINE_integer("seed", None, "trajectories: seed of goals and rollouts.")
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Draws as the flags say; returns the exit status."""
     del argv
     workdirs = [pathlib.Path(workdir) for workdir in FLAGS.workdir]
@@ -99,10 +99,10 @@ def _curves(workdirs, recorded):
 
 
 def _validated(setting, record):
-    return _said(setting, "validation", record["num_tasks"])
+    return _setting(setting, "validation", record["num_tasks"])
 
 
-def _said(setting, split, num_tasks):
+def _setting(setting, split, num_tasks):
     return tables.return_setting(
         setting | {"split": split, "num_tasks": num_tasks}
     )
@@ -126,7 +126,7 @@ def _trajectories(workdirs, recorded):
             f.seed = FLAGS.seed
         built = policies.RLExperiment(f)
         training_run.restore(built.model, workdir)
-        settings.append(_said(built.setting(), FLAGS.split, FLAGS.goals))
+        settings.append(_setting(built.setting(), FLAGS.split, FLAGS.goals))
         goals = built.environment.tasks(FLAGS.split, 0, FLAGS.goals, f.seed)
         paths = _paths(built)
         for axes, goal, by_step in zip(row, goals, zip(*paths)):
@@ -144,12 +144,15 @@ def _trajectories(workdirs, recorded):
 
 
 def _paths(built):
-    """Positions by step, `[goals, rollouts, horizon, 2]`; NaN after the end."""
+    """Returns positions by step; NaN stands after the end of a rollout.
+
+    Each step has an array `[goals, rollouts, horizon, 2]`.
+    """
     meta_test = built.meta_test(FLAGS.split, FLAGS.goals, FLAGS.inner_steps)
     return [
         np.where(
             trajectories.mask[:, : FLAGS.paths, :, np.newaxis] > 0,
-            # Beside it an oracle observes the goal.
+            # An oracle also observes the goal, after the position.
             trajectories.observations[:, : FLAGS.paths, :, :2],
             np.nan,
         )
@@ -157,6 +160,6 @@ def _paths(built):
     ]
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)

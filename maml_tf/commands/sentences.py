@@ -1,6 +1,7 @@
-"""Runs a command so that bad input ends it with a sentence, not a stack trace.
+"""Runs a command; bad input ends it with a sentence, not with a stack trace.
 
-Without TensorFlow, which `benchmark.py` must not load beside what it times.
+This module does not import TensorFlow: `benchmark.py` uses it, and must not
+load TensorFlow beside the code that it times.
 """
 
 import difflib
@@ -8,6 +9,8 @@ import re
 import shlex
 import sys
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 from absl import app, flags
 
@@ -16,8 +19,8 @@ from maml_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 
-# What absl says of a value that will not do, and what we say.
-_WANTED = {
+# absl's message about a value that cannot be used, and ours in its place.
+_MESSAGES = {
     r"must have a value other than None": "it must be given; see --help",
     r"invalid literal for int": "it must be a whole number",
     r"could not convert string to float": "it must be a number",
@@ -25,11 +28,10 @@ _WANTED = {
 }
 
 
-def run(main, *errors):
+def run(main: Callable[[list[str]], int], *errors: type[BaseException]) -> None:
     """Runs `main(argv)` with absl's flags parsed, and exits with its status.
 
-    The docstring of the module of `main`, and the flags that it defines, are
-    the help.
+    The help is the docstring of the module of `main`, with its flags.
 
     Args:
         main: Function `argv -> exit status`.
@@ -37,7 +39,7 @@ def run(main, *errors):
     """
 
     def parse(argv):
-        full = flag_help.asked(argv[1:])
+        full = flag_help.requested(argv[1:])
         if full is not None:
             print(flag_help.text(sys.modules[main.__module__], full))
             sys.exit(0)
@@ -69,8 +71,8 @@ def run(main, *errors):
     app.run(with_sentences, flags_parser=parse)
 
 
-def command(name, **flag_values):
-    """Returns a command as one types it, for sentences that name it.
+def command(name: str, **flag_values: Any) -> str:
+    """Returns a command as one types it, for messages that name it.
 
     Args:
         name: One of `maml_tf.commands.main.COMMANDS`.
@@ -97,30 +99,30 @@ def _parse(argv):
 
 
 def _sentence(error):
-    """The message of an error in flags, as `InputError` would have it."""
+    """Writes the message of an error in flags like that of an `InputError`."""
     if isinstance(error, flags.UnrecognizedFlagError):
-        close = difflib.get_close_matches(error.flagname, list(FLAGS), n=2)
-        close = " or ".join(f"--{name}" for name in close)
+        names = difflib.get_close_matches(error.flagname, list(FLAGS), n=2)
+        close = " or ".join(f"--{name}" for name in names)
         hint = f"did you mean {close}?" if close else "see --help."
         return f"{error.flagname}: there is no such flag; {hint}"
     if isinstance(error, flags.CantOpenFlagFileError):
         return f"flagfile: {str(error).partition('flagfile: ')[2]}."
-    found = re.fullmatch(
+    parts = re.fullmatch(
         r"flag --(\w+)=(.*?): (.*)", str(error).strip(), re.DOTALL
     )
-    if not found:
+    if not parts:
         return str(error)
-    name, value, said = found.groups()
-    said = said.rstrip(".")
-    for theirs, ours in _WANTED.items():
-        match = re.search(theirs, said)
+    name, value, message = parts.groups()
+    message = message.rstrip(".")
+    for theirs, ours in _MESSAGES.items():
+        match = re.search(theirs, message)
         if match:
-            said = match.expand(ours).replace("|", ", ")
+            message = match.expand(ours).replace("|", ", ")
     given = "" if value == "None" else f"{value} was given; "
-    return f"{name}: {given}{said}."
+    return f"{name}: {given}{message}."
 
 
 def _note(message, *details, **more):
-    """A warning as a user wants it: without the line of code it came from."""
+    """Formats a warning without the line of code that it came from."""
     del details, more
     return f"note: {message}\n"

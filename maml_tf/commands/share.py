@@ -6,10 +6,10 @@ r"""Packs a trained model to hand on: a small folder with a card.
         --data_licence="CC BY 4.0"
 
 The folder holds the weights, in files that run no code when they are loaded,
-what prepares raw inputs, the flags, and card.md: data, flags, seed, accuracy
-with its interval, and what the model is not for. Evaluating it as it is gives
-the card's figures. `maml_tf.load(FOLDER)` and --workdir=FOLDER of evaluate,
-adapt and export take it.
+the preparation of raw inputs, the flags, and card.md: data, flags, seed,
+accuracy with its interval, and what the model is not for. Evaluating the folder
+gives the card's figures. `maml_tf.load(FOLDER)` takes it, and so does
+--workdir=FOLDER of evaluate, adapt and export.
 """
 
 import pathlib
@@ -28,13 +28,13 @@ flags.adopt_module_key_flags(supervised)
 flags.DEFINE_string("workdir", None, "Folder of the training.", required=True)
 flags.DEFINE_string("output", None, "Folder to make.", required=True)
 flags.DEFINE_string(
-    "description", None, "What it does, in a sentence.", required=True
+    "description", None, "Use of the model, in a sentence.", required=True
 )
 flags.DEFINE_string(
-    "not_for", None, "What it must not be used for.", required=True
+    "not_for", None, "Uses that the model must not be put to.", required=True
 )
 flags.DEFINE_string(
-    "data_licence", None, "Of the data it was trained on.", required=True
+    "data_licence", None, "Licence of the training data.", required=True
 )
 flags.DEFINE_string(
     "commit", None, "Commit of the code that trained it; default: this one."
@@ -46,14 +46,14 @@ flags.DEFINE_integer(
 flags.DEFINE_integer(
     "inner_steps",
     None,
-    "Gradient steps, also those that the model then takes by default; default:"
+    "Gradient steps, which the model then also takes by default; default:"
     " --test_inner_steps of the training.",
     lower_bound=0,
 )
 flags.DEFINE_string(
     "dataset",
     None,
-    "Where the same data are now; default: as in the training.",
+    "The same data at another place; default: as in the training.",
 )
 flags.DEFINE_string(
     "data_dir",
@@ -63,7 +63,7 @@ flags.DEFINE_string(
 flags.DEFINE_bool("progress", True, "Show a progress bar, on a terminal.")
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Evaluates and writes the folder; returns the exit status."""
     del argv
     recorded = supervised_flags.recorded(FLAGS.workdir)
@@ -76,7 +76,7 @@ def main(argv):
     iteration, checkpoint = built.restore(FLAGS.workdir)
     modes = [recorded.batch_norm]
     if has_batch_norm(built.model) and "inductive" not in modes:
-        # As the adapted model predicts.
+        # The adapted model predicts in this mode.
         modes.append("inductive")
     results = []
     for mode in modes:
@@ -129,6 +129,6 @@ def _commit():
         ) from error
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)

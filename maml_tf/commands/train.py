@@ -5,10 +5,10 @@ r"""Meta-trains a model.
         --workdir=results/pictures
 
 An experiment is a flagfile that comes with the package, see `maml-tf list
-experiments`; one of your own is given with --flagfile=FILE. The same
-command resumes a training that was stopped. DIR/experiment.flags records the
-flags, DIR/metrics.jsonl and DIR/tensorboard the course, DIR/checkpoints the
-latest and the best weights.
+experiments`; your own is given with --flagfile=FILE. The same command resumes a
+training that was stopped. DIR/experiment.flags records the flags,
+DIR/metrics.jsonl and DIR/tensorboard the course, DIR/checkpoints the latest and
+the best weights.
 """
 
 from absl import flags
@@ -28,7 +28,7 @@ flags.adopt_module_key_flags(recorded_flags)
 flags.adopt_module_key_flags(supervised)
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Trains as the flags say; returns the exit status."""
     del argv
     supervised_flags.check_unchanged(FLAGS, FLAGS.workdir)
@@ -49,6 +49,6 @@ def main(argv):
     )
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)

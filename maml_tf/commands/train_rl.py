@@ -5,11 +5,11 @@ r"""Meta-trains a policy, which a few gradient steps adapt to a task.
         --workdir=results/my_environment
 
 An experiment is a flagfile that comes with the package, see `maml-tf list
-experiments`; one of your own is given with --flagfile=FILE. The same
-command resumes a training that was stopped. DIR/experiment.flags records the
-flags, DIR/metrics.jsonl and DIR/tensorboard the course, DIR/checkpoints the
-latest and the best weights. Baselines: --algorithm=pretrain (one policy for all
-tasks), scratch (random weights) and oracle (a policy that is told the task).
+experiments`; your own is given with --flagfile=FILE. The same command resumes a
+training that was stopped. DIR/experiment.flags records the flags,
+DIR/metrics.jsonl and DIR/tensorboard the course, DIR/checkpoints the latest and
+the best weights. Baselines: --algorithm=pretrain (one policy for all tasks),
+scratch (random weights) and oracle (a policy that is told the task).
 """
 
 from absl import flags
@@ -29,7 +29,7 @@ flags.adopt_module_key_flags(recorded_flags)
 flags.adopt_module_key_flags(supervised)
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Trains as the flags say; returns the exit status."""
     del argv
     policy_flags.check_unchanged(FLAGS, FLAGS.workdir)
@@ -48,6 +48,6 @@ def main(argv):
     )
 
 
-def run():
+def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
     supervised.run(main)

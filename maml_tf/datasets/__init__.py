@@ -2,10 +2,12 @@
 
 To add one, write `maml_tf/datasets/<name>.py` with a function `load(**options)`
 that returns a `Dataset`, and name it in `DATASETS` of `maml_tf/registry.py`.
-Where the name ends in a colon and a word, as in `folder:PATH`, what a user
-writes after the colon is the first argument of `load`. A data set of your own
-need not be registered: construct a `Dataset` and hand it over.
+If the name ends in a colon and a word, as in `folder:PATH`, the user's text
+after the colon is the first argument of `load`. A data set of your own need not
+be registered: construct a `Dataset` and hand it over.
 """
+
+from typing import Any
 
 from maml_tf.datasets.building.dataset import Dataset
 from maml_tf.registry import DATASETS
@@ -13,17 +15,17 @@ from maml_tf.registry import DATASETS
 __all__ = ["Dataset", "load", "names", "option_names"]
 
 
-def names():
+def names() -> tuple[str, ...]:
     """Returns the names that `load` knows, sorted; see there for the colon."""
     return DATASETS.names()
 
 
-def option_names(name):
+def option_names(name: str) -> tuple[str, ...]:
     """Returns the names of the options that `load` takes for a data set."""
     return tuple(DATASETS.options(name))
 
 
-def load(name, **options):
+def load(name: str, **options: Any) -> Dataset:
     """Loads a data set by name.
 
     Example:
@@ -33,15 +35,15 @@ def load(name, **options):
     ```
 
     Args:
-        name: One of `names()`; of one such as `folder:PATH` what comes after
-            the colon is the reader's own.
+        name: One of `names()`. In one such as `folder:PATH`, the user's own
+            text replaces the word in capitals.
         **options: The data set's own options; see `load` in its module.
 
     Returns:
         A `Dataset`.
 
     Raises:
-        InputError: If there is no such data set or option, or the data are
+        InputError: The data set or an option is unknown, or the data are
             missing or cannot be used.
     """
     return DATASETS.create(name, **options)

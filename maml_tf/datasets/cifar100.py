@@ -1,8 +1,9 @@
-"""CIFAR-100 (Krizhevsky 2009), whose classes CIFAR-FS and FC100 divide.
+"""CIFAR-100 (Krizhevsky 2009), divided into classes by CIFAR-FS and FC100.
 
 100 classes of 600 colour images, 32 x 32, read through TensorFlow Datasets.
 """
 
+from maml_tf.datasets import Dataset
 from maml_tf.datasets.building import class_splits
 from maml_tf.datasets.building.labelled_examples import classification, scale
 from maml_tf.datasets.images import prepared
@@ -13,7 +14,7 @@ VERSION = "3.0.2"
 
 
 def load_split(
-    name,
+    name: str,
     data_dir: str | None = None,
     download: bool = False,
     cache_dir: str | None = None,
@@ -21,7 +22,7 @@ def load_split(
     rotations: int = 1,
     augment: tuple[Augmentation, ...] = (),
     augmented: Augmented = "both",
-):
+) -> Dataset:
     """Loads CIFAR-100 with the classes divided as in a paper.
 
     Args:
@@ -39,8 +40,8 @@ def load_split(
         accuracy.
 
     Raises:
-        InputError: If the set is missing and may not be downloaded, or an
-            argument cannot be used.
+        InputError: The set is missing and may not be downloaded, or an argument
+            cannot be used.
     """
     labelled, _ = prepared.load(
         "cifar100",

@@ -1,4 +1,4 @@
-"""CIFAR-FS: CIFAR-100's classes divided at random, 64 / 16 / 20.
+"""CIFAR-FS: the classes of CIFAR-100 divided at random, 64 / 16 / 20.
 
 Bertinetto, Henriques, Torr and Vedaldi 2019, "Meta-learning with differentiable
 closed-form solvers", section 4.

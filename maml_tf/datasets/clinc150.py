@@ -1,33 +1,35 @@
-"""CLINC150: what users ask an assistant for, 150 intents in 10 domains.
+"""CLINC150: requests to an assistant, 150 intents in 10 domains.
 
 Larson et al. 2019, "An evaluation dataset for intent classification and
-out-of-scope prediction". 150 short English texts of each intent; those out of
+out-of-scope prediction". Each intent has 150 short English texts; texts out of
 scope are left out. The authors' files are read as they are.
 """
 
 import json
+import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
-from maml_tf.datasets import text
+from maml_tf.datasets import Dataset, text
 from maml_tf.datasets.building import class_splits
 from maml_tf.datasets.building.text_files import read_text
 from maml_tf.errors import InputError
 
 DOMAINS_FILE = "data_domains.json"
 
-# Of the file; with each comes one of texts out of scope.
+# Keys of the file. It has three more, with the texts out of scope.
 _PARTS = ("train", "val", "test")
 
 
 def load(
-    path,
+    path: str | os.PathLike,
     class_split: str = "domains",
     split_seed: int = 0,
     vocabulary_size: int = 10000,
     text_length: int = 32,
-):
+) -> Dataset:
     """Loads CLINC150.
 
     Args:
@@ -44,7 +46,7 @@ def load(
         accuracy.
 
     Raises:
-        InputError: If a file cannot be read, or an argument cannot be used.
+        InputError: A file cannot be read, or an argument cannot be used.
     """
     path = pathlib.Path(path)
     content = _json(path)
@@ -68,16 +70,22 @@ def load(
     )
 
 
-def split_by_domain(names, domains, split_seed=0):
-    """Divides intents so that each domain's are in one split.
+def split_by_domain(
+    names: Sequence[str], domains: dict[str, list[str]], split_seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Divides intents by domain, each domain into one split.
 
     Args:
         names: The intents.
         domains: Dict of domain to its intents.
-        split_seed: Seed of the division.
+        split_seed: Seed of the division. Defaults to 0.
 
     Returns:
         Dict of split to sorted indices in `names`.
+
+    Raises:
+        InputError: There are fewer than three domains, or an intent of theirs
+            is unknown.
     """
     of_split = class_splits.by_seed(len(domains), split_seed)
     intents = [domains[domain] for domain in sorted(domains)]
@@ -92,10 +100,11 @@ def split_by_domain(names, domains, split_seed=0):
 
 
 def _json(path):
+    """Reads a JSON file."""
     try:
         return json.loads(read_text(path))
     except ValueError as error:
-        # InputError is a ValueError too, and says it already.
+        # InputError is a ValueError too; `read_text` raises it.
         if isinstance(error, InputError):
             raise
         raise InputError(f"dataset: {path} is not JSON: {error}.") from error

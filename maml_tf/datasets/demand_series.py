@@ -1,14 +1,16 @@
 """Synthetic electricity demand of 240 households and shops, hour by hour.
 
 Made, not measured: an example of series to forecast that needs no download.
-Eight weeks in late autumn, in kW. What all share is the weather and the
-calendar. What differs is what there is to adapt to: when and how sharply demand
-peaks, what weekends and holidays change, how much is heated by electricity and
-when, how fast thermostats cycle, and when the level shifts.
+Eight weeks in late autumn, in kW. All series share the weather and the
+calendar. They differ in the hour and the sharpness of their peaks, the effect
+of weekends and holidays, the amount and the hours of electric heating, the
+frequency of thermostats, and the times when the level shifts; a model adapts to
+these.
 """
 
 import numpy as np
 
+from maml_tf.datasets import Dataset
 from maml_tf.datasets.building import class_splits, regression_tasks
 from maml_tf.datasets.building.labelled_examples import LabelledExamples
 
@@ -18,7 +20,7 @@ HOURS = 8 * 7 * 24
 
 _HOLIDAYS = ("2023-12-25", "2023-12-26")
 
-# Whose random stream it is, beside the households' own.
+# Number of the weather's random stream; those of the households follow.
 _WEATHER = 0
 
 
@@ -26,7 +28,7 @@ def load(
     split_seed: int = 0,
     window: int | None = None,
     horizon: int | None = None,
-):
+) -> Dataset:
     """Makes the series and returns them as a data set of forecasts.
 
     Args:
@@ -38,7 +40,7 @@ def load(
         A `Dataset`; see `regression_tasks.from_series`. Its metric is in kW.
 
     Raises:
-        InputError: If an argument cannot be used.
+        InputError: An argument cannot be used.
     """
     names, _, demand = generate()
     size = np.full(len(names), HOURS)
@@ -54,13 +56,15 @@ def load(
     )
 
 
-def generate(seed=0, households=HOUSEHOLDS):
+def generate(
+    seed: int = 0, households: int = HOUSEHOLDS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Makes the series.
 
     Args:
-        seed: Of the weather and the households. A household's series does not
-            depend on how many there are.
-        households: How many there are.
+        seed: Seed of the weather and the households. A household's series does
+            not depend on the number of households. Defaults to 0.
+        households: Number of households. Defaults to 240.
 
     Returns:
         `(names, times, demand)`: `[households]`; the beginning of each hour,
@@ -79,12 +83,13 @@ def generate(seed=0, households=HOUSEHOLDS):
 
 
 def _stream(seed, number):
+    """Returns the random stream of the weather or of a household."""
     # RandomState's streams are frozen: a seed names the same series for good.
     return np.random.RandomState([seed, number])
 
 
 def _temperature(random):
-    """Degrees Celsius: colder towards the year's end and in the small hours."""
+    """Draws degrees Celsius: colder late in the year and before dawn."""
     hours = np.arange(HOURS)
     season = 10.0 - 9.0 * hours / HOURS
     day = 2.5 * np.cos(2 * np.pi * (hours % 24 - 15) / 24)
@@ -92,7 +97,7 @@ def _temperature(random):
 
 
 def _household(random, times, temperature):
-    """One series of demand, in kW."""
+    """Draws one series of demand, in kW."""
     shape_of = _home if random.uniform() < 0.8 else _shop
     hours = np.arange(HOURS)
     date = times.astype("datetime64[D]")
@@ -100,7 +105,7 @@ def _household(random, times, temperature):
     # 5: Saturday. Holidays are like Sundays.
     weekday = np.where(holiday, 6, hours // 24 % 7)
     shape = shape_of(random, hours % 24, weekday)
-    # No day is quite like another.
+    # Each day has a factor of its own.
     days = np.exp(0.15 * random.normal(size=HOURS // 24))
     demand = random.uniform(0.1, 0.4) + shape * np.repeat(days, 24)
     demand += _heating(random, hours % 24, temperature)
@@ -110,7 +115,7 @@ def _household(random, times, temperature):
 
 
 def _home(random, hour, weekday):
-    """People get up, are out or not, and come home; later at weekends."""
+    """Draws a home: peaks at morning and evening, later at weekends."""
     morning, evening = random.uniform(5.5, 8.5), random.uniform(17.0, 21.5)
     widths = random.uniform(0.7, 1.8), random.uniform(1.0, 3.0)
     heights = random.uniform(0.2, 0.8), random.uniform(0.4, 1.2)
@@ -126,7 +131,7 @@ def _home(random, hour, weekday):
 
 
 def _shop(random, hour, weekday):
-    """Open at fixed hours, with a dip at noon; closed on Sundays."""
+    """Draws a shop: fixed hours, a dip at noon, closed on Sundays."""
     opens, closes = random.randint(5, 11), random.randint(16, 23)
     height, dip = random.uniform(0.6, 1.5), random.uniform(0.0, 0.5)
     on_saturdays = random.uniform() < 0.6
@@ -137,7 +142,7 @@ def _shop(random, hour, weekday):
 
 
 def _heating(random, hour, temperature):
-    """Of some by electricity: always, at night to be stored, or by timer."""
+    """Draws electric heating: none, constant, stored at night or on a timer."""
     per_degree = random.uniform(0.01, 0.05)
     first, length = random.randint(24), random.randint(2, 7)
     hours = (
@@ -150,13 +155,13 @@ def _heating(random, hour, temperature):
 
 
 def _peak(hour, at, width):
-    """A bump of height 1, on the clock's circle."""
+    """Computes a bump of height 1, on the clock's circle."""
     distance = (hour - at + 12) % 24 - 12
     return np.exp(-0.5 * (distance / width) ** 2)
 
 
 def _cycles(random):
-    """Thermostats that switch boiler and heating on and off, nearly in time."""
+    """Draws the nearly periodic switching of a boiler and its thermostat."""
     frequency = random.uniform(2 * np.pi / 12.0, 2 * np.pi / 2.2)
     lasting = random.uniform(0.97, 0.995)
     return _autoregressive(
@@ -165,19 +170,22 @@ def _cycles(random):
 
 
 def _autoregressive(random, first, second=0.0):
-    """Noise of variance 1 that follows from what it was one and two hours ago.
+    """Draws autoregressive noise of variance 1 and order 2.
 
     Args:
         random: Its random stream.
         first: Weight of the noise an hour ago.
-        second: Weight of that two hours ago.
+        second: Weight of the noise two hours ago. Defaults to 0.
+
+    Returns:
+        A float64 array `[HOURS]`.
     """
-    begun = 200  # Hours before the series, for the start to be forgotten.
-    new = random.normal(size=begun + HOURS)
+    lead = 200  # Hours before the series, until the start is forgotten.
+    new = random.normal(size=lead + HOURS)
     new *= np.sqrt((1 + second) * ((1 - second) ** 2 - first**2) / (1 - second))
-    noise = np.zeros(begun + HOURS)
-    for hour in range(2, begun + HOURS):
+    noise = np.zeros(lead + HOURS)
+    for hour in range(2, lead + HOURS):
         noise[hour] = (
             first * noise[hour - 1] + second * noise[hour - 2] + new[hour]
         )
-    return noise[begun:]
+    return noise[lead:]

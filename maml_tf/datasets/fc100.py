@@ -1,8 +1,8 @@
-"""FC100: CIFAR-100's classes divided by superclass, 60 / 20 / 20.
+"""FC100: the classes of CIFAR-100 divided by superclass, 60 / 20 / 20.
 
 Oreshkin, Rodriguez and Lacoste 2018, "TADAM: task dependent adaptive metric for
 improved few-shot learning", section 5. Test classes share no superclass with
-training classes, which makes it harder than CIFAR-FS.
+training classes, so it is harder than CIFAR-FS.
 """
 
 import functools

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 import tqdm
 
+from maml_tf.datasets import Dataset
 from maml_tf.datasets.building import class_splits
 from maml_tf.datasets.building.labelled_examples import (
     check_classes,
@@ -25,7 +26,7 @@ from maml_tf.episodes.augmentation import Augmentation, Augmented
 from maml_tf.episodes.class_pool import SPLITS
 from maml_tf.errors import InputError
 
-# To be raised when what is decoded changes: cache files carry it.
+# Raise it when the decoded images change: cache files carry it.
 _FORMAT = 1
 
 
@@ -34,8 +35,8 @@ class Found(NamedTuple):
 
     Attributes:
         files: Dict of class to the paths of its files, both sorted by name.
-        splits: Dict of split to names of its classes, where the folder divides
-            them; else None.
+        splits: Dict of split to names of its classes if the folder divides
+            them, otherwise None.
     """
 
     files: dict
@@ -43,7 +44,7 @@ class Found(NamedTuple):
 
 
 def load(
-    path,
+    path: str | os.PathLike,
     cache_dir: str | None = None,
     in_memory: bool | None = None,
     image_size: int | None = None,
@@ -52,7 +53,7 @@ def load(
     rotations: int = 1,
     augment: tuple[Augmentation, ...] = (),
     augmented: Augmented = "both",
-):
+) -> Dataset:
     """Loads a folder of images as a data set of episodes.
 
     ```
@@ -61,14 +62,14 @@ def load(
                                     and PATH/test; no class is in two of them
     ```
 
-    Images are JPEG, PNG, GIF (the first frame), BMP or WebP, which their
-    content tells, not their names; see `image_files.decode`. Those that are not
-    square are cropped in the middle. All are grey where every image is, else
-    in colour; what is transparent shows white. Files that cannot be read are
-    left out, with a warning that names them. Hidden files are ignored, and
-    links are not followed, also with a warning.
+    Images are JPEG, PNG, GIF (the first frame), BMP or WebP, by their content
+    and not by their names; see `image_files.decode`. Images that are not square
+    are cropped in the middle. All are grey if every image is, otherwise in
+    colour; transparent parts become white. Files that cannot be read are left
+    out, with a warning that names them. Hidden files are ignored, and links are
+    not followed, also with a warning.
 
-    Images are decoded once and kept in the cache, until a file in the folder is
+    Images are decoded once and kept in the cache until a file in the folder is
     added, removed or changed.
 
     Args:
@@ -88,8 +89,8 @@ def load(
         A `Dataset` with inputs in [0, 1], cross-entropy and accuracy.
 
     Raises:
-        InputError: If there is no such folder, it is laid out otherwise, or an
-            argument cannot be used.
+        InputError: The folder is missing or laid out otherwise, or an argument
+            cannot be used.
     """
     where = f"dataset: folder:{path}"
     root = pathlib.Path(os.path.expanduser(path))
@@ -105,15 +106,15 @@ def load(
             return class_splits.divide(
                 names, class_split or "random", split_seed
             )
-        left = {
+        with_images = {
             split: [name for name in listed if name in names]
             for split, listed in found.splits.items()
         }
-        return class_splits.by_names(names, left, where)
+        return class_splits.by_names(names, with_images, where)
 
-    # What is wrong with the division is said before anything is decoded.
+    # Errors of the division are raised before anything is decoded.
     divide(list(found.files))
-    unreadable = []
+    unreadable: list[pathlib.Path] = []
     labelled, _ = source.load(
         _key(root, found.files, image_size),
         lambda: _open(found.files, image_size, unreadable, where),
@@ -142,24 +143,23 @@ def load(
     )
 
 
-def find(root, where):
+def find(root: pathlib.Path, where: str) -> Found:
     """Finds the images of a folder.
 
     Args:
-        root: The folder, a `pathlib.Path`.
-        where: What to call it in messages.
+        root: The folder.
+        where: Its name in messages.
 
     Returns:
         `Found`.
 
     Raises:
-        InputError: If there is no such folder, or it is laid out otherwise than
-            `load` says.
+        InputError: The folder is missing, or is not laid out as `load` says.
     """
     if not root.is_dir():
-        what = "is a file" if root.exists() else "does not exist"
-        raise InputError(f"{where} {what}; give a folder of class folders.")
-    links = []
+        fault = "is a file" if root.exists() else "does not exist"
+        raise InputError(f"{where} {fault}; give a folder of class folders.")
+    links: list[pathlib.Path] = []
     try:
         found = _find(root, links, where)
     except OSError as error:
@@ -167,12 +167,16 @@ def find(root, where):
             f"{where} cannot be read: {error.filename}: {error.strerror}."
         ) from error
     if links:
-        links = sorted(link.relative_to(root) for link in links)
-        _warn(f"links in it ({len(links)}) are not followed", links, where)
+        _warn(
+            f"links in it ({len(links)}) are not followed",
+            sorted(link.relative_to(root) for link in links),
+            where,
+        )
     return found
 
 
 def _find(root, links, where):
+    """Finds the images of a folder; adds to `links`."""
     names = [folder.name for folder in _entries(root, links)[0]]
     parts = {class_splits.ALIASES.get(n, n): n for n in names}
     if "train" not in parts or not {"valid", "test"} & set(parts):
@@ -183,7 +187,9 @@ def _find(root, links, where):
             " classes are divided already has train, valid (or val) and test,"
             " and nothing else."
         )
-    files, splits, split_of = {}, {}, {}
+    files: dict[str, list[pathlib.Path]] = {}
+    splits: dict[str, list[str]] = {}
+    split_of: dict[str, str] = {}
     for split in SPLITS:
         of_split = _class_files(
             root / parts[split], links, f"{where}/{parts[split]}"
@@ -202,7 +208,7 @@ def _find(root, links, where):
 
 
 def _class_files(root, links, where):
-    """The files of each class folder in `root`."""
+    """Returns the files of each class folder in `root`; adds to `links`."""
     folders = _entries(root, links)[0]
     if not folders:
         raise InputError(
@@ -221,7 +227,7 @@ def _class_files(root, links, where):
 
 
 def _entries(folder, links):
-    """The `(folders, files)` in a folder, sorted by name; adds to `links`."""
+    """Returns a folder's `(folders, files)` by name; adds to `links`."""
     folders, files = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -232,14 +238,14 @@ def _entries(folder, links):
                 links.append(path)
             elif entry.is_dir():
                 folders.append(path)
-            # Neither pipes nor devices, which may never end.
+            # Pipes and devices are left out: reading them may never end.
             elif entry.is_file():
                 files.append(path)
     return sorted(folders), sorted(files)
 
 
 def _key(root, files, image_size):
-    """A name for the cache that changes with the files."""
+    """Returns a name for the cache that changes with the files."""
     digest = hashlib.sha256(os.fsencode(root.resolve()))
     for paths in files.values():
         for path in paths:
@@ -252,7 +258,7 @@ def _key(root, files, image_size):
 
 
 def _open(files, image_size, unreadable, where):
-    """The `ImageSource` of a folder; adds to `unreadable` as it is read."""
+    """Returns a folder's `ImageSource`; adds to `unreadable` as it is read."""
     paths = [path for of_class in files.values() for path in of_class]
     with _bar(f"looking at {where}", len(paths)) as bar:
         shapes = {}
@@ -278,7 +284,7 @@ def _open(files, image_size, unreadable, where):
         image = image_files.decode(path)
         if image is None:
             return None
-        # On the CPU, so that all machines make the same image of a file.
+        # The CPU makes the same image of a file on all machines.
         with tf.device("CPU"):
             image = image_sizes.to_channels(image, channels)
             return image_sizes.square(image, image_size).numpy()
@@ -287,10 +293,10 @@ def _open(files, image_size, unreadable, where):
     readable = [[p for p in files[name] if p in shapes] for name in names]
 
     def images(classes):
-        wanted = [(c, path) for c in sorted(classes) for path in readable[c]]
-        decoded = image_files.in_parallel(lambda item: read(item[1]), wanted)
-        with _bar(f"decoding {where}", len(wanted)) as bar:
-            for (label, path), image in zip(wanted, decoded):
+        labelled = [(c, path) for c in sorted(classes) for path in readable[c]]
+        decoded = image_files.in_parallel(lambda item: read(item[1]), labelled)
+        with _bar(f"decoding {where}", len(labelled)) as bar:
+            for (label, path), image in zip(labelled, decoded):
                 if image is None:
                     unreadable.append(path)
                 else:
@@ -305,21 +311,24 @@ def _open(files, image_size, unreadable, where):
     )
 
 
-def _bar(what, total):
-    return tqdm.tqdm(total=total, desc=what, unit="image", disable=None)
+def _bar(label, total):
+    """Returns a progress bar over images."""
+    return tqdm.tqdm(total=total, desc=label, unit="image", disable=None)
 
 
 def _no_image(files, where):
+    """Returns the error for a folder without a readable image."""
     number = sum(map(len, files.values()))
     return InputError(
-        f"{where} has {number} files in its class folders, none of which is an"
-        " image that can be read; JPEG, PNG, GIF and BMP can."
+        f"{where} has {number} files in its class folders, and none of them is"
+        " an image that can be read; JPEG, PNG, GIF and BMP can."
     )
 
 
-def _warn(what, paths, where):
+def _warn(message, paths, where):
+    """Warns of files or links, naming five."""
     named = ", ".join(ascii(str(path))[1:-1] for path in paths[:5])
     warnings.warn(
-        f"{where}: {what}: {named}{', ...' if len(paths) > 5 else ''}.",
+        f"{where}: {message}: {named}{', ...' if len(paths) > 5 else ''}.",
         stacklevel=3,
     )

@@ -1,6 +1,7 @@
-"""The outlines of Matplotlib's own fonts, and what they look like in pixels."""
+"""The outlines of Matplotlib's own fonts, and images of them."""
 
 import os
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
@@ -19,18 +20,22 @@ class FontOutlines:
         faces: Names of the font faces, such as `"DejaVuSans-Bold"`.
 
     Raises:
-        InputError: If Matplotlib has no such font.
+        InputError: Matplotlib does not have a font of these.
     """
 
-    def __init__(self, faces):
+    def __init__(self, faces: Sequence[str]) -> None:
         self._fonts = {face: _open(face) for face in faces}
-        self._outlines = {}
+        self._outlines: dict[tuple[str, int], tuple] = {}
 
-    def characters(self, face):
-        """Returns the code points that a face has; others it draws as a box."""
+    def characters(self, face: str) -> set[int]:
+        """Returns the code points that a face has; it draws others as a box.
+
+        Args:
+            face: Name of a font face.
+        """
         return set(self._fonts[face].get_charmap())
 
-    def outline(self, face, code):
+    def outline(self, face: str, code: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns a character's outline in polygons of short edges.
 
         Args:
@@ -39,7 +44,8 @@ class FontOutlines:
 
         Returns:
             `(points, codes)`: `[points, 2]`, upwards, centred and with a longer
-            side of 1, and Matplotlib's code of each; none for what is blank.
+            side of 1, and Matplotlib's code of each; both are empty for a blank
+            character.
         """
         key = face, code
         if key not in self._outlines:
@@ -48,6 +54,7 @@ class FontOutlines:
 
 
 def _open(face):
+    """Opens the font file of a face."""
     path = os.path.join(
         matplotlib.get_data_path(), "fonts", "ttf", f"{face}.ttf"
     )
@@ -61,12 +68,13 @@ def _open(face):
 
 
 def _outline(font, code):
-    # In the font's own units: as designed, whichever the version of FreeType.
+    """Reads an outline, centred and with a longer side of 1."""
+    # In the font's own units, all versions of FreeType give the same outline.
     font.load_char(code, _flags("NO_SCALE") | _flags("IGNORE_TRANSFORM"))
     points, codes = font.get_path()
     if not len(points):
         return points, codes
-    # As large as makes for smooth curves.
+    # `to_polygons` makes curves smooth at 100 units a side.
     size = np.ptp(points, axis=0).max()
     polygons = [
         _with_short_edges(polygon)
@@ -82,14 +90,14 @@ def _outline(font, code):
 
 
 def _flags(name):
-    """A flag of FreeType, by the name that this version of Matplotlib has."""
+    """Returns a flag of FreeType, in old and new versions of Matplotlib."""
     if hasattr(ft2font, "LoadFlags"):  # Since 3.10.
         return ft2font.LoadFlags[name]
     return getattr(ft2font, f"LOAD_{name}")
 
 
 def _with_short_edges(polygon, longest=5.0):
-    """Divides a closed polygon's edges, so that they can be bent."""
+    """Divides a closed polygon's edges so that they can be bent."""
     edges = np.diff(polygon, axis=0)
     parts = np.ceil(np.linalg.norm(edges, axis=1) / longest).astype(int)
     edge = np.repeat(np.arange(len(edges)), parts)
@@ -99,40 +107,43 @@ def _with_short_edges(polygon, longest=5.0):
 
 
 class Canvas:
-    """Where outlines become images.
+    """A square of pixels on which outlines are drawn.
 
     Args:
         size: Height and width of the images in pixels.
     """
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         self._size = size
         self._renderer = RendererAgg(size, size, 72)
         self._context = self._renderer.new_gc()
         self._context.set_snap(False)
 
-    def draw(self, points, codes, weight=0.0):
+    def draw(
+        self, points: np.ndarray, codes: np.ndarray, weight: float = 0.0
+    ) -> np.ndarray:
         """Fills an outline, antialiased.
 
         Args:
-            points: `[points, 2]` in pixels from the middle, upwards.
-            codes: Matplotlib's code of each.
-            weight: By how many pixels strokes are to be thicker or, where
-                negative, thinner.
+            points: Points `[points, 2]` in pixels from the middle, upwards.
+            codes: Matplotlib's code of each point.
+            weight: Number of pixels by which strokes become thicker or, if it
+                is negative, thinner. Defaults to 0.
 
         Returns:
-            uint8 `[size, size]`, 255 where there is ink.
+            A uint8 array `[size, size]`; ink is 255, paper 0.
         """
         black, white = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-        paper = Path.unit_rectangle().vertices * self._size
+        paper = np.asarray(Path.unit_rectangle().vertices) * self._size
         self._fill(Path(paper), black, black, 0)
-        # The outline's own line, half of it inside, is ink or paper.
+        # A line along the outline, half of it inside, adds ink or paper.
         line = white if weight > 0 else black
         path = Path(points + self._size / 2, codes)
         self._fill(path, white, line, abs(weight))
         return np.array(self._renderer.buffer_rgba())[..., 0]
 
     def _fill(self, path, color, line_color, line_width):
+        """Fills a path and draws its line."""
         self._context.set_foreground(line_color)
         self._context.set_linewidth(line_width)
         self._renderer.draw_path(

@@ -1,19 +1,22 @@
 """Glyphs: drawings of some 900 letters of 15 scripts, made here, synthetic.
 
-A stand-in for Omniglot that needs no download: the letters are those of the
-fonts that Matplotlib installs, distorted at random. The splits are of different
-scripts, so that testing is on scripts never seen: Georgian, Hebrew, Arabic,
+A stand-in for Omniglot that needs no download: letters from the fonts that
+Matplotlib installs, distorted at random. The splits have different scripts, and
+the scripts of the test split are never trained on: Georgian, Hebrew, Arabic,
 Tifinagh, Lisu, Lao, Ogham and Old Italic. Results on it are comparable with one
 another only.
 """
 
+import os
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import matplotlib
 import numpy as np
 import tqdm
 
+from maml_tf.datasets import Dataset
 from maml_tf.datasets.building.labelled_examples import (
     LabelledExamples,
     classification,
@@ -26,7 +29,7 @@ from maml_tf.episodes.augmentation import Augmentation, Augmented
 
 IMAGE_SIZE = 28
 DRAWINGS = 20
-# As Unicode names them; of two that look alike the later one is dropped.
+# Unicode's names, in order: of two look-alike letters the later is dropped.
 SCRIPTS = {
     "train": ("LATIN", "GREEK", "COPTIC", "CYRILLIC", "CANADIAN SYLLABICS"),
     "valid": ("ARMENIAN", "NKO"),
@@ -42,7 +45,7 @@ SCRIPTS = {
     ),
 }
 
-# To be raised when what is drawn changes: the cache file carries them.
+# Change them when the drawings change: the cache file's name has both.
 _FORMAT, _SEED = 1, 0
 
 _UPRIGHT = ("DejaVuSans", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral")
@@ -61,13 +64,15 @@ FACES = _UPRIGHT + (
     "STIXGeneralBolIta",
 )
 
-# Pixels: a letter's longer side when compared, how near its ink must be to
-# another's to look like it, and its longer side when drawn.
-_COMPARED_SIZE, _NEAR, _DRAWN_SIZE = 22, 2.5, 18
+# A letter's longer side in pixels, when compared and when drawn.
+_COMPARED_SIZE, _DRAWN_SIZE = 22, 18
+
+# Largest distance, in pixels, between the ink of two look-alikes.
+_NEAR = 2.5
 
 
 class Letter(NamedTuple):
-    """A letter and where it is drawn.
+    """A letter and the fonts that have it.
 
     Attributes:
         script: One of `SCRIPTS`.
@@ -80,7 +85,7 @@ class Letter(NamedTuple):
     faces: tuple
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name of its class, such as `"GEORGIAN_U+10D0"`."""
         return f"{self.script.replace(' ', '_')}_U+{self.code:04X}"
 
@@ -90,7 +95,7 @@ def load(
     rotations: int = 1,
     augment: tuple[Augmentation, ...] = (),
     augmented: Augmented = "both",
-):
+) -> Dataset:
     """Loads the drawings as a data set of episodes.
 
     Args:
@@ -105,7 +110,7 @@ def load(
         accuracy.
 
     Raises:
-        InputError: If Matplotlib's fonts are missing, or an argument cannot be
+        InputError: Matplotlib's fonts are missing, or an argument cannot be
             used.
     """
     drawings = load_drawings(cache_dir)
@@ -114,7 +119,7 @@ def load(
         drawings,
         split_letters(drawings.names),
         prepare=scale,
-        # As of Omniglot's, to which they are alike.
+        # As for Omniglot, a similar set.
         preparation=image_preparation(
             drawings.examples.shape[1:], fit="pad", ink=True
         ),
@@ -124,26 +129,28 @@ def load(
     )
 
 
-def load_drawings(cache_dir=None):
+def load_drawings(
+    cache_dir: str | os.PathLike | None = None,
+) -> LabelledExamples:
     """Loads all drawings, from the cache if they are there.
 
     Args:
         cache_dir: As in `load`.
 
     Returns:
-        `LabelledExamples` with uint8 images `[28, 28, 1]`, 255 where there is
-        ink, 20 of each letter.
+        `LabelledExamples` with uint8 images `[28, 28, 1]`, 20 of each letter;
+        ink is 255.
 
     Raises:
-        InputError: If Matplotlib's fonts are missing.
+        InputError: Matplotlib's fonts are missing.
     """
-    kept = cache.cached_arrays(
+    arrays = cache.cached_arrays(
         f"glyphs-{_FORMAT}-matplotlib-{matplotlib.__version__}"
         f"-seed-{_SEED}-drawings-{DRAWINGS}",
         _draw_all,
         cache_dir,
     )
-    names, images = kept["names"], kept["images"]
+    names, images = arrays["names"], arrays["images"]
     return LabelledExamples(
         images,
         np.arange(len(names)) * DRAWINGS,
@@ -152,7 +159,7 @@ def load_drawings(cache_dir=None):
     )
 
 
-def split_letters(names):
+def split_letters(names: Sequence | np.ndarray) -> dict[str, np.ndarray]:
     """Divides letters by script.
 
     Args:
@@ -170,11 +177,11 @@ def split_letters(names):
     }
 
 
-def all_letters(outlines):
-    """Returns the letters that the fonts have, before look-alikes are dropped.
+def all_letters(outlines: FontOutlines) -> list[Letter]:
+    """Returns the letters of the fonts, before look-alikes are dropped.
 
-    Letters in the sense of Unicode, without those composed of others, such as
-    accented ones, and without the modifiers.
+    They are letters in the sense of Unicode, without the modifiers and without
+    letters composed of others, such as accented ones.
 
     Args:
         outlines: `FontOutlines` of `FACES`.
@@ -182,7 +189,7 @@ def all_letters(outlines):
     Returns:
         A list of `Letter`, in the order of `SCRIPTS` and of code points.
     """
-    faces = {}
+    faces: dict[int, list[str]] = {}
     for face in FACES:
         for code in outlines.characters(face):
             faces.setdefault(code, []).append(face)
@@ -199,6 +206,7 @@ def all_letters(outlines):
 
 
 def _is_letter_of(script, character):
+    """Returns whether a character is a letter of a script, not composed."""
     return (
         unicodedata.name(character, "").startswith(f"{script} ")
         and unicodedata.category(character)[0] == "L"
@@ -206,8 +214,8 @@ def _is_letter_of(script, character):
     )
 
 
-def distinct(outlines, letters):
-    """Returns the letters of which no earlier one is a look-alike.
+def distinct(outlines: FontOutlines, letters: list[Letter]) -> list[Letter]:
+    """Returns the letters that do not look like an earlier one returned.
 
     Args:
         outlines: `FontOutlines` of `FACES`.
@@ -217,19 +225,20 @@ def distinct(outlines, letters):
         A list of `Letter`.
     """
     alike = look_alikes(outlines, letters)
-    kept = []
+    kept: list[int] = []
     for number in range(len(letters)):
         if not alike[number, kept].any():
             kept.append(number)
     return [letters[number] for number in kept]
 
 
-def look_alikes(outlines, letters):
+def look_alikes(outlines: FontOutlines, letters: list[Letter]) -> np.ndarray:
     """Tells which letters look alike.
 
-    Two letters do where in some upright faces, brought to the same centre and
-    the same longer side of 22 pixels, no ink of either is farther than 2.5
-    pixels from ink of the other: their Hausdorff distance is 2.5 or less.
+    Each letter is drawn in its upright faces, with the same centre and the same
+    longer side of 22 pixels. Two letters look alike if, in some faces, all ink
+    of either is within 2.5 pixels of ink of the other: their Hausdorff distance
+    is 2.5 or less.
 
     Args:
         outlines: `FontOutlines` of `FACES`.
@@ -239,30 +248,29 @@ def look_alikes(outlines, letters):
         A symmetric array of bools, `[letters, letters]`.
     """
     canvas = Canvas(IMAGE_SIZE)
-    which, ink = [], []
+    numbers, images = [], []
     for number, letter in enumerate(letters):
         for face in (face for face in _UPRIGHT if face in letter.faces):
             points, codes = outlines.outline(face, letter.code)
             image = canvas.draw(points * _COMPARED_SIZE, codes)
-            which.append(number)
-            ink.append(image > 127)
-    ink = np.array(ink)
-    far = ~_thickened(ink, _NEAR)
+            numbers.append(number)
+            images.append(image > 127)
+    is_ink = np.array(images)
     ink, far = (
         pixels.reshape(len(pixels), -1).astype(np.float32)
-        for pixels in (ink, far)
+        for pixels in (is_ink, ~_thickened(is_ink, _NEAR))
     )
     alike = np.zeros([len(letters), len(letters)], bool)
-    # Half of them: pixels of the one that are far from the other.
+    # Whether an image has ink far from the ink of another image.
     outside = ink @ far.T > 0
     first, second = np.nonzero(~(outside | outside.T))
-    which = np.array(which)
-    alike[which[first], which[second]] = True
+    letter_of = np.array(numbers)
+    alike[letter_of[first], letter_of[second]] = True
     return alike
 
 
 def _thickened(ink, radius):
-    """All pixels within a radius of ink, bool `[..., height, width]`."""
+    """Returns the pixels within a radius of ink, `[..., height, width]`."""
     reach = int(radius)
     steps = range(-reach, reach + 1)
     height, width = ink.shape[-2:]
@@ -278,7 +286,9 @@ def _thickened(ink, radius):
     )
 
 
-def draw(outlines, canvas, letter, number):
+def draw(
+    outlines: FontOutlines, canvas: Canvas, letter: Letter, number: int
+) -> np.ndarray:
     """Makes one of a letter's drawings, always the same.
 
     The face, a bending of its outline, rotation, shear, width, size, place and
@@ -288,10 +298,10 @@ def draw(outlines, canvas, letter, number):
         outlines: `FontOutlines` of `FACES`.
         canvas: A `Canvas` of 28 pixels.
         letter: A `Letter`.
-        number: Which of its drawings.
+        number: Number of the drawing, from 0.
 
     Returns:
-        uint8 `[28, 28]`, 255 where there is ink.
+        A uint8 array `[28, 28]`; ink is 255.
     """
     # RandomState's stream is frozen, and this one is the drawing's own.
     random = np.random.RandomState([_SEED, letter.code, number])
@@ -313,7 +323,7 @@ def _bent(points, random, waves=3, height=0.03):
 
 
 def _distortion(random):
-    """A 2 x 2 matrix that turns, shears, stretches and scales row vectors."""
+    """Draws a matrix that turns, shears, stretches and scales row vectors."""
     angle = np.deg2rad(random.uniform(-15, 15))
     shear = random.uniform(-0.2, 0.2)
     width, size = random.uniform(0.85, 1.15), random.uniform(0.85, 1.1)
@@ -322,7 +332,7 @@ def _distortion(random):
 
 
 def _draw_all():
-    """All drawings of all classes, and the classes' names."""
+    """Makes all drawings of all classes, and the classes' names."""
     outlines, canvas = FontOutlines(FACES), Canvas(IMAGE_SIZE)
     letters = distinct(outlines, all_letters(outlines))
     images = [

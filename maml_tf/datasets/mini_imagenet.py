@@ -1,7 +1,7 @@
-"""mini-ImageNet: 100 of ImageNet's classes, 600 images of each, 84 x 84.
+"""Mini-ImageNet: 100 of ImageNet's classes, 600 images of each, 84 x 84.
 
 Vinyals et al. 2016, with the classes that Ravi and Larochelle 2017 chose and
-divided, 64 / 16 / 20. The images are yours to bring: `manual_dir`.
+divided, 64 / 16 / 20. You bring the images; see `manual_dir`.
 """
 
 import os
@@ -9,6 +9,7 @@ import pathlib
 
 import numpy as np
 
+from maml_tf.datasets import Dataset
 from maml_tf.datasets.building.labelled_examples import classification, scale
 from maml_tf.datasets.images import prepared
 from maml_tf.datasets.images.preparation import image_preparation
@@ -28,7 +29,7 @@ def load(
     rotations: int = 1,
     augment: tuple[Augmentation, ...] = (),
     augmented: Augmented = "both",
-):
+) -> Dataset:
     """Loads mini-ImageNet as a data set of episodes.
 
     Args:
@@ -47,7 +48,7 @@ def load(
         accuracy.
 
     Raises:
-        InputError: If the set is not prepared and cannot be prepared from
+        InputError: The set is not prepared and cannot be prepared from
             `manual_dir`, or an argument cannot be used.
     """
     labelled, part = prepared.load(
@@ -78,29 +79,33 @@ def load(
     )
 
 
-def prepare(data_dir, manual_dir):
+def prepare(
+    data_dir: str | os.PathLike, manual_dir: str | os.PathLike | None
+) -> None:
     """Prepares mini-ImageNet for TensorFlow Datasets.
 
     Args:
-        data_dir: Folder of prepared sets, where it is put whole or not at all.
+        data_dir: Folder of prepared sets; the set is put there whole or not at
+            all.
         manual_dir: Folder of images; see `mini_imagenet_builder.find`.
 
     Raises:
-        InputError: If there is none, or it will not do.
+        InputError: `manual_dir` is None or cannot be used, or `data_dir` cannot
+            be written.
     """
     if manual_dir is None:
         raise InputError(
             f"manual_dir: data_dir={data_dir} does not hold mini_imagenet, and"
-            " it is not for downloading; give --manual_dir the folder of"
+            " it cannot be downloaded; give --manual_dir the folder of"
             " ImageNet's training images, or of mini-ImageNet's with their .csv"
             " files or in train, val and test."
         )
     manual_dir = pathlib.Path(os.path.expanduser(manual_dir))
-    # TensorFlow Datasets has a long way of saying so.
+    # TensorFlow Datasets would raise a long message.
     if not manual_dir.is_dir() or not any(manual_dir.iterdir()):
         raise InputError(
-            f"manual_dir: {manual_dir} is no folder, or an empty one; give the"
-            " folder of ImageNet's or of mini-ImageNet's images."
+            f"manual_dir: {manual_dir} is not a folder, or it is empty; give"
+            " the folder of ImageNet's or of mini-ImageNet's images."
         )
     # Imported here because it takes seconds.
     import tensorflow_datasets as tfds
@@ -108,15 +113,16 @@ def prepare(data_dir, manual_dir):
     from maml_tf.datasets.mini_imagenet_builder import MiniImagenet
 
     prepared = pathlib.Path(data_dir, "mini_imagenet", VERSION)
-    # A data folder of its own, for TensorFlow Datasets does not say whose a
-    # half-written set is, so that nobody could tell when to remove it.
+    # The set is written to a folder of its own: TensorFlow Datasets does not
+    # record which process a half-written set belongs to, so nothing could tell
+    # when to remove it.
     try:
         with partial_folder(prepared) as partial:
             builder = MiniImagenet(data_dir=partial)
             config = tfds.download.DownloadConfig(
                 manual_dir=manual_dir, try_download_gcs=False
             )
-            # The builder's own progress bars know how many images there are.
+            # The builder has its own progress bars, with the number of images.
             tfds.disable_progress_bar()
             try:
                 builder.download_and_prepare(download_config=config)

@@ -1,10 +1,11 @@
 """Prepares mini-ImageNet for TensorFlow Datasets from images that you have.
 
-ImageNet's terms do not let anybody hand its images on, so that nothing can be
-downloaded here. `find` tells which folders will do.
+ImageNet's terms do not allow anybody to pass its images on, so nothing can be
+downloaded here. `find` says which folders can be used.
 """
 
 import csv
+import os
 import pathlib
 import warnings
 
@@ -20,8 +21,9 @@ from maml_tf.errors import InputError
 
 IMAGE_SIZE = 84
 
-# Of each class; and classes of each split.
+# Number of images of each class.
 IMAGES = 600
+# Number of classes of each split.
 CLASSES = {"train": 64, "valid": 16, "test": 20}
 
 
@@ -38,8 +40,8 @@ class MiniImagenet(tfds.core.GeneratorBasedBuilder):
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     One of these folders:
     (a) ImageNet's (ILSVRC2012): `train/<WordNet id>/*.JPEG`, or the folder that
-        holds the WordNet ids itself. With Ravi and Larochelle's train.csv,
-        val.csv and test.csv beside them the images listed there are taken,
+        holds the WordNet ids itself. If Ravi and Larochelle's train.csv,
+        val.csv and test.csv are beside them, the images listed there are taken,
         otherwise the first 600 of each class by name.
     (b) `images/*.jpg` with the three .csv files beside `images`.
     (c) `train/<class>/*`, `val/<class>/*` (or `valid`) and `test/<class>/*`.
@@ -55,7 +57,7 @@ class MiniImagenet(tfds.core.GeneratorBasedBuilder):
                         shape=(IMAGE_SIZE, IMAGE_SIZE, 3),
                         encoding_format="png",
                     ),
-                    # Named once it is known what there is.
+                    # Its names are set when the classes are known.
                     "label": tfds.features.ClassLabel(),
                 }
             ),
@@ -96,19 +98,19 @@ class MiniImagenet(tfds.core.GeneratorBasedBuilder):
             )
 
 
-def find(manual_dir):
+def find(manual_dir: str | os.PathLike) -> dict[str, dict[str, dict]]:
     """Finds the images of mini-ImageNet in a folder.
 
-    `MiniImagenet.MANUAL_DOWNLOAD_INSTRUCTIONS` says which folders will do. The
-    .csv files have the columns `filename` and `label`. A file name such as
-    `n0153282900000005.jpg` is a WordNet id, `n01532829`, and the image's place
-    among all of ImageNet's of that class, in the order of the numbers in their
-    names (`n01532829_<number>.JPEG`) and counted from 1. So ImageNet's class
-    folders must be complete, where images are looked up in them by the .csv
-    files.
+    `MiniImagenet.MANUAL_DOWNLOAD_INSTRUCTIONS` lists the folders that can be
+    used. The .csv files have the columns `filename` and `label`. A file name
+    such as `n0153282900000005.jpg` is a WordNet id, `n01532829`, and the
+    image's place among all images of that class in ImageNet, in the order of
+    the numbers in their names (`n01532829_<number>.JPEG`) and counted from 1.
+    Therefore ImageNet's class folders must be complete if .csv files select
+    images from them.
 
-    A class with fewer than 600 images is said in a warning; of more in
-    ImageNet's or in class folders the first 600 by name are taken.
+    A warning names classes with fewer than 600 images. If a class folder has
+    more, the first 600 by name are taken.
 
     Args:
         manual_dir: The folder.
@@ -118,23 +120,23 @@ def find(manual_dir):
         paths.
 
     Raises:
-        InputError: If the folder is none of these, a class is missing, or a
-            file that is listed.
+        InputError: The folder is not one of these, or a class or a listed file
+            is missing.
     """
     root = pathlib.Path(manual_dir)
     if not root.is_dir():
-        raise InputError(f"manual_dir: {root} is no folder.")
+        raise InputError(f"manual_dir: {root} is not a folder.")
     found = _find(root)
     for split, classes in found.items():
         if len(classes) != CLASSES[split]:
-            known = class_splits.shipped("mini_imagenet_ravi")[split]
-            missing = sorted(set(known) - set(classes))
+            chosen = class_splits.shipped("mini_imagenet_ravi")[split]
+            missing = sorted(set(chosen) - set(classes))
             raise InputError(
-                f"manual_dir: {root} has {len(classes)} classes for {split}"
-                f" where mini-ImageNet has {CLASSES[split]}; of Ravi and"
+                f"manual_dir: {root} has {len(classes)} classes for {split},"
+                f" but mini-ImageNet has {CLASSES[split]}; of Ravi and"
                 f" Larochelle's it lacks {_some(missing) or 'none'}."
             )
-    split_of = {}
+    split_of: dict[str, str] = {}
     for split, classes in found.items():
         for name in classes:
             if split_of.setdefault(name, split) != split:
@@ -159,16 +161,17 @@ def find(manual_dir):
 
 
 def _find(root):
+    """Finds the images in any of the forms; see `find`."""
     listed = _listed(root)
     if listed and (root / "images").is_dir():
         return _of_one_folder(root / "images", listed)
-    wanted = class_splits.shipped("mini_imagenet_ravi")
+    ravi = class_splits.shipped("mini_imagenet_ravi")
     for folder in (root / "train", root):
-        # ImageNet has the classes that are tested on beside the others.
-        if any((folder / name).is_dir() for name in wanted["test"]):
+        # ImageNet has the test classes in the same folder as the others.
+        if any((folder / name).is_dir() for name in ravi["test"]):
             if listed:
                 return _of_imagenet_listed(folder, listed)
-            return _of_imagenet(folder, wanted)
+            return _of_imagenet(folder, ravi)
     parts = {
         split: next(
             (f for f in _folders(root) if _split(f.name) == split), None
@@ -190,15 +193,15 @@ def _find(root):
 
 
 def _listed(root):
-    """Reads the .csv files: split -> class -> file names; None without any."""
+    """Reads the .csv files: split -> class -> file names, or None."""
     paths = {
         split: root / f"{'val' if split == 'valid' else split}.csv"
         for split in SPLITS
     }
-    there = [path.name for path in paths.values() if path.is_file()]
-    if not there:
+    present = [path.name for path in paths.values() if path.is_file()]
+    if not present:
         return None
-    listed = {}
+    listed: dict[str, dict[str, list[str]]] = {}
     for split, path in paths.items():
         listed[split] = {}
         try:
@@ -209,7 +212,7 @@ def _listed(root):
         except (OSError, UnicodeError, csv.Error) as error:
             raise InputError(
                 f"manual_dir: {path} cannot be read ({error}); {root} has"
-                f" {', '.join(there)}, and needs train.csv, val.csv and"
+                f" {', '.join(present)}, and needs train.csv, val.csv and"
                 " test.csv or none of them."
             ) from error
         except KeyError as error:
@@ -221,13 +224,16 @@ def _listed(root):
 
 
 def _of_one_folder(folder, listed):
-    there = {path.name: path for path in _files(folder)}
-    return _resolve(listed, lambda label: there, folder)
+    """Finds the listed images in one folder."""
+    paths = {path.name: path for path in _files(folder)}
+    return _resolve(listed, lambda label: paths, folder)
 
 
 def _of_imagenet_listed(folder, listed):
+    """Finds the listed images in ImageNet's class folders."""
+
     def files(label):
-        """The class's files by the names that the .csv files give them."""
+        """Returns the class's files by their names in the .csv files."""
         paths = sorted(_files(folder / label), key=_number)
         return {
             f"{label}{place:08d}.jpg": path
@@ -238,21 +244,22 @@ def _of_imagenet_listed(folder, listed):
 
 
 def _number(path):
-    """The number in one of ImageNet's file names, as n01532829_17.JPEG."""
+    """Returns a key to sort ImageNet's files, n01532829_17.JPEG, by number."""
     number = path.stem.rpartition("_")[2]
     return (int(number) if number.isdecimal() else -1, path.name)
 
 
 def _resolve(listed, files_of, folder):
-    """Finds the listed files; `files_of` gives those there are of a class."""
-    found, missing = {}, []
+    """Finds the listed files; `files_of` gives the files of a class."""
+    found: dict[str, dict[str, dict]] = {}
+    missing = []
     for split, classes in listed.items():
         found[split] = {}
         for label, names in classes.items():
-            there = files_of(label)
-            missing += [name for name in names if name not in there]
+            files = files_of(label)
+            missing += [name for name in names if name not in files]
             found[split][label] = {
-                name: there[name] for name in names if name in there
+                name: files[name] for name in names if name in files
             }
     if missing:
         raise InputError(
@@ -262,10 +269,11 @@ def _resolve(listed, files_of, folder):
     return found
 
 
-def _of_imagenet(folder, wanted):
+def _of_imagenet(folder, classes):
+    """Finds the first 600 images of each class in ImageNet's folders."""
     missing = [
         name
-        for names in wanted.values()
+        for names in classes.values()
         for name in names
         if not _files(folder / name)
     ]
@@ -276,16 +284,17 @@ def _of_imagenet(folder, wanted):
         )
     return {
         split: {name: _first(_files(folder / name)) for name in names}
-        for split, names in wanted.items()
+        for split, names in classes.items()
     }
 
 
 def _first(paths):
+    """Returns the first 600 files by their names."""
     return {path.name: path for path in paths[:IMAGES]}
 
 
 def _files(folder):
-    """The files in a folder but for hidden ones, sorted; empty if missing."""
+    """Returns a folder's files, sorted, without hidden ones; [] if missing."""
     if not folder.is_dir():
         return []
     return sorted(
@@ -296,6 +305,7 @@ def _files(folder):
 
 
 def _folders(folder):
+    """Returns the folders in a folder, sorted, without hidden ones."""
     return sorted(
         path
         for path in folder.iterdir()
@@ -304,15 +314,17 @@ def _folders(folder):
 
 
 def _split(name):
+    """Returns the split that a folder's name stands for."""
     return class_splits.ALIASES.get(name, name)
 
 
 def _some(names):
+    """Returns the first five names as text."""
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 def _png(path):
-    """An image file as PNG in mini-ImageNet's size; None if unreadable."""
+    """Returns an image as PNG in mini-ImageNet's size; None if unreadable."""
     image = image_files.decode(path)
     if image is None:
         return None

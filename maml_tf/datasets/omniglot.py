@@ -7,23 +7,30 @@ decoded once and kept in a cache file.
 
 import importlib.resources
 import json
+import os
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.datasets.building.labelled_examples import classification, scale
+from maml_tf.datasets import Dataset
+from maml_tf.datasets.building.labelled_examples import (
+    LabelledExamples,
+    classification,
+    scale,
+)
 from maml_tf.datasets.images import prepared
 from maml_tf.datasets.images.preparation import image_preparation
 from maml_tf.episodes.augmentation import Augmentation, Augmented
 from maml_tf.episodes.class_pool import SPLITS
-from maml_tf.errors import InputError
+from maml_tf.errors import InputError, refusal
 
 VERSION = "3.0.0"
 IMAGE_SIZE = 28
 CLASS_SPLITS = ("random", "lake", "vinyals")
 
-# TFDS's names of Lake's background and evaluation sets.
+# The names of Lake's background and evaluation sets in TensorFlow Datasets.
 _TFDS_SPLITS = ("train", "test")
 
 
@@ -38,7 +45,7 @@ def load(
     in_memory: bool | None = None,
     augment: tuple[Augmentation, ...] = (),
     augmented: Augmented = "both",
-):
+) -> Dataset:
     """Loads Omniglot as a data set of episodes.
 
     Args:
@@ -65,13 +72,14 @@ def load(
         accuracy.
 
     Raises:
-        InputError: If the set is missing and may not be downloaded, or an
-            argument cannot be used.
+        InputError: The set is missing and may not be downloaded, or an argument
+            cannot be used.
     """
     if class_split not in CLASS_SPLITS:
-        raise InputError(
-            f"class_split={class_split!r} was given; it must be one of "
-            f"{', '.join(CLASS_SPLITS)}."
+        raise refusal(
+            "class_split",
+            class_split,
+            f"it must be one of {', '.join(CLASS_SPLITS)}",
         )
     drawings, background = load_drawings(
         data_dir, download, cache_dir, in_memory
@@ -93,13 +101,18 @@ def load(
 
 
 def split_characters(
-    names, background, class_split="random", split_seed=0, alphabets=()
-):
-    """Divides the characters into those to train, validate and test on.
+    names: np.ndarray,
+    background: np.ndarray,
+    class_split: str = "random",
+    split_seed: int = 0,
+    alphabets: Sequence[str] = (),
+) -> dict[str, np.ndarray]:
+    """Divides the characters for training, validation and testing.
 
     Args:
-        names: Name of each character.
-        background: Whether each is of Lake's background set.
+        names: Name of each character, `[characters]`.
+        background: Whether each is in Lake's background set, bool
+            `[characters]`.
         class_split: As in `load`.
         split_seed: As in `load`.
         alphabets: As in `load`.
@@ -109,39 +122,30 @@ def split_characters(
         characters.
 
     Raises:
-        InputError: If an alphabet is unknown, or a split would be empty.
+        InputError: An alphabet is unknown, or a split would be empty.
     """
     kept = _of_alphabets(names, alphabets)
-    # RandomState's stream is frozen: NumPy may change that of default_rng, and
-    # then a seed would no longer name the same characters.
+    # RandomState's stream is frozen. NumPy may change that of default_rng; a
+    # seed would then name other characters.
     shuffled = np.random.RandomState(split_seed).permutation(kept)
     if class_split == "random":
-        if kept.size == 1623:
-            valid, test = 100, 423
-        else:
-            valid = test = round(0.2 * kept.size)
-        train, valid, test = np.split(
-            shuffled, [kept.size - valid - test, kept.size - test]
-        )
+        share = round(0.2 * kept.size)
+        valid, test = (100, 423) if kept.size == 1623 else (share, share)
+        parts = np.split(shuffled, [kept.size - valid - test, kept.size - test])
     elif class_split == "lake":
         learned = shuffled[background[shuffled]]
         valid = 100 if learned.size == 964 else round(0.1 * learned.size)
-        train, valid = learned[valid:], learned[:valid]
-        test = kept[~background[kept]]
+        parts = [learned[valid:], learned[:valid], kept[~background[kept]]]
     else:
         listed = _vinyals()
-        train, valid, test = (
-            kept[np.isin(names[kept], listed[split])] for split in SPLITS
-        )
-    characters = dict(
-        zip(SPLITS, map(np.sort, (train, valid, test)), strict=True)
-    )
+        parts = [kept[np.isin(names[kept], listed[split])] for split in SPLITS]
+    characters = dict(zip(SPLITS, map(np.sort, parts), strict=True))
     for split, chosen in characters.items():
         if not chosen.size:
             raise InputError(
-                f"class_split={class_split!r} leaves the {split} split no "
-                f"characters of alphabets={','.join(alphabets) or 'all'}; "
-                "class_split='random' divides those of any alphabets."
+                f"class_split: {class_split!r} leaves the {split} split no"
+                f" characters of the alphabets {', '.join(alphabets) or 'all'};"
+                " random divides the characters of any alphabets."
             )
     return characters
 
@@ -149,12 +153,11 @@ def split_characters(
 def _of_alphabets(names, alphabets):
     """Returns the indices of the characters of some alphabets, or of all."""
     of_character = np.array([_alphabet(name) for name in names])
-    known = sorted(set(of_character))
+    available = sorted(set(of_character))
     for alphabet in alphabets:
-        if alphabet not in known:
-            raise InputError(
-                f"alphabets has {alphabet!r}, which is not one of "
-                f"{', '.join(known)}."
+        if alphabet not in available:
+            raise refusal(
+                "alphabets", alphabet, f"available: {', '.join(available)}"
             )
     if not alphabets:
         return np.arange(of_character.size)
@@ -171,7 +174,7 @@ def _vinyals():
     folder = importlib.resources.files("maml_tf.datasets") / "splits"
     text = (folder / "omniglot_vinyals.json").read_text("utf-8")
     keys = {"train": "train", "val": "valid", "test": "test"}
-    # The file counts "character01" where TFDS counts "<alphabet>_0".
+    # The file's "character01" is "<alphabet>_0" in TensorFlow Datasets.
     return {
         keys[key]: [
             f"{alphabet}_{int(character.removeprefix('character')) - 1}"
@@ -184,8 +187,11 @@ def _vinyals():
 
 
 def load_drawings(
-    data_dir=None, download=False, cache_dir=None, in_memory=None
-):
+    data_dir: str | os.PathLike | None = None,
+    download: bool = False,
+    cache_dir: str | os.PathLike | None = None,
+    in_memory: bool | None = None,
+) -> tuple[LabelledExamples, np.ndarray]:
     """Loads all drawings, from the cache if they are there.
 
     Args:
@@ -196,12 +202,12 @@ def load_drawings(
 
     Returns:
         `(drawings, background)`: `LabelledExamples` with uint8 images
-        `[28, 28, 1]`, 255 where there is ink, and names `"<alphabet>_<index
-        from 0>"`; and whether each character is of Lake's background set (else
-        of the evaluation set), bool `[characters]`.
+        `[28, 28, 1]`, ink being 255, and names `"<alphabet>_<index from 0>"`;
+        and whether each character is in Lake's background set (otherwise in
+        the evaluation set), bool `[characters]`.
 
     Raises:
-        InputError: If the set is missing and `download` is false.
+        InputError: The set is missing and `download` is false.
     """
     drawings, part = prepared.load(
         "omniglot",
@@ -217,18 +223,18 @@ def load_drawings(
     return drawings, part == _TFDS_SPLITS.index("train")
 
 
-def shrink(image, size=IMAGE_SIZE):
-    """Shrinks a drawing and inverts it, so that ink is bright.
+def shrink(image: tf.Tensor, size: int = IMAGE_SIZE) -> tf.Tensor:
+    """Shrinks a drawing and inverts it: ink becomes bright.
 
-    Bilinear with antialiasing: each pixel is a weighted mean of those that it
-    covers, so thin strokes grow faint but never vanish.
+    Bilinear with antialiasing: each pixel is a weighted mean of the pixels that
+    it covers, so thin strokes grow faint but never vanish.
 
     Args:
         image: Black ink on white, uint8 `[height, width, channels]`.
-        size: Height and width of the result in pixels.
+        size: Height and width of the result in pixels. Defaults to 28.
 
     Returns:
-        uint8 `[size, size, 1]`, 255 where there is ink only.
+        A uint8 tensor `[size, size, 1]`; full ink is 255.
     """
     ink = 255 - image[:, :, :1]
     ink = tf.image.resize(ink, [size, size], "bilinear", antialias=True)

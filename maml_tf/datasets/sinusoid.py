@@ -5,6 +5,7 @@ Finn, Abbeel, Levine 2017, section 5.1: amplitude in [0.1, 5], phase in
 """
 
 import math
+from typing import Any
 
 import tensorflow as tf
 
@@ -14,12 +15,12 @@ from maml_tf.errors import check_at_least_one
 from maml_tf.functional import losses
 from maml_tf.graph.random_streams import fold_in, random_uniform
 
-# Parts of a stream. They are folded in before the episode's number: that costs
-# nothing in a loop over numbers.
+# Parts of a stream. They are folded in before the episode's number, outside of
+# a loop over numbers.
 _TASK, _POINTS = range(2)
 
 
-def load(oracle: bool = False):
+def load(oracle: bool = False) -> Dataset:
     """Returns the endless data set of sine waves.
 
     Its episodes have `shot` support and `query` query points; `way` is
@@ -27,7 +28,7 @@ def load(oracle: bool = False):
 
     Args:
         oracle: Whether the inputs are `[x, amplitude, phase]` instead of
-            `[x]`, for the baseline that is told the task.
+            `[x]`, for the baseline that knows the task.
 
     Returns:
         A `Dataset` with targets `[points, 1]`, mean squared error as loss and
@@ -51,11 +52,17 @@ def load(oracle: bool = False):
     )
 
 
-def draw_episode(stream, number, shot, query, oracle=False):
+def draw_episode(
+    stream: tf.Tensor,
+    number: int | tf.Tensor,
+    shot: int,
+    query: int,
+    oracle: bool = False,
+) -> Episode:
     """Draws the episode of a number.
 
     Args:
-        stream: What `maml_tf.episodes.stream_seed` returned.
+        stream: Seed that `maml_tf.episodes.stream_seed` returned.
         number: The episode's number, an integer or an integer scalar tensor.
         shot: Number of support points.
         query: Number of query points.
@@ -73,11 +80,13 @@ def draw_episode(stream, number, shot, query, oracle=False):
     return Episode(x[:shot], y[:shot], x[shot:], y[shot:])
 
 
-def task(stream, number):
+def task(
+    stream: tf.Tensor, number: int | tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Draws the task of an episode again, e.g. to plot its true curve.
 
     Args:
-        stream: What `maml_tf.episodes.stream_seed` returned.
+        stream: Seed that `maml_tf.episodes.stream_seed` returned.
         number: The episode's number, an integer or an integer scalar tensor.
 
     Returns:
@@ -86,7 +95,7 @@ def task(stream, number):
     return draw_task(fold_in(fold_in(stream, _TASK), number))
 
 
-def draw_task(seed):
+def draw_task(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Draws a task.
 
     Args:
@@ -100,16 +109,23 @@ def draw_task(seed):
     return 0.1 + 4.9 * uniform[0], math.pi * uniform[1]
 
 
-def draw_points(amplitude, phase, number_of_points, seed, low=-5.0, high=5.0):
+def draw_points(
+    amplitude: tf.Tensor,
+    phase: tf.Tensor,
+    number_of_points: int,
+    seed: tf.Tensor,
+    low: float = -5.0,
+    high: float = 5.0,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Draws points of a sine wave.
 
     Args:
         amplitude: Its amplitude, a float32 scalar.
         phase: Its phase in radians, a float32 scalar.
-        number_of_points: How many points, a Python integer.
+        number_of_points: Number of points, a Python integer.
         seed: Stateless seed, an integer tensor `[2]`.
-        low: Smallest x.
-        high: Largest x.
+        low: Smallest x. Defaults to -5.
+        high: Largest x. Defaults to 5.
 
     Returns:
         A pair of float32 tensors, x and y, both `[points, 1]`.
@@ -118,13 +134,18 @@ def draw_points(amplitude, phase, number_of_points, seed, low=-5.0, high=5.0):
     return x, sine(amplitude, phase, x)
 
 
-def sine(amplitude, phase, x):
+def sine(amplitude: Any, phase: Any, x: Any) -> tf.Tensor:
     """Computes `amplitude * sin(x - phase)`."""
     return amplitude * tf.sin(x - phase)
 
 
-def add_task(x, amplitude, phase):
-    """Appends amplitude and phase to `[points, 1]`: the oracle's inputs.
+def add_task(x: tf.Tensor, amplitude: tf.Tensor, phase: tf.Tensor) -> tf.Tensor:
+    """Appends amplitude and phase to inputs, for the oracle.
+
+    Args:
+        x: Inputs `[points, 1]`.
+        amplitude: A float32 scalar.
+        phase: A float32 scalar, in radians.
 
     Returns:
         A tensor `[points, 3]`.

@@ -1,8 +1,8 @@
 """Few-shot regression of a user's own: a table of tasks, `table:FILE`.
 
-The file is CSV in UTF-8 with a header line; the delimiter is a tab in a .tsv
-file, elsewhere a comma, semicolon or tab, whichever the header has most of. It
-has one of two forms:
+The file is CSV in UTF-8 with a header line. The delimiter is a tab in a .tsv
+file; in others it is the comma, semicolon or tab that occurs most often in the
+header. The file has one of two forms:
 
 - Rows of features and targets. The column `task` names each row's task, columns
   named `y`, `y1`, `y2`, ..., `target` or `target_...` are the targets, and all
@@ -12,21 +12,28 @@ has one of two forms:
   within a task. Examples are windows of consecutive values; see
   `regression_tasks.from_series`.
 
-All but tasks and times are finite numbers with a decimal point. Nothing is
-skipped or filled in, save lines that are empty: what cannot be read is refused.
+All cells except tasks and times are finite numbers with a decimal point. Empty
+lines are skipped. Nothing else is skipped or filled in: a cell that cannot be
+read is refused.
 """
 
 import csv
 import datetime
 import io
+import os
 import pathlib
 import re
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
+from maml_tf.datasets import Dataset
 from maml_tf.datasets.building import class_splits, regression_tasks
-from maml_tf.datasets.building.labelled_examples import sort_by_class
+from maml_tf.datasets.building.labelled_examples import (
+    LabelledExamples,
+    sort_by_class,
+)
 from maml_tf.datasets.building.text_files import read_text
 from maml_tf.episodes.class_pool import SPLITS
 from maml_tf.errors import InputError
@@ -35,21 +42,21 @@ SERIES = ("task", "time", "value")
 
 _TARGET = re.compile(r"y\d*|target(_.*)?")
 
-# What is larger would overflow when it is squared in float32.
+# The square of a larger number would overflow in float32.
 _LARGEST = 1e15
 
-# Series whose longest step is longer than this many shortest are not even;
-# months are, nearly.
+# Largest ratio of the longest to the shortest step of an even series. Months
+# are within it.
 _UNEVEN = 1.5
 
 
 def load(
-    path,
+    path: str | os.PathLike,
     class_split: str = "random",
     split_seed: int = 0,
     window: int | None = None,
     horizon: int | None = None,
-):
+) -> Dataset:
     """Loads a table as a data set of episodes.
 
     Args:
@@ -63,7 +70,7 @@ def load(
         A `Dataset`; `regression_tasks.from_rows` or `from_series` describes it.
 
     Raises:
-        InputError: If the file cannot be read or used, or an argument cannot.
+        InputError: The file cannot be read or used, or an argument cannot.
     """
     path = pathlib.Path(path).expanduser()
     table = Table(path)
@@ -81,9 +88,8 @@ def load(
     for option, value in (("window", window), ("horizon", horizon)):
         if value is not None:
             raise InputError(
-                f"{option}: {value} was given, but {path} holds no series,"
-                f" whose columns are exactly {', '.join(SERIES)}; leave"
-                f" {option} out."
+                f"{option}: {value} was given, but {path} does not hold series"
+                f" (columns exactly {', '.join(SERIES)}); leave {option} out."
             )
     features, targets, labelled = table.rows()
     tasks = _divide(path, labelled.names, class_split, split_seed)
@@ -91,6 +97,7 @@ def load(
 
 
 def _divide(path, names, class_split, split_seed):
+    """Divides the tasks; refuses fewer than three."""
     if len(names) < len(SPLITS):
         raise InputError(
             f"dataset: {path} has {len(names)} task"
@@ -101,13 +108,14 @@ def _divide(path, names, class_split, split_seed):
 
 
 class Table:
-    """A file's cells, and where each one is.
+    """A file's cells, with their columns and lines.
 
     Args:
-        path: The file, a `pathlib.Path`.
-        argument: What messages call it.
+        path: The file.
+        argument: Name of the file in messages. Defaults to `"dataset"`.
 
     Attributes:
+        where: The argument and the file, as messages begin.
         features: Names of the columns that are neither task nor targets.
         targets: Names of the columns of targets.
         columns: Names of the columns.
@@ -115,11 +123,11 @@ class Table:
         lines: Line of each row in the file.
 
     Raises:
-        InputError: If the file cannot be read, has no rows, or its columns
-            have no names of their own.
+        InputError: The file cannot be read, has no rows, or columns without a
+            name or with the same.
     """
 
-    def __init__(self, path, argument="dataset"):
+    def __init__(self, path: pathlib.Path, argument: str = "dataset") -> None:
         self.where = f"{argument}: {path}"
         text = read_text(path, argument)
         reader = csv.reader(
@@ -153,10 +161,11 @@ class Table:
                     f" {len(self.columns)} columns."
                 )
         self.lines = [line for line, _ in lines]
-        cells = zip(*(cells for _, cells in lines))
-        self.cells = dict(zip(self.columns, map(list, cells)))
+        by_column = zip(*(cells for _, cells in lines))
+        self.cells = dict(zip(self.columns, map(list, by_column)))
 
     def _check_names(self):
+        """Refuses columns without a name or with the same."""
         columns = self.columns
         if "" in columns:
             raise InputError(
@@ -170,8 +179,12 @@ class Table:
                 f" named {twice[0]}; names must differ."
             )
 
-    def check_tasks(self):
-        """Refuses columns that are neither of the two forms."""
+    def check_tasks(self) -> None:
+        """Refuses columns that are neither of the two forms.
+
+        Raises:
+            InputError: They are neither.
+        """
         columns = self.columns
         if set(columns) == set(SERIES):
             return
@@ -179,12 +192,16 @@ class Table:
             raise InputError(
                 f"{self.where} has the columns {', '.join(columns)};"
                 " there must be task, features by any name, and targets named"
-                " y, y1, ..., target or target_..., or else exactly"
+                " y, y1, ..., target or target_...; or, for series, exactly"
                 f" {', '.join(SERIES)}."
             )
 
-    def rows(self):
-        """The table as `(features, targets, LabelledExamples)`."""
+    def rows(self) -> tuple[list[str], list[str], LabelledExamples]:
+        """Returns the table as `(features, targets, LabelledExamples)`.
+
+        Raises:
+            InputError: A row names no task, or a cell is not a number.
+        """
         numbers = self.numbers([*self.features, *self.targets])
         names, labels = self.tasks()
         return (
@@ -193,8 +210,13 @@ class Table:
             sort_by_class(numbers, labels, names),
         )
 
-    def series(self):
-        """The table as `LabelledExamples`, each task's in order of time."""
+    def series(self) -> LabelledExamples:
+        """Returns the table as values, each task's in order of time.
+
+        Raises:
+            InputError: A row names no task, a value is not a number, or a time
+                cannot be read or is there twice.
+        """
         names, labels = self.tasks()
         values, times = self._numbers("value"), self._times()
         order = np.lexsort([times, labels])
@@ -212,27 +234,30 @@ class Table:
         _warn_of_uneven(self.where, steps[within], labels[order][1:][within])
         return sort_by_class(values[order], labels[order], names)
 
-    def tasks(self):
-        """Names of the tasks, sorted, and each row's index among them.
+    def tasks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the sorted names of the tasks and each row's index in them.
 
         Raises:
-            InputError: If a row names no task.
+            InputError: A row names no task.
         """
         for line, name in zip(self.lines, self.cells["task"]):
             if not name:
                 raise self._bad(line, "task", name, "it must name a task")
         return np.unique(self.cells["task"], return_inverse=True)
 
-    def numbers(self, columns):
-        """The numbers of some columns, float64 `[rows, columns]`.
+    def numbers(self, columns: Sequence[str]) -> np.ndarray:
+        """Returns the numbers of some columns, float64 `[rows, columns]`.
+
+        Args:
+            columns: Names of the columns.
 
         Raises:
-            InputError: If a cell holds none.
+            InputError: A cell is not a number.
         """
         return np.stack([self._numbers(name) for name in columns], axis=1)
 
     def _numbers(self, column):
-        """A column's numbers, float64."""
+        """Returns a column's numbers, float64."""
         numbers = [_number(cell) for cell in self.cells[column]]
         for line, cell, number in zip(self.lines, self.cells[column], numbers):
             if number is None or not abs(number) <= _LARGEST:
@@ -246,7 +271,7 @@ class Table:
         return np.array(numbers, np.float64)
 
     def _times(self):
-        """Times as numbers, float64."""
+        """Returns the times as numbers, float64."""
         kinds, times = zip(*map(_time, self.cells["time"]))
         for line, cell, kind in zip(self.lines, self.cells["time"], kinds):
             if kind is None:
@@ -268,6 +293,7 @@ class Table:
         return np.array(times, np.float64)
 
     def _bad(self, line, column, cell, needed):
+        """Returns the error for a cell that cannot be used."""
         return InputError(
             f"{self.where}, line {line}, column {column}:"
             f" {cell[:40]!r} was found; {needed}."
@@ -275,6 +301,7 @@ class Table:
 
 
 def _delimiter(path, text):
+    """Returns the delimiter by the file's ending or its header."""
     if path.suffix.lower() == ".tsv":
         return "\t"
     header = text.lstrip("\r\n").partition("\n")[0]
@@ -282,18 +309,18 @@ def _delimiter(path, text):
 
 
 def _number(cell):
-    """The number in a cell, or None."""
+    """Returns the number in a cell, or None."""
     try:
-        # Python's own way of writing 1_000 is nobody else's.
+        # Python alone takes 1_000 for a number.
         return None if "_" in cell else float(cell)
     except ValueError:
         return None
 
 
 def _time(cell):
-    """The kind of a time and what it is as a number; both None if it is none.
+    """Returns a time's kind and its number; both None if it is unreadable.
 
-    Those without a time zone are taken as they stand, as if UTC.
+    A time without a time zone is read as UTC.
     """
     number = _number(cell)
     if number is not None:
@@ -310,7 +337,7 @@ def _time(cell):
 
 
 def _warn_of_uneven(where, steps, labels):
-    """Says so where values that follow one another are not equally far."""
+    """Warns of tasks with times that are not evenly spaced."""
     if not steps.size:
         return
     shortest = np.full(labels.max() + 1, np.inf)

@@ -1,17 +1,20 @@
 """Few-shot classification of texts: a user's own, in a table of text and label.
 
-Texts become the ids of their words by Keras's `TextVectorization`, whose
-vocabulary is that of the training classes alone: a word that only held-out
-classes use is unknown, as it would be in use.
+Texts become the ids of their words by Keras's `TextVectorization`. Its
+vocabulary comes from the training classes alone: a word that only held-out
+classes have is unknown, as a new word is when the model is used.
 """
 
 import csv
 import json
+import os
 import pathlib
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
+from maml_tf.datasets import Dataset
 from maml_tf.datasets.building import class_splits
 from maml_tf.datasets.building.labelled_examples import (
     classification,
@@ -24,12 +27,12 @@ COLUMNS = ("text", "label")
 
 
 def load(
-    path,
+    path: str | os.PathLike,
     class_split: str = "random",
     split_seed: int = 0,
     vocabulary_size: int = 10000,
     text_length: int = 32,
-):
+) -> Dataset:
     """Loads texts and their labels from a file.
 
     Args:
@@ -37,8 +40,8 @@ def load(
             `text` and `label`; others are ignored.
         class_split: As in `class_splits.divide`.
         split_seed: As in `class_splits.divide`.
-        vocabulary_size: Most token ids, two of them for padding and unknown
-            words.
+        vocabulary_size: Largest number of token ids, two of them for padding
+            and unknown words.
         text_length: Words kept of each text; shorter texts are padded.
 
     Returns:
@@ -46,7 +49,7 @@ def load(
         accuracy.
 
     Raises:
-        InputError: If the file cannot be read, or an argument cannot be used.
+        InputError: The file cannot be read, or an argument cannot be used.
     """
     texts, labels = read(path)
     names = sorted(set(labels))
@@ -63,14 +66,20 @@ def load(
 
 
 def texts_of_classes(
-    name, texts, labels, names, classes, vocabulary_size, text_length
-):
+    name: str,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    names: Sequence[str],
+    classes: dict[str, np.ndarray],
+    vocabulary_size: int,
+    text_length: int,
+) -> Dataset:
     """Makes a data set of labelled texts.
 
     Args:
         name: The data set's name.
         texts: Strings.
-        labels: The name of each one's class.
+        labels: The name of each text's class.
         names: Names of all classes.
         classes: Dict of split to indices in `names`.
         vocabulary_size: As in `load`.
@@ -80,19 +89,19 @@ def texts_of_classes(
         A `Dataset`; its `preparation` is the Keras model from strings to ids.
 
     Raises:
-        InputError: If an argument cannot be used.
+        InputError: An argument cannot be used.
     """
     check_at_least_one(text_length=text_length)
     if vocabulary_size < 3:
         raise InputError(
-            f"vocabulary_size: {vocabulary_size} was given; padding and"
-            " unknown words take two ids, so that it must be 3 or more."
+            f"vocabulary_size: {vocabulary_size} was given; it must be 3 or"
+            " more, because padding and unknown words take two ids."
         )
     index = {name: number for number, name in enumerate(names)}
     numbers = np.array([index[label] for label in labels])
     learned = np.isin(numbers, classes["train"])
     preparation = fit_preparation(
-        [text for text, own in zip(texts, learned, strict=True) if own],
+        [text for text, known in zip(texts, learned, strict=True) if known],
         vocabulary_size,
         text_length,
     )
@@ -109,10 +118,12 @@ def texts_of_classes(
     )
 
 
-def fit_preparation(texts, vocabulary_size, text_length):
+def fit_preparation(
+    texts: Sequence[str], vocabulary_size: int, text_length: int
+) -> keras.Model:
     """Fits the vocabulary: the most frequent words of `texts`.
 
-    Lower case, without punctuation.
+    Words are in lower case, without punctuation.
 
     Args:
         texts: Strings.
@@ -124,7 +135,7 @@ def fit_preparation(texts, vocabulary_size, text_length):
     """
     fitted = keras.layers.TextVectorization(max_tokens=vocabulary_size)
     fitted.adapt(np.array(texts, object))
-    # Given as a list, the vocabulary is part of the layer's configuration.
+    # A vocabulary that is given as a list is part of the configuration.
     vectorization = keras.layers.TextVectorization(
         max_tokens=vocabulary_size,
         output_sequence_length=text_length,
@@ -137,21 +148,25 @@ def fit_preparation(texts, vocabulary_size, text_length):
     )
 
 
-def read(path, argument="dataset", must_have=COLUMNS):
+def read(
+    path: str | os.PathLike,
+    argument: str = "dataset",
+    must_have: Sequence[str] = COLUMNS,
+) -> tuple[list[str], list]:
     """Reads texts and labels.
 
     Args:
         path: As in `load`.
-        argument: What messages call it.
-        must_have: Those of `COLUMNS` that must be there; others may be missing
-            or empty.
+        argument: Name of the file in messages. Defaults to `"dataset"`.
+        must_have: The names in `COLUMNS` that must be there; others may be
+            missing or empty. Defaults to both.
 
     Returns:
-        `(texts, labels)`, two lists of strings; of None where one is missing.
+        `(texts, labels)`, two lists of strings; a missing label is None.
 
     Raises:
-        InputError: If the file is missing, is not UTF-8, has another form, or
-            a text or label is empty.
+        InputError: The file is missing, is not UTF-8, has another form, or a
+            text or label is empty.
     """
     path = pathlib.Path(path)
     readers = {".csv": _table, ".tsv": _table, ".jsonl": _json_lines}

@@ -2,6 +2,7 @@
 
 import re
 
+from maml_tf.datasets import Dataset
 from maml_tf.datasets.building import class_splits
 from maml_tf.datasets.building.labelled_examples import (
     check_classes,
@@ -12,14 +13,14 @@ from maml_tf.datasets.images import prepared
 from maml_tf.datasets.images import sizes as image_sizes
 from maml_tf.datasets.images.preparation import image_preparation
 from maml_tf.episodes.augmentation import Augmentation, Augmented
-from maml_tf.errors import InputError
+from maml_tf.errors import refusal
 
-# name, name/config, and either with :version.
+# A name or name/config, each perhaps with :version.
 _NAME = r"(\w+(?:/[\w.+-]*\w)?)(?::(\d+\.\d+\.\d+))?"
 
 
 def load(
-    name,
+    name: str,
     data_dir: str | None = None,
     download: bool = False,
     cache_dir: str | None = None,
@@ -30,13 +31,13 @@ def load(
     rotations: int = 1,
     augment: tuple[Augmentation, ...] = (),
     augmented: Augmented = "both",
-):
+) -> Dataset:
     """Loads an image set as a data set of episodes.
 
-    The set's own splits are taken together and its classes divided anew; images
-    of a class that are the same count as one. Images that are not square are
-    cropped in the middle. They are grey where the set says that they have one
-    channel, else in colour. Images are decoded once and kept in the cache.
+    The set's own splits are taken together, and its classes are divided again;
+    equal images of a class count as one. Images that are not square are cropped
+    in the middle. They are grey if the set says that they have one channel,
+    otherwise in colour. Images are decoded once and kept in the cache.
 
     Args:
         name: TensorFlow Datasets' name, such as `"stanford_dogs"`,
@@ -60,15 +61,16 @@ def load(
         A `Dataset` with inputs in [0, 1], cross-entropy and accuracy.
 
     Raises:
-        InputError: If the set is missing and may not be downloaded, has no
-            images or labels, or an argument cannot be used.
+        InputError: The set is missing and may not be downloaded, has no images
+            or labels, or an argument cannot be used.
     """
     where = f"tfds:{name}"
     match = re.fullmatch(_NAME, name)
     if not match:
-        raise InputError(
-            f"dataset: {where} was given; write it as tfds:name,"
-            " tfds:name/config or tfds:name:1.0.0."
+        raise refusal(
+            "dataset",
+            where,
+            "write it as tfds:name, tfds:name/config or tfds:name:1.0.0",
         )
     kind = "own" if image_size is None else f"{image_size}px"
     labelled, _ = prepared.load(
@@ -97,6 +99,7 @@ def load(
 
 
 def _transform(image, size):
+    """Crops and resizes an image, in grey or colour."""
     height, width, channels = image.shape
     if size is None:
         fixed = height is not None and height == width

@@ -19,7 +19,7 @@ class GeneratedEpisodes:
 
     Args:
         iterable: Iterable of `(support_x, support_y, query_x, query_y)`, arrays
-            whose shapes stay the same. Best endless.
+            of shapes that stay the same. Best endless.
         check: Function of an `Episode` of arrays that raises `InputError` for
             one that cannot be used.
 
@@ -123,7 +123,7 @@ class GeneratedEpisodes:
 
 
 def _array(part):
-    """Returns an array whose numbers have 32 bits where they had 64."""
+    """Returns an array with numbers of 64 bits reduced to 32."""
     array = np.asarray(part)
     if array.dtype == object:
         raise TypeError(f"{type(part).__name__} is not an array of numbers")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.algorithms import MAML
+from maml_tf.algorithms import Algorithm
 from maml_tf.episodes.class_pool import (
     ClassPool,
     check_episode,
@@ -53,10 +53,11 @@ class Confusion:
 
     def reordered(self, order: Sequence[int] | np.ndarray) -> "Confusion":
         """Returns the counts with the classes in the order of these indices."""
+        both = np.ix_(np.asarray(order), np.asarray(order))
         return Confusion(
             [self.names[i] for i in order],
-            self.taken[np.ix_(order, order)],
-            self.possible[np.ix_(order, order)],
+            self.taken[both],
+            self.possible[both],
             self.accuracies,
         )
 
@@ -125,7 +126,7 @@ def some_classes(pool: ClassPool, number: int, seed: int = 0) -> ClassPool:
 
 
 def confusion(
-    algorithm: MAML,
+    algorithm: Algorithm,
     pool: ClassPool,
     way: int,
     shot: int,

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from maml_tf.algorithms import MAML
+from maml_tf.algorithms import Algorithm
 from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.evaluation.intervals import interval
 from maml_tf.functional.model import variables_read_once
@@ -72,7 +72,7 @@ class MetaTest:
 
     def __init__(
         self,
-        algorithm: MAML,
+        algorithm: Algorithm,
         episodes: Callable,
         *,
         num_tasks: int = 600,
@@ -176,7 +176,7 @@ def adaptation_seed(seed: int, number: int | tf.Tensor) -> tf.Tensor:
 
 
 def meta_test(
-    algorithm: MAML,
+    algorithm: Algorithm,
     episodes: Callable,
     *,
     progress: bool = False,

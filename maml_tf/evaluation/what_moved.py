@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.algorithms import MAML
+from maml_tf.algorithms import Algorithm
 from maml_tf.algorithms.adapted_weights import NORMALIZATIONS
 from maml_tf.algorithms.algorithm import nothing_adapts
 from maml_tf.algorithms.inner_loop import InnerLoop
@@ -161,7 +161,7 @@ def _trainable(operation):
 
 
 def what_moved(
-    algorithm: MAML,
+    algorithm: Algorithm,
     episodes: Callable,
     *,
     num_tasks: int = 100,

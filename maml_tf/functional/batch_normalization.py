@@ -3,21 +3,23 @@
 import tensorflow as tf
 
 
-def batch_normalization(x, gamma, beta, epsilon):
-    """γ (x − mean) / √(variance + ε) + β over all axes but the last.
+def batch_normalization(
+    x: tf.Tensor, gamma: tf.Tensor | None, beta: tf.Tensor, epsilon: float
+) -> tf.Tensor:
+    """Computes γ (x − mean) / √(variance + ε) + β for each channel.
 
     (Ioffe and Szegedy 2015.) The value and the gradient are TensorFlow's fused
-    kernels. The gradient's gradient, which TensorFlow composes of dozens of
-    passes over the activations, is the fused kernel again and a handful.
+    kernels. TensorFlow composes the gradient's gradient of dozens of passes
+    over the activations; here it is the fused kernel again and a few passes.
 
     Args:
         x: `[examples, height, width, channels]`, float32.
-        gamma: `[channels]`, or None for 1.
-        beta: `[channels]`.
-        epsilon: ε.
+        gamma: Scale γ, `[channels]`, or None for 1.
+        beta: Centre β, `[channels]`.
+        epsilon: ε, the number added to the variance.
 
     Returns:
-        As x, with derivatives of every order.
+        A tensor of the shape of x, with derivatives of every order.
     """
 
     @tf.custom_gradient
@@ -32,7 +34,7 @@ def batch_normalization(x, gamma, beta, epsilon):
             epsilon=epsilon,
         )
         count = tf.cast(tf.size(x) // tf.size(beta), x.dtype)
-        # The kernel's is the sample variance.
+        # The kernel returns the sample variance.
         variance *= tf.maximum(count - 1.0, 1.0) / count
         inverse = tf.math.rsqrt(variance + epsilon)
 
@@ -78,15 +80,15 @@ def batch_normalization(x, gamma, beta, epsilon):
 def _second_derivatives(
     kernel, x, g, scale, statistics, gradient, u, b, a=None
 ):
-    """Derivatives of ⟨dx, u⟩ + ⟨dβ, b⟩ + ⟨dγ, a⟩ by x, g and, given a, γ.
+    """Computes ∂(⟨dx, u⟩ + ⟨dβ, b⟩ + ⟨dγ, a⟩) by x, g and, given a, by γ.
 
     With x̂ = (x − mean) r, bars for means over the examples and positions:
 
         dx = γ r (g − ḡ − x̂ c),  c = mean(g x̂);  d = mean(u x̂);  e = mean(u g)
         ⟨dx, u⟩ = γ r count (e − ū ḡ − c d)
 
-    of which the derivative by x̂ is −γ r (d g + c u) and by r the bracket; both
-    go on to x as in the first derivative.
+    The derivative of this by x̂ is −γ r (d g + c u), that by r is γ count times
+    the bracket; both lead on to x as in the first derivative.
     """
     mean, r, count = statistics
     du, d, u_mean = kernel(u)
@@ -113,7 +115,7 @@ def _second_derivatives(
 
 
 def _with_further_derivatives(values, epsilon, upstream, x, g, *gamma):
-    """The values, from the third order on those of the plain formula."""
+    """Returns `values`; their derivatives are those of the plain formula."""
 
     @tf.custom_gradient
     def second(*arguments):

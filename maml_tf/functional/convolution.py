@@ -2,26 +2,26 @@
 
 A convolution y = x ∗ w defines the trilinear form ⟨y', x ∗ w⟩. Its derivatives
 by y', x and w are three products; the derivatives of each are the other two, to
-every order. Each is computed in whichever of two ways is the faster:
+every order. Each is computed in the faster of two ways:
 
 - by TensorFlow's kernel, or
 - as a matrix product with the input's patches, which one gather makes. All
   products of one inner step share the patches of an input (Grappler merges the
-  gathers), and `tf.vectorized_map` can batch them although every task has a
-  kernel of its own.
+  gathers), and `tf.vectorized_map` can batch them although every task has its
+  own kernel.
 """
 
 import contextlib
 import contextvars
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-# Largest patches, in elements, of which a matrix product is the faster. On CPU
-# (oneDNN, one thread a task) TensorFlow's kernels have a fixed cost that counts
-# for few examples, and the one for the kernel's gradient runs at little over
-# half of a matrix product's rate; beyond, the patches outgrow the caches. See
-# docs/speed.md.
+# Most elements of patches for which a matrix product is faster. On CPU (oneDNN,
+# one thread a task) TensorFlow's kernels have a fixed cost that counts for few
+# examples, and the one for the kernel's gradient runs at little over half of a
+# matrix product's rate; larger patches outgrow the caches. See docs/speed.md.
 _PATCHES_FORWARD = 600_000
 _PATCHES_KERNEL_GRADIENT = 3_000_000
 
@@ -29,11 +29,11 @@ _always = contextvars.ContextVar("always", default=False)
 
 
 @contextlib.contextmanager
-def by_patches():
-    """Within it, convolutions are traced as products with patches alone.
+def by_patches() -> Iterator[None]:
+    """Makes convolutions traced within it matrix products with patches only.
 
     `tf.vectorized_map` then turns those of all tasks into one batched matrix
-    product, where TensorFlow's kernels would run task after task.
+    product. TensorFlow's kernels would run task after task.
     """
     token = _always.set(True)
     try:
@@ -52,7 +52,13 @@ class Convolution:
         padding: `"same"` or `"valid"`.
     """
 
-    def __init__(self, input_shape, kernel_shape, strides, padding):
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        kernel_shape: Sequence[int],
+        strides: Sequence[int],
+        padding: str,
+    ):
         self.height, self.width, self.channels = input_shape
         self.kernel_shape = tuple(kernel_shape)
         self.strides = tuple(strides)
@@ -64,8 +70,8 @@ class Convolution:
             self.width, kernel_shape[1], strides[1], self.padding
         )
 
-    def __call__(self, x, kernel):
-        """The product x ∗ w.
+    def __call__(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """Computes the product x ∗ w.
 
         Args:
             x: `[examples, height, width, channels]`.
@@ -87,8 +93,8 @@ class Convolution:
 
         return product(x, kernel)
 
-    def input_gradient(self, dy, kernel):
-        """The derivative of ⟨dy, x ∗ w⟩ by x, of x's shape."""
+    def input_gradient(self, dy: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """Computes the derivative of ⟨dy, x ∗ w⟩ by x, in x's shape."""
 
         @tf.custom_gradient
         def product(dy, kernel):
@@ -99,8 +105,8 @@ class Convolution:
 
         return product(dy, kernel)
 
-    def kernel_gradient(self, x, dy):
-        """The derivative of ⟨dy, x ∗ w⟩ by w, of w's shape."""
+    def kernel_gradient(self, x: tf.Tensor, dy: tf.Tensor) -> tf.Tensor:
+        """Computes the derivative of ⟨dy, x ∗ w⟩ by w, in w's shape."""
 
         @tf.custom_gradient
         def product(x, dy):
@@ -151,9 +157,9 @@ class Convolution:
                 strides=[1, *self.strides, 1],
                 padding=self.padding,
             )
-        # An input position sees those outputs, and those elements of the
-        # kernel, that its remainder by the stride allows: for each remainder a
-        # convolution of stride 1. Their outputs interleave.
+        # The remainder of an input's position by the stride decides which
+        # outputs and which elements of the kernel it meets. So each remainder
+        # is a convolution of stride 1; their outputs interleave.
         filters = self.kernel_shape[-1]
         dy = _padded(dy, self.rows.margins, self.columns.margins)
         width = dy.shape[2]
@@ -215,7 +221,7 @@ class Convolution:
         return positions * np.prod(self.kernel_shape[:-1]) <= most
 
     def _patches(self, x):
-        """`[examples · rows · columns, kernel height · width · channels]`."""
+        """Returns `[examples · rows · columns, kernel's size · channels]`."""
         x = _padded(x, self.rows.padding, self.columns.padding)
         width = x.shape[2]
         x = tf.reshape(x, [-1, x.shape[1] * width, self.channels])
@@ -223,16 +229,16 @@ class Convolution:
 
 
 class _Axis:
-    """One axis: which inputs an output sees, and the other way round.
+    """One axis: the inputs that an output sees, and the other way round.
 
     Attributes:
-        size: outputs along the axis.
-        padding: zeros before and after the input.
+        size: Number of outputs along the axis.
+        padding: Zeros before and after the input.
         windows: `[size, kernel]`, padded inputs that each output sees.
-        groups: inputs by stride, rounded up.
-        margins: zeros before and after dy, for `remainders`.
-        remainders: for an input's remainder by the stride, which taps of the
-            kernel reach it, and from which positions of the padded dy.
+        groups: Number of inputs divided by the stride, rounded up.
+        margins: Zeros before and after dy, for `remainders`.
+        remainders: One `_Remainder` for each remainder of an input's position
+            by the stride.
     """
 
     def __init__(self, length, kernel, stride, padding):
@@ -247,7 +253,7 @@ class _Axis:
             kernel
         )
         self.groups = -(-length // stride)
-        # Input r + stride · g is seen by the output g + offset through the tap.
+        # The output g + offset sees the input r + stride · g through the tap.
         pairs = [
             [
                 ((remainder + self.padding[0] - tap) // stride, tap)
@@ -271,6 +277,13 @@ class _Axis:
 
 
 class _Remainder:
+    """The outputs that the inputs of one remainder by the stride meet.
+
+    Attributes:
+        taps: Elements of the kernel that reach these inputs.
+        positions: `[groups, taps]`, positions in the padded dy.
+    """
+
     def __init__(self, taps, positions):
         self.taps = taps
         self.positions = positions
@@ -283,13 +296,13 @@ def _padded(x, rows, columns):
 
 
 def _gather(x, rows, columns, width):
-    """Patches of `[examples, height · width, channels]`, one to a row."""
+    """Returns patches of `[examples, height · width, channels]`, one a row."""
     index = (
         rows[:, np.newaxis, :, np.newaxis] * width
         + columns[np.newaxis, :, np.newaxis, :]
     )
     patch = index.shape[2] * index.shape[3] * x.shape[2]
-    # Whole positions are copied at once, several times faster than
+    # A gather copies whole positions at once, several times faster than
     # `tf.image.extract_patches`.
     return tf.reshape(
         tf.gather(x, index.astype(np.int32).reshape(-1), axis=1), [-1, patch]

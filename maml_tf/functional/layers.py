@@ -4,9 +4,9 @@ import keras
 
 
 def leaf_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns all layers in `model`, inside nested models and layers too.
+    """Returns all layers in `model`, also inside nested models and layers.
 
-    Layers that contain others are among them, nested models are not. The order
+    The list has layers that contain others, but not nested models. Its order
     has no meaning.
     """
     return [
@@ -17,7 +17,7 @@ def leaf_layers(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def has_batch_norm(model: keras.Model) -> bool:
-    """Returns whether batch normalisation is among a model's layers."""
+    """Returns whether a model has a batch normalisation layer."""
     return any(
         isinstance(layer, keras.layers.BatchNormalization)
         for layer in leaf_layers(model)

@@ -1,15 +1,17 @@
 """Losses and metrics of one batch of examples.
 
-Pure functions `(y, outputs) -> scalar`, computed in float32 whatever the
-network's dtype, so that mixed precision neither overflows nor rounds them.
+They are pure functions `(y, outputs) -> scalar`, computed in float32 for any
+dtype of the network: mixed precision neither overflows nor rounds them.
 """
+
+from typing import Any
 
 import tensorflow as tf
 
 from maml_tf.errors import InputError
 
 
-def mean_squared_error(y, outputs):
+def mean_squared_error(y: Any, outputs: Any) -> tf.Tensor:
     """Computes the squared error, averaged over examples and features.
 
     Args:
@@ -20,27 +22,27 @@ def mean_squared_error(y, outputs):
         A float32 scalar.
 
     Raises:
-        InputError: If the shapes differ; TensorFlow would broadcast `[n]`
-            against `[n, 1]` to `[n, n]` and so train on the wrong loss.
+        InputError: The shapes differ. TensorFlow would broadcast `[n]` against
+            `[n, 1]` to `[n, n]`, and training would use the wrong loss.
     """
     return tf.reduce_mean(tf.square(_residuals(y, outputs)))
 
 
-def mean_absolute_error(y, outputs, scale=1.0):
+def mean_absolute_error(y: Any, outputs: Any, scale: Any = 1.0) -> tf.Tensor:
     """Computes the absolute error, averaged over examples and features.
 
     Args:
         y: Targets, `[examples, features]`.
         outputs: Predictions, of the same shape.
-        scale: What errors are multiplied by, a number or `[features]`: for
-            standardised targets their standard deviations, so that the error
-            is in the targets' own units.
+        scale: Factor of the errors, a number or `[features]`. For standardised
+            targets, give their standard deviations: the error is then in the
+            targets' original units. Defaults to 1.
 
     Returns:
         A float32 scalar.
 
     Raises:
-        InputError: If the shapes differ.
+        InputError: The shapes differ.
     """
     return tf.reduce_mean(tf.abs(_residuals(y, outputs)) * scale)
 
@@ -50,18 +52,18 @@ def _residuals(y, outputs):
     outputs = tf.cast(outputs, tf.float32)
     if not y.shape.is_compatible_with(outputs.shape):
         raise InputError(
-            f"y has the shape {tuple(y.shape)} but outputs has"
+            f"y: the shape {tuple(y.shape)} was given for outputs of shape"
             f" {tuple(outputs.shape)}; the shapes must be equal."
         )
     return outputs - y
 
 
-def cross_entropy(y, outputs):
+def cross_entropy(y: Any, outputs: Any) -> tf.Tensor:
     """Computes the softmax cross-entropy in nats, averaged over examples.
 
     The mean makes the inner learning rate independent of way and shot. The
-    official MAML code sums over classes instead, which multiplies the inner
-    gradient by the way.
+    official MAML code sums over classes, which multiplies the inner gradient by
+    the way.
 
     Args:
         y: Integer labels in `0 ... way - 1`, `[examples]`.
@@ -76,8 +78,8 @@ def cross_entropy(y, outputs):
     return tf.reduce_mean(losses)
 
 
-def accuracy(y, outputs):
-    """Computes the fraction of examples whose largest logit is their label's.
+def accuracy(y: Any, outputs: Any) -> tf.Tensor:
+    """Computes the share of examples with the largest logit at their label.
 
     Args:
         y: Integer labels in `0 ... way - 1`, `[examples]`.

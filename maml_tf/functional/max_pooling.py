@@ -3,17 +3,17 @@
 import tensorflow as tf
 
 
-def max_pooling(x, size):
-    """The largest input of each window.
+def max_pooling(x: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Returns the largest input of each window.
 
     Its derivative puts dy where the largest input was; the derivative of that
-    picks the same places again. TensorFlow looks for the largest input anew
-    each time, several times slower, and under XLA compares 16 of its bits.
+    picks the same places again. TensorFlow searches for the largest input again
+    each time, several times slower, and under XLA compares only 16 of its bits.
 
     Args:
         x: `[examples, height, width, channels]`.
-        size: `(vertical, horizontal)`, of the windows and of their strides.
-            What is left over at the end is in no window.
+        size: `(vertical, horizontal)`, the size of the windows and their
+            strides. Rows and columns left over at the end are ignored.
 
     Returns:
         `[examples, height // size[0], width // size[1], channels]`.
@@ -29,7 +29,7 @@ def max_pooling(x, size):
         y = tf.raw_ops.MaxPool(input=x, **window)
 
         def place(dy):
-            """Linear in dy: its elements at the largest inputs, else 0."""
+            """Puts dy at the largest inputs and 0 elsewhere, linear in dy."""
 
             @tf.custom_gradient
             def placed(dy):
@@ -41,7 +41,7 @@ def max_pooling(x, size):
             return placed(dy)
 
         def pick(dx):
-            """The adjoint: the elements at the largest inputs."""
+            """Picks the elements at the largest inputs, the adjoint."""
 
             @tf.custom_gradient
             def picked(dx):

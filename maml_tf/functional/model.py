@@ -1,11 +1,13 @@
 """A Keras model as a function of weights that are tensors.
 
 MAML needs the output of a network at weights that were themselves computed.
-`keras.Model.stateless_call` gives it, for any built model; this file adds what
-meta-learning needs to say about the layers that keep a state: which statistics
-batch normalisation uses, apart from whether dropout is on, and which random
-stream a task's dropout draws from.
+`keras.Model.stateless_call` computes it for any built model. This file adds two
+choices about layers that keep a state: the statistics that batch normalisation
+uses, independent of whether dropout is on, and the random stream that a task's
+dropout draws from.
 """
+
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -18,18 +20,20 @@ BATCH_NORM_MODES = ("transductive", "inductive", "moving")
 
 
 class FunctionalModel:
-    """The same layers on other weights, gradients kept to every order.
+    """A model's layers on other weights, with gradients of every order.
 
-    The model's own variables are read once by `theta` and `state` and are never
-    written.
+    `theta` and `state` read the model's own variables; nothing writes them.
 
     Args:
-        model: any built `keras.Model`. Weights of frozen layers
+        model: Any built `keras.Model`. Weights of frozen layers
             (`layer.trainable = False`) belong to the state and stay as they
             are.
+
+    Raises:
+        InputError: The model is not built or has no trainable weights.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: keras.Model):
         if not model.built:
             raise InputError(
                 f"model: {model.name!r} is not built; call it on an input, or"
@@ -42,49 +46,57 @@ class FunctionalModel:
             )
         self.model = model
 
-    def theta(self):
-        """The trainable weights as tensors: the initialisation θ."""
+    def theta(self) -> list[tf.Tensor]:
+        """Returns the trainable weights as tensors: the initialisation θ."""
         return [
             tf.convert_to_tensor(variable.value)
             for variable in self.model.trainable_variables
         ]
 
-    def state(self, seed=None):
-        """The non-trainable weights as tensors, as one task starts with them.
+    def state(self, seed: tf.Tensor | None = None) -> list[tf.Tensor]:
+        """Returns the non-trainable weights as tensors, for a task's start.
 
         Args:
-            seed: int tensor `[2]`. Where given, the random streams of the model
-                (dropout's, for one) start from it, so that every task draws
-                masks of its own; where None, from the model's own seeds.
+            seed: Int tensor `[2]` from which the model's random streams
+                (dropout's, for example) start, so every task draws its own
+                masks. Defaults to the model's own seeds.
         """
         state = []
         for index, variable in enumerate(self.model.non_trainable_variables):
             value = tf.convert_to_tensor(variable.value)
             if seed is not None and _is_random_state(variable):
                 # Twice, because fold_in ends with the number itself, which a
-                # layer counts up with every call: once, and the second call of
-                # one layer would draw the first mask of the next.
+                # layer counts up with every call. Folded once, the second call
+                # of one layer would draw the first mask of the next.
                 stream = fold_in(fold_in(seed, index), 0)
-                # Halves of a counter-based generator's key, never negative.
+                # A counter-based generator's key has two halves, not negative.
                 value = tf.cast(
                     tf.bitwise.bitwise_and(stream, 2**31 - 1), value.dtype
                 )
             state.append(value)
         return state
 
-    def __call__(self, weights, state, x, *, training, batch_statistics):
-        """The model's outputs at `weights`.
+    def __call__(
+        self,
+        weights: list,
+        state: list,
+        x: Any,
+        *,
+        training: bool,
+        batch_statistics: bool,
+    ) -> tuple[Any, list]:
+        """Computes the model's outputs at `weights`.
 
         Args:
-            weights: tensors in the order of `model.trainable_variables`.
-            state: tensors in the order of `model.non_trainable_variables`.
-            x: the inputs, `[examples, ...]` or a structure of such.
-            training: whether layers such as dropout behave as in training.
-            batch_statistics: whether batch normalisation uses the statistics of
-                `x`, whatever `training` says. The state returned then holds
-                exactly these statistics; otherwise it is normalised by the
+            weights: Tensors in the order of `model.trainable_variables`.
+            state: Tensors in the order of `model.non_trainable_variables`.
+            x: The inputs, `[examples, ...]` or a structure of them.
+            training: Whether layers such as dropout behave as in training.
+            batch_statistics: Whether batch normalisation uses the statistics of
+                `x`, for any value of `training`. The new state then holds
+                exactly these statistics. If not, `x` is normalised by the
                 moving averages in `state`. Frozen batch normalisation always
-                uses these, as everywhere in Keras.
+                uses the moving averages, as everywhere in Keras.
 
         Returns:
             `(outputs, new_state)`.
@@ -95,14 +107,14 @@ class FunctionalModel:
             )
 
 
-def variables_read_once(model):
-    """A scope in which the model's variables are tensors, read at its start.
+def variables_read_once(model: keras.Model) -> keras.StatelessScope:
+    """Makes a scope in which the model's variables are tensors, read once.
 
-    For loops over tasks: a `loop_body` that reads variables itself is stateful,
-    and iterations overlap less (a fifth slower on two cores).
+    Loops over tasks need it: a `loop_body` that reads variables itself is
+    stateful, and iterations overlap less (a fifth slower on two cores).
 
     Args:
-        model: a built `keras.Model`.
+        model: A built `keras.Model`.
 
     Returns:
         A context manager.

@@ -1,13 +1,22 @@
 """Mean and variance, exact to every order."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
 
-def moments(x, axes, shift=None, keepdims=False, name=None):
+def moments(
+    x: tf.Tensor,
+    axes: Sequence[int],
+    shift: Any = None,
+    keepdims: bool = False,
+    name: str | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Computes `tf.nn.moments` with every derivative.
 
-    TensorFlow takes the mean within the variance for a constant. That is right
-    for the first derivative, and wrong for the second: it makes meta-gradients
+    TensorFlow treats the mean within the variance as a constant. This is right
+    for the first derivative and wrong for the second: it makes meta-gradients
     through batch and group normalisation wrong by a tenth or more (10 to 25 %
     of their norm for `conv4` on Omniglot's shapes).
 

@@ -2,8 +2,8 @@
 
 Keras's `StatelessScope` is thread-local state that variables consult. This is
 the same for layers. A layer is equipped once: from then on its `call` asks a
-context variable. Within the scope the layer computes what meta-learning needs.
-Outside of it, and in every other thread, it computes its own.
+context variable. Within the scope the layer computes with exact derivatives.
+Outside of it, and in every other thread, its `call` is unchanged.
 """
 
 import contextlib
@@ -26,10 +26,10 @@ from maml_tf.functional.redundant_biases import redundant_biases
 
 
 class _Scope(NamedTuple):
-    """What the layers of one model are asked to do.
+    """The model that is called with exact derivatives, and how.
 
     Attributes:
-        layers: Identities of the model's layers; others compute their own.
+        layers: Identities of the model's layers; other layers are unchanged.
         batch_statistics: Whether batch normalisation uses the batch.
         redundant: `BatchNormalization` layers, each with the `Conv2D` before it
             whose bias has no effect.
@@ -51,10 +51,10 @@ def exact_derivatives(
 ) -> Iterator[None]:
     """Makes a model's layers exact while it is called in this thread.
 
-    Batch normalisation takes its statistics as told, whatever `training` is,
-    and keeps those of the batch unmixed. Recurrent layers leave cuDNN alone,
-    whose kernels have no second derivative. Moments get the derivative that
-    they lack, common image layers get one that is cheap, and biases without
+    Batch normalisation takes the statistics given here for any value of
+    `training`, and stores those of the batch unmixed. Recurrent layers do not
+    use cuDNN: its kernels have no second derivative. Moments get the derivative
+    that they lack, common image layers get a cheaper one, and biases without
     effect are left out.
 
     Args:
@@ -84,17 +84,17 @@ def exact_derivatives(
 def _equip_tensorflow():
     """Lets `tf.nn.moments`, which Keras calls, ask for the scope."""
     # Looked up every time: `import tensorflow.nn` replaces the module.
-    own = tf.nn.moments
-    if hasattr(own, "asks_for_scope"):
+    original = tf.nn.moments
+    if hasattr(original, "asks_for_scope"):
         return
 
-    @functools.wraps(own)
+    @functools.wraps(original)
     def dispatch(*args, **options):
         if _SCOPE.get() is None:
-            return own(*args, **options)
+            return original(*args, **options)
         return moments(*args, **options)
 
-    dispatch.asks_for_scope = True
+    vars(dispatch)["asks_for_scope"] = True
     tf.nn.__dict__["moments"] = dispatch
 
 
@@ -104,26 +104,26 @@ def _equip(layer):
     if exact is None:
         return
     # Read once: another thread may be equipping the same layer.
-    own = layer.__dict__.get("call")
-    if hasattr(own, "asks_for_scope"):
+    original = layer.__dict__.get("call")
+    if hasattr(original, "asks_for_scope"):
         return
-    if own is not None:
+    if original is not None:
         raise InputError(
             f"model: the `call` of layer {layer.name!r} was set on the layer"
             " itself, where its derivatives cannot be made exact; define it in"
             " a subclass."
         )
-    own = layer.call
+    original = layer.call
 
-    @functools.wraps(own)
+    @functools.wraps(original)
     def call(*args, **options):
         scope = _SCOPE.get()
         if scope is None or id(layer) not in scope.layers:
-            return own(*args, **options)
+            return original(*args, **options)
         return exact(scope, layer, *args, **options)
 
-    call.asks_for_scope = True
-    # Around Keras's __setattr__, which would track and lock.
+    vars(call)["asks_for_scope"] = True
+    # Not by Keras's __setattr__, which would track and lock it.
     layer.__dict__["call"] = call
 
 
@@ -141,7 +141,7 @@ def _exact_call(layer):
 
 
 def _call_with(layer, attributes, *args, **options) -> Any:
-    """Calls a layer as if it had other attributes; the layer keeps its own."""
+    """Calls a layer as if it had other attributes, without changing it."""
     twin = object.__new__(type(layer))
     twin.__dict__.update(layer.__dict__)
     twin.__dict__.update(attributes)
@@ -154,7 +154,7 @@ def _call_without_cudnn(scope, layer, *args, **options):
 
 
 def _call_batch_normalization(scope, layer, inputs, **options):
-    # A subclass may have no such argument.
+    # A subclass may lack this argument.
     if "training" in inspect.signature(type(layer).call).parameters:
         options["training"] = scope.batch_statistics
     convolution = scope.redundant.get(layer)
@@ -175,8 +175,8 @@ def _call_batch_normalization(scope, layer, inputs, **options):
         and inputs.dtype == tf.float32
         and layer.axis in (-1, 3)
     ):
-        # The call above is for the statistics that it leaves in the state; its
-        # outputs are not used, and the graph drops them.
+        # The call above leaves the statistics in the state; its outputs are not
+        # used, and the graph drops them.
         outputs = batch_normalization(
             inputs,
             tf.convert_to_tensor(layer.gamma) if layer.scale else None,
@@ -209,7 +209,7 @@ def _call_convolution(scope, layer, inputs):
             inputs.shape[1:], kernel.shape, layer.strides, layer.padding
         )(inputs, kernel)
 
-    attributes = {"convolution_op": product}
+    attributes: dict[str, Any] = {"convolution_op": product}
     if layer in scope.redundant.values():
         attributes["use_bias"] = False
     return _call_with(layer, attributes, inputs)

@@ -127,6 +127,25 @@ def check_meta_gradient(
     )
 
 
+def check_first_episode(
+    model: keras.Model, loss: Callable, episodes: Callable, seed: int = 0
+) -> MetaGradientCheck:
+    """Checks the support set of the first task; see `check_meta_gradient`.
+
+    Args:
+        model: Any built `keras.Model`.
+        loss: Function `(y, outputs) -> scalar`.
+        episodes: Function `number -> Episode`. If it has a method `peek`, that
+            gives the episode: a generator must not lose one.
+        seed: Seed of the directions and of dropout.
+    """
+    peek = getattr(episodes, "peek", None)
+    episode = peek() if peek else episodes(tf.constant(0, tf.int64))
+    return check_meta_gradient(
+        model, loss, episode.support_x, episode.support_y, seed=seed
+    )
+
+
 def _tensors(values):
     """Returns a batch as tensors; a list of numbers is one."""
     leaves = tf.nest.flatten(values)

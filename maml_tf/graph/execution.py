@@ -47,9 +47,9 @@ def vectorizes(algorithm: Any, tasks: int) -> bool:
     """Returns whether all tasks are best run as one batched computation.
 
     On a GPU whenever possible: a task alone is too small to fill one. On CPU
-    for small dense networks, in which an operation's fixed cost counts for
-    most; any other network runs its tasks in a loop, which keeps one task's
-    activations in the cache, and whose memory does not grow with the number of
+    for small dense networks: the fixed cost of their operations dominates. Any
+    other network runs its tasks in a loop. The loop keeps one task's
+    activations in the cache, and its memory does not grow with the number of
     tasks.
 
     Args:

@@ -1,4 +1,4 @@
-"""A model that has been adapted to a task: what one predicts with."""
+"""A model that has been adapted to a task, to predict with."""
 
 import json
 import pathlib
@@ -11,12 +11,12 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from maml_tf.errors import InputError
+from maml_tf.errors import InputError, refusal
 from maml_tf.files import replacing
 from maml_tf.learner import raw_inputs
 from maml_tf.learner.labels import judge, targets
 
-# Beside Keras's own members of a .keras file, which is a zip archive.
+# A member of the .keras file, a zip archive, beside Keras's own.
 _LABELS = "labels.json"
 
 
@@ -26,22 +26,21 @@ class AdaptedModel:
     `keras_model` is an ordinary one, from raw inputs (images of any size,
     texts, numbers in their own units) to probabilities `[examples, classes]` or
     to values in their own units; it can be called, saved and fitted further.
-    Where it has batch normalisation, its moving averages are the statistics of
-    the support set, so that a prediction does not depend on what else is
-    predicted.
+    If it has batch normalisation, its moving averages are the statistics of
+    the support set, so one prediction does not depend on the others.
 
     Args:
-        keras_model: the model.
-        labels: names of the classes, by output; None for regression.
-        history: what `Learner.adapt` recorded.
+        keras_model: The model.
+        labels: Names of the classes, by output; None for regression.
+        history: The record of `Learner.adapt`. Defaults to an empty dict.
 
     Attributes:
-        keras_model: as given.
-        labels: as given, a list.
-        history: dict of lists, from before the first step to after the last:
+        keras_model: As given.
+        labels: As given, a list; None for regression.
+        history: Dict of lists, from before the first step to after the last:
             `"loss"` and `"accuracy"` (or `"mse"` and `"mae"`) of the support
-            set, and with `val_` before their names those of validation data.
-            Empty where the model was loaded.
+            set, and the same of the validation data with `val_` before the
+            names. Empty if the model was loaded.
     """
 
     def __init__(
@@ -49,20 +48,23 @@ class AdaptedModel:
         keras_model: keras.Model,
         labels: Iterable | None = None,
         history: dict | None = None,
-    ):
+    ) -> None:
         self.keras_model = keras_model
         self.labels = None if labels is None else list(labels)
         self.history = history or {}
 
     @classmethod
     def load(cls, path: str | PathLike) -> "AdaptedModel":
-        """Loads what `save` wrote.
+        """Loads a model that `save` wrote.
 
         Args:
-            path: a .keras file.
+            path: A .keras file.
+
+        Returns:
+            An `AdaptedModel` without a history.
 
         Raises:
-            InputError: the file is missing or cannot be read.
+            InputError: The file is missing or cannot be read.
         """
         try:
             with zipfile.ZipFile(path) as archive:
@@ -70,7 +72,7 @@ class AdaptedModel:
                 if _LABELS in archive.namelist():
                     labels = json.loads(archive.read(_LABELS))
             return cls(keras.saving.load_model(path), labels)
-        except Exception as error:  # Of Keras, of zip archives, of JSON.
+        except Exception as error:  # From Keras, zipfile or json.
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise InputError(
                 f"path: {str(path)!r} cannot be read as an adapted model"
@@ -83,15 +85,13 @@ class AdaptedModel:
         `keras.models.load_model` reads it too, with or without this package.
 
         Args:
-            path: a file name that ends in .keras.
+            path: A file name that ends in .keras.
 
         Raises:
-            InputError: it ends in something else.
+            InputError: The name ends in something else.
         """
         if pathlib.Path(path).suffix != ".keras":
-            raise InputError(
-                f"path: {str(path)!r} was given; its name must end in .keras."
-            )
+            raise refusal("path", str(path), "its name must end in .keras")
         with replacing(path) as partial:
             self.keras_model.save(partial)
             if self.labels is not None:
@@ -99,10 +99,10 @@ class AdaptedModel:
                     archive.writestr(_LABELS, json.dumps(self.labels))
 
     def outputs(self, x: Any) -> np.ndarray:
-        """What the Keras model makes of raw inputs.
+        """Computes the outputs of the Keras model for raw inputs.
 
         Args:
-            x: examples, as `maml_tf.raw_inputs.batches` takes them.
+            x: Examples, as `maml_tf.raw_inputs.batches` takes them.
 
         Returns:
             A float array `[examples, classes]` of probabilities, or
@@ -119,14 +119,17 @@ class AdaptedModel:
         )
 
     def predict(self, x: Any) -> np.ndarray:
-        """The name of each example's class; of regression, its values.
+        """Predicts each example's class by name, or its values in regression.
 
         Args:
-            x: as in `outputs`.
+            x: As in `outputs`.
 
         Returns:
-            An array `[examples]` of the names that the support set had, or
+            An array `[examples]` of class names from the support set, or
             `[examples, targets]` of values.
+
+        Raises:
+            InputError: `x` cannot be used.
         """
         outputs = self.outputs(x)
         if self.labels is None:
@@ -134,18 +137,20 @@ class AdaptedModel:
         return np.array(self.labels)[outputs.argmax(-1)]
 
     def evaluate(self, x: Any, y: ArrayLike) -> dict[str, float]:
-        """How well it predicts.
+        """Measures the predictions of labelled examples.
 
         Args:
-            x: as in `outputs`.
-            y: the true classes' names, or values `[examples, targets]`.
+            x: As in `outputs`.
+            y: The names of the true classes `[examples]`, or the true values
+                `[examples, targets]`.
 
         Returns:
             A dict: `"loss"` (cross-entropy in nats) and `"accuracy"`, or
             `"mse"` and `"mae"`, in the values' own units.
 
         Raises:
-            InputError: an example has no label, or one of an unknown class.
+            InputError: `x` cannot be used, an example has no label, or its
+                class is unknown.
         """
         outputs = self.outputs(x)
         return judge(outputs, targets(y, len(outputs), self.labels))

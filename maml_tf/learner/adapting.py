@@ -8,7 +8,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from maml_tf.algorithms.algorithm import nothing_adapts
-from maml_tf.errors import DivergenceError, InputError
+from maml_tf.errors import DivergenceError, InputError, refusal
 from maml_tf.learner import head
 from maml_tf.learner.adapted_model import AdaptedModel
 from maml_tf.learner.labels import class_names, judge, targets
@@ -24,12 +24,27 @@ def adapt(
     steps: int | None = None,
     validation_data: tuple | None = None,
 ) -> AdaptedModel:
-    """Learns a task from a few examples; see `Learner.adapt`."""
+    """Learns a task from a few examples.
+
+    Args:
+        learner: The learner to adapt; it stays as it is.
+        support_x: As in `Learner.adapt`.
+        support_y: As in `Learner.adapt`.
+        steps: As in `Learner.adapt`.
+        validation_data: As in `Learner.adapt`.
+
+    Returns:
+        An `AdaptedModel`.
+
+    Raises:
+        InputError: An argument cannot be used.
+        DivergenceError: Predictions became NaN or infinite.
+    """
     if not learner.algorithm.has_inner_loop:
         raise nothing_adapts(learner.algorithm)
     steps = learner.steps if steps is None else steps
     if not isinstance(steps, int | np.integer):
-        raise InputError(f"steps: {steps!r} was given; give a whole number.")
+        raise refusal("steps", steps, "give a whole number")
     x = learner.prepare(support_x, "support_x")
     labels, y = _labels(learner, support_y, _length(x))
     algorithm = learner.with_outputs(
@@ -67,7 +82,7 @@ def adapt(
 
 
 def _validation(learner, validation_data, labels):
-    """`(inputs, targets)` of raw validation data."""
+    """Returns `(inputs, targets)` of raw validation data."""
     if not isinstance(validation_data, tuple) or len(validation_data) != 2:
         raise InputError(
             "validation_data: give a pair of raw examples and labels, (x, y)."
@@ -78,13 +93,13 @@ def _validation(learner, validation_data, labels):
 
 
 def _statistics(learner):
-    """Which statistics an adapted model uses, as the algorithm's option."""
+    """Returns the option for the batch statistics of an adapted model."""
     moving = learner.algorithm.inner_loop.batch_norm == "moving"
     return {"batch_norm": "moving" if moving else "inductive"}
 
 
 def _labels(learner, support_y, examples):
-    """`(names of the classes or None, their numbers or values)`."""
+    """Returns `(names of the classes or None, class numbers or values)`."""
     if learner.task == "regression":
         values = targets(support_y, examples, argument="support_y")
         if values.shape[1] != learner.outputs:
@@ -104,6 +119,7 @@ def _labels(learner, support_y, examples):
 
 
 def _standardised(learner, values):
+    """Returns values in units of the training targets' deviation."""
     mean, deviation = (
         np.asarray(learner._description[name], np.float32)
         for name in ("target_mean", "target_deviation")
@@ -112,7 +128,7 @@ def _standardised(learner, values):
 
 
 def _keras_model(learner, network):
-    """An ordinary model from raw inputs, its network a copy, untrained."""
+    """Makes a model from raw inputs; its network is an untrained copy."""
     network = head.copied(network, "network")
     inputs = keras.tree.map_structure(
         lambda t: keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name),
@@ -126,7 +142,7 @@ def _keras_model(learner, network):
     )
     classifies = learner.task == "classification"
     model.compile(
-        # Without slots: the file holds the weights once.
+        # SGD has no slots, so the file holds the weights only once.
         keras.optimizers.SGD(1e-2),
         loss="sparse_categorical_crossentropy" if classifies else "mse",
         metrics=["accuracy" if classifies else "mae"],
@@ -135,10 +151,12 @@ def _keras_model(learner, network):
 
 
 def _length(x):
+    """Returns the number of examples in a tensor or a structure of them."""
     return tf.nest.flatten(x)[0].shape[0]
 
 
 def _assign(network, phi, state):
+    """Gives a network adapted weights and its other state."""
     for variables, values in (
         (network.trainable_variables, phi),
         (network.non_trainable_variables, state),

@@ -1,13 +1,26 @@
 """Checks of the models that a learner can hold."""
 
+from typing import Any
+
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from maml_tf.errors import InputError
 
 
-def number_of_outputs(model):
-    """How many outputs a model has; refuses what cannot be adapted."""
+def number_of_outputs(model: Any) -> int:
+    """Returns a model's number of outputs; refuses others than Keras models.
+
+    Args:
+        model: The model to check.
+
+    Returns:
+        The size of the last axis of its output, `[examples, outputs]`.
+
+    Raises:
+        InputError: It is not a built `keras.Model` with one such output.
+    """
     if not isinstance(model, keras.Model):
         raise InputError(
             f"model: {type(model).__name__} was given; give a keras.Model."
@@ -31,7 +44,7 @@ def number_of_outputs(model):
     return shape[1]
 
 
-def check_logits(model):
+def check_logits(model: keras.Model) -> None:
     """Refuses a model that ends in probabilities.
 
     Args:
@@ -51,19 +64,20 @@ def check_logits(model):
         )
 
 
-def check_units(outputs, mean, deviation):
+def check_units(outputs: int, mean: ArrayLike, deviation: ArrayLike) -> None:
     """Refuses target units that the outputs cannot have.
 
     Args:
         outputs: Number of the model's outputs.
         mean: Subtracted from the targets, a number or `[outputs]`.
-        deviation: Divided by, a number or `[outputs]`, above 0.
+        deviation: The targets are then divided by it, a number or `[outputs]`,
+            above 0.
 
     Raises:
-        InputError: Another shape, or a number that cannot be used.
+        InputError: The shape is another, or a number cannot be used.
     """
-    for name, values in (("mean", mean), ("deviation", deviation)):
-        values = np.asarray(values)
+    for name, given in (("mean", mean), ("deviation", deviation)):
+        values = np.asarray(given)
         if (
             values.shape not in ((), (outputs,))
             or not np.isfinite(values).all()

@@ -1,12 +1,13 @@
-"""Learners in files, none of which runs code when it is loaded.
+"""Learners in files; loading them never runs code from the files.
 
-A folder holds `learner.json`, `network.keras` and, where raw inputs are
-prepared, `preparation.keras`; the folder of a training has `checkpoints/` too,
-which hold newer weights than `network.keras`.
+A folder holds `learner.json`, `network.keras` and, if raw inputs are prepared,
+`preparation.keras`. The folder of a training has `checkpoints/` too, with newer
+weights than `network.keras`.
 """
 
 import json
 import pathlib
+from os import PathLike
 
 import keras
 import numpy as np
@@ -20,38 +21,51 @@ DESCRIPTION, NETWORK, PREPARATION = (
     "network.keras",
     "preparation.keras",
 )
-# Learners that come with the package, a folder each.
+# The learners that come with the package, one folder each.
 SHIPPED = pathlib.Path(__file__).with_name("shipped")
 
-# To be raised when an older version could not read what is written.
+# Raise it when an older version could not read the files of this one.
 _FORMAT = 2
 
 
-def shipped():
-    """The names of the learners that come with the package, sorted."""
+def shipped() -> list[str]:
+    """Returns the names of the learners in the package, sorted."""
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{DESCRIPTION}"))
 
 
-def find_folder(name):
-    """The folder of a learner: that of the name, or one that is shipped."""
+def find_folder(name: str | PathLike) -> pathlib.Path:
+    """Returns the folder of a learner.
+
+    Args:
+        name: A folder, or one of `shipped()`.
+
+    Returns:
+        The folder, which may be missing; one that exists is preferred to a
+        learner of the package.
+    """
     folder = pathlib.Path(name)
     if not folder.exists() and str(name) in shipped():
         return SHIPPED / name
     return folder
 
 
-def write(folder, model, preparation, description):
+def write(
+    folder: str | PathLike,
+    model: keras.Model,
+    preparation: keras.Model | None,
+    description: dict,
+) -> None:
     """Writes a learner's files, each whole or not at all.
 
     Args:
-        folder: a `pathlib.Path`, made if missing.
-        model: the network.
-        preparation: the Keras model of raw inputs, or None.
-        description: dict of what else there is to a learner.
+        folder: The folder, made if missing.
+        model: The network.
+        preparation: The Keras model of raw inputs, or None.
+        description: Dict of the learner's other properties.
 
     Raises:
-        InputError: something in `description` is a function or object, which
-            no file can hold. Nothing is written then.
+        InputError: Something in `description` is a function or object; no
+            file can hold it. Nothing is written then.
     """
     for name, value in (*description["options"].items(), *description.items()):
         if not _fits_json(value):
@@ -68,18 +82,21 @@ def write(folder, model, preparation, description):
         partial.write_text(text + "\n")
 
 
-def read(folder):
-    """Reads what `write` wrote.
+def read(
+    folder: pathlib.Path,
+) -> tuple[keras.Model, keras.Model | None, dict]:
+    """Reads the files that `write` wrote.
 
     Args:
-        folder: a `pathlib.Path`.
+        folder: A `pathlib.Path`.
 
     Returns:
         `(model, preparation, description)`.
 
     Raises:
-        InputError: the files are of a newer version.
-        Exception: whatever Keras, zip archives and JSON raise.
+        InputError: The files are of a newer version.
+        Exception: A file is missing or damaged; raised by Keras, zipfile or
+            json.
     """
     path = folder / DESCRIPTION
     description = json.loads(path.read_text(encoding="utf-8"))
@@ -89,7 +106,7 @@ def read(folder):
             f"workdir: {path} is of format {version}, and this version reads"
             f" {_FORMAT}; install a newer maml_tf."
         )
-    # Format 1 has options by names that have changed since.
+    # Files of format 1 have the former names of some options.
     names = ALGORITHMS.former_names
     description["options"] = {
         names.get(name, name): value
@@ -104,8 +121,12 @@ def read(folder):
     return model, preparation, description
 
 
-def cannot_be_saved(name):
-    """The `InputError` for what a file cannot hold, to raise."""
+def cannot_be_saved(name: str) -> InputError:
+    """Returns the error to raise for a value that a file cannot hold.
+
+    Args:
+        name: The argument that has the value.
+    """
     return InputError(
         f"{name}: a learner with a function or object of your own cannot be"
         " saved; save its model."
@@ -113,13 +134,14 @@ def cannot_be_saved(name):
 
 
 def _plain(value):
-    """What JSON holds of NumPy's numbers."""
+    """Returns NumPy's numbers as Python's."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
-    raise TypeError(f"{value!r} is no number, string, list or dict.")
+    raise TypeError(f"{value!r} is not a number, string, list or dict.")
 
 
 def _fits_json(value):
+    """Returns whether JSON can hold a value."""
     try:
         json.dumps(value, default=_plain)
     except (TypeError, ValueError):

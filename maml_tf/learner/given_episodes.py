@@ -2,7 +2,8 @@
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -22,8 +23,11 @@ def as_function(
     Args:
         episodes: A function `number -> Episode`, or an iterator or generator
             function of `(support_x, support_y, query_x, query_y)`.
-        model: The model that learns from them, which says their form.
+        model: The model that learns from them; its input gives their form.
         loss: Its loss; cross-entropy needs whole numbers as labels.
+
+    Returns:
+        The function itself, or a `GeneratedEpisodes` that checks each episode.
     """
     if inspect.isgeneratorfunction(episodes):
         episodes = episodes()
@@ -43,7 +47,7 @@ def check(episode: Episode, model: keras.Model, loss: Callable) -> None:
         loss: Its loss.
 
     Raises:
-        InputError: A part has another form than the model takes.
+        InputError: A part has a form that the model does not take.
     """
     outputs = model.output_shape[-1]
     for part, x, y in (
@@ -70,8 +74,12 @@ def check(episode: Episode, model: keras.Model, loss: Callable) -> None:
 
 
 @contextlib.contextmanager
-def own_error(episodes):
-    """Raises the error of a generator rather than TensorFlow's."""
+def own_error(episodes: Any) -> Iterator[None]:
+    """Raises a generator's error in place of the one TensorFlow wraps it in.
+
+    Args:
+        episodes: Episodes as `as_function` returned them.
+    """
     try:
         yield
     except tf.errors.OpError:

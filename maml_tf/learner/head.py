@@ -1,4 +1,4 @@
-"""Giving a trained network another head."""
+"""Gives a trained network another head."""
 
 import contextlib
 
@@ -10,20 +10,20 @@ from maml_tf.errors import InputError
 from maml_tf.functional.layers import leaf_layers
 
 
-def with_outputs(model, outputs):
+def with_outputs(model: keras.Model, outputs: int) -> keras.Model:
     """Makes the same network with another number of outputs, untrained.
 
     Args:
-        model: a functional or sequential `keras.Model` that ends in a `Dense`
+        model: A functional or sequential `keras.Model` that ends in a `Dense`
             head.
-        outputs: of the new head.
+        outputs: Number of outputs of the new head.
 
     Returns:
-        A `keras.Model` of initial weights; `copy_weights` or `renew` gives it
-        those of `model`.
+        A `keras.Model` with initial weights; `copy_weights` or `renew` gives
+        it the weights of `model`.
 
     Raises:
-        InputError: the model is of another kind.
+        InputError: The model is of another kind.
     """
     in_head = adapted_weights.head(model)
     (head,) = {
@@ -32,7 +32,7 @@ def with_outputs(model, outputs):
         if any(in_head(variable) for variable in layer.trainable_variables)
     }.values()
     if (
-        # A class of the user's may call its layers as it likes.
+        # A model of the user's own class may call its layers in any way.
         not type(model).__module__.startswith("keras.")
         or type(head) is not keras.layers.Dense
         or model.output_shape[-1] != head.units
@@ -49,7 +49,7 @@ def with_outputs(model, outputs):
             config["units"] = outputs
         return type(layer).from_config(config)
 
-    with _sentence(model):
+    with _refusing_uncopyable(model):
         made = keras.models.clone_model(
             model, clone_function=copy, recursive=True
         )
@@ -62,60 +62,65 @@ def with_outputs(model, outputs):
     return made
 
 
-def copied(model, name):
-    """Makes the same network once more, of initial weights.
+def copied(model: keras.Model, name: str) -> keras.Model:
+    """Makes the same network again, with initial weights.
 
     Args:
-        model: a functional or sequential `keras.Model`, whose layers may be of
-            classes of the user's own.
-        name: of the new one.
+        model: A functional or sequential `keras.Model`; its layers may be of
+            the user's own classes.
+        name: Name of the new model.
+
+    Returns:
+        A `keras.Model`.
 
     Raises:
-        InputError: a layer does not say how to make it anew.
+        InputError: A layer cannot be made from its configuration.
     """
-    own = {
+    classes = {
         type(layer).__name__: type(layer)
         for layer in model._flatten_layers()
         if not type(layer).__module__.startswith("keras.")
     }
-    with _sentence(model):
+    with _refusing_uncopyable(model):
         made = keras.saving.serialize_keras_object(model)
         made["config"]["name"] = name
-        return keras.saving.deserialize_keras_object(made, custom_objects=own)
+        return keras.saving.deserialize_keras_object(
+            made, custom_objects=classes
+        )
 
 
 @contextlib.contextmanager
-def _sentence(model):
-    """Turns what Keras raises of layers that it cannot copy into one."""
+def _refusing_uncopyable(model):
+    """Raises `InputError` for Keras's error about layers it cannot copy."""
     try:
         yield
     except (TypeError, ValueError, NotImplementedError) as error:
         raise InputError(
             f"model: {model.name!r} cannot be copied: a layer of your own must"
-            " have get_config, and take what it gives, and no function may be a"
-            " lambda."
+            " have get_config and take its values as arguments, and no function"
+            " may be a lambda."
         ) from error
 
 
-def copy_weights(source, target):
-    """Copies a network's weights to one that differs in its outputs alone.
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Copies a network's weights to one with another number of outputs.
 
     Outputs that both have keep their weights; fewer ways use the first ones.
     Further outputs are drawn like the trained ones: each element of their
-    weights from a normal distribution of the mean and deviation that it has
-    over the trained outputs. Outputs that start alike would tell the body
-    nothing in the first step: on Omniglot, 5-way 1-shot, the shipped model has
-    85 % of 10 ways right after three steps, and 53 % from the mean alone. The
-    draw is always the same, and its first outputs do not depend on how many
-    there are.
+    weights from a normal distribution with the mean and deviation of that
+    element over the trained outputs. Outputs that start equal would tell the
+    body nothing in the first step: on Omniglot, 5-way 1-shot, the shipped model
+    has 85 % of 10 ways right after three steps, and 53 % from the mean alone.
+    The draw is always the same, and its first outputs do not depend on the
+    number of outputs.
 
     Args:
-        source: a built `keras.Model`.
-        target: the same architecture, its head with more or fewer outputs, in
-            the last axis of its weights.
+        source: A built `keras.Model`.
+        target: The same architecture, its head with more or fewer outputs, in
+            the last axis of its weights. Its weights are changed.
 
     Raises:
-        InputError: the models differ in more than that.
+        InputError: The models differ in more than the number of outputs.
     """
     before, after = source.get_weights(), target.get_weights()
     if len(before) != len(after):
@@ -139,8 +144,8 @@ def copy_weights(source, target):
 
 
 def _drawn_like(weight, number, seed):
-    """Further outputs of a weight, `[..., number]`."""
-    # RandomState's stream is frozen: a model will always be the same.
+    """Draws further outputs of a weight, `[..., number]`."""
+    # RandomState's stream is frozen, so a model will always be the same.
     noise = np.random.RandomState(seed).normal(
         size=[number, *weight.shape[:-1]]
     )
@@ -150,18 +155,19 @@ def _drawn_like(weight, number, seed):
     return (mean + deviation * np.moveaxis(noise, 0, -1)).astype(weight.dtype)
 
 
-def renew(source, target):
-    """Copies all weights but those of the head, which become zero.
+def renew(source: keras.Model, target: keras.Model) -> None:
+    """Copies all weights except the head's; these become zero.
 
-    For fine-tuning a classifier to other classes. All new classes start alike,
-    and the inner loop's first step moves the head alone.
+    Fine-tuning a classifier to other classes starts like this. All new classes
+    start equal, and the inner loop's first step moves the head alone.
 
     Args:
-        source: a built `keras.Model`.
-        target: the same architecture, its head with any number of outputs.
+        source: A built `keras.Model`.
+        target: The same architecture, its head with any number of outputs. Its
+            weights are changed.
 
     Raises:
-        InputError: the models differ in more than the head.
+        InputError: The models differ in more than the head.
     """
     in_head = adapted_weights.head(target)
     if len(source.weights) != len(target.weights):
@@ -178,6 +184,7 @@ def renew(source, target):
         else:
             raise InputError(
                 f"target: a weight has the shape {new.shape}, the source's"
-                f" {old.shape}; both must be the same network but for the head."
+                f" {old.shape}; both must be the same network, except for the"
+                " head."
             )
     target.set_weights(weights)

@@ -1,25 +1,33 @@
-"""Labels as users give them, and how well they are predicted."""
+"""Labels as users give them, and measures of their prediction."""
+
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from maml_tf.errors import InputError
 
 
-def targets(y, examples, labels=None, argument="y"):
-    """Class numbers of labels, or numbers as they are.
+def targets(
+    y: ArrayLike,
+    examples: int,
+    labels: list | None = None,
+    argument: str = "y",
+) -> np.ndarray:
+    """Returns the class numbers of labels, or values as an array.
 
     Args:
-        y: labels `[examples]`, or values `[examples]` or `[examples, targets]`.
-        examples: how many there must be.
-        labels: names of the classes; None for values.
-        argument: what messages call `y`.
+        y: Labels `[examples]`, or values `[examples]` or `[examples, targets]`.
+        examples: The number of examples.
+        labels: Names of the classes; None for values.
+        argument: Name of `y` in messages.
 
     Returns:
         An int array `[examples]`, or float32 `[examples, targets]`.
 
     Raises:
-        InputError: they are fewer or more, or of an unknown class, or no
-            numbers.
+        InputError: Their number is another, a class is unknown, or a value is
+            not a finite number.
     """
     if labels is not None:
         plain = class_names(y, argument)
@@ -48,21 +56,21 @@ def targets(y, examples, labels=None, argument="y"):
     return values
 
 
-def class_names(y, argument="y"):
-    """The names of examples' classes as Python has them.
+def class_names(y: Any, argument: str = "y") -> list:
+    """Returns the class names of examples as Python values.
 
     Args:
-        y: labels `[examples]`, an array or a list: all strings, all whole
+        y: Labels `[examples]`, an array or a list: all strings, all whole
             numbers, all other numbers or all truth values.
-        argument: what messages call `y`.
+        argument: Name of `y` in messages.
 
     Returns:
         A list of str, int, float or bool.
 
     Raises:
-        InputError: they are something else.
+        InputError: They are something else.
     """
-    # A list that has strings and numbers would become one of strings.
+    # NumPy would turn a list of strings and numbers into strings.
     array = np.asarray(y, object) if isinstance(y, list | tuple) else y
     array = np.asarray(array)
     if array.ndim != 1:
@@ -79,9 +87,9 @@ def class_names(y, argument="y"):
         label.decode() if isinstance(label, bytes) else label for label in plain
     ]
     kinds = {type(label) for label in plain}
-    known = len(kinds) == 1 and kinds <= {str, int, float, bool}
-    # What differs from itself is NaN.
-    if plain and not known or any(label != label for label in plain):
+    of_one_kind = len(kinds) == 1 and kinds <= {str, int, float, bool}
+    # NaN alone differs from itself.
+    if plain and not of_one_kind or any(label != label for label in plain):
         raise InputError(
             f"{argument}: labels must be all strings or all whole numbers;"
             f" {', '.join(sorted(kind.__name__ for kind in kinds))} were given,"
@@ -98,20 +106,24 @@ def _check_number(given, examples, argument):
         )
 
 
-def judge(outputs, y):
-    """Loss and accuracy of probabilities, or errors of values.
+def judge(outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Measures loss and accuracy of probabilities, or errors of values.
 
     Args:
-        outputs: `[examples, classes]` or `[examples, targets]`.
-        y: as `targets` returns them.
+        outputs: Probabilities `[examples, classes]`, or values
+            `[examples, targets]`.
+        y: The targets as `targets` returns them.
 
     Returns:
         A dict of floats; see `AdaptedModel.evaluate`.
+
+    Raises:
+        InputError: Values have another shape than `outputs`.
     """
     if y.ndim == 1:
         likelihoods = outputs[np.arange(len(y)), y]
         return {
-            # What float32 has rounded to nothing counts as very little.
+            # A likelihood that float32 rounded to 0 counts as 1e-38.
             "loss": float(-np.log(np.maximum(likelihoods, 1e-38)).mean()),
             "accuracy": float((outputs.argmax(-1) == y).mean()),
         }

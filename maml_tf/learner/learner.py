@@ -1,4 +1,4 @@
-"""A model that has learned to learn: adapt it to classes of your own.
+"""A model that has learned to learn, to adapt to classes of your own.
 
 ```python
 learner = maml_tf.load("omniglot_5way_1shot")
@@ -37,38 +37,41 @@ _TASKS = {
 
 
 class Learner:
-    """A model, the algorithm that adapts it, and what its raw inputs are.
+    """A model, the algorithm that adapts it, and the form of its raw inputs.
 
     Args:
-        model: any built `keras.Model` with raw outputs (logits, values).
-        algorithm: one of `maml_tf.algorithms.names()`.
-        task: `"classification"` or `"regression"`.
-        loss: function `(y, outputs) -> scalar`; by default cross-entropy or the
+        model: Any built `keras.Model` with raw outputs (logits, values).
+        algorithm: One of `maml_tf.algorithms.names()`. Defaults to `"maml"`.
+        task: `"classification"` (the default) or `"regression"`.
+        loss: Function `(y, outputs) -> scalar`. Defaults to cross-entropy or
+            the mean squared error.
+        metric: Function `(y, outputs) -> scalar`. Defaults to accuracy or the
             mean squared error.
-        metric: likewise; by default accuracy or the mean squared error.
-        adapts: which weights adapt: one of `adapted_weights.SELECTIONS`, a
-            predicate over variables, or None, as the algorithm has it.
-        steps: inner steps of `adapt`; by default the algorithm's in training.
-        preparation: Keras model from raw inputs to the network's; None where
-            they are the same.
-        target_mean: of regression: outputs are standardised values, this was
-            subtracted; a number or `[targets]`.
-        target_deviation: of regression: this they were then divided by.
-        new_outputs: how a head for other classes begins. `"drawn"`: the trained
+        adapts: The weights that adapt: one of `adapted_weights.SELECTIONS`, a
+            predicate over variables, or None for the algorithm's default.
+        steps: Inner steps of `adapt`. Defaults to the algorithm's in training.
+        preparation: Keras model from raw inputs to the network's; None if they
+            are the same.
+        target_mean: For regression, the number that was subtracted from the
+            targets to standardise them; a number or `[targets]`.
+        target_deviation: For regression, the number by which the targets were
+            then divided; a number or `[targets]`.
+        new_outputs: How a head for other classes begins. `"drawn"`: the trained
             outputs, further ones drawn like them, see `head.copy_weights`;
             `"zero"`: see `head.renew`.
-        about: what else to keep of the training, for `learner.json`.
-        **options: the algorithm's own, such as `inner_learning_rate`; see
-            `maml_tf.algorithms.create`.
+        about: Dict of facts about the training, kept in `learner.json`.
+        **options: The algorithm's own options, such as `inner_learning_rate`;
+            see `maml_tf.algorithms.create`.
 
     Attributes:
-        model: the Keras model; training changes its weights.
-        algorithm: the algorithm, one of `maml_tf.algorithms`.
-        outputs: of the network as it was trained, such as the number of ways.
-        about: dict.
+        model: The Keras model; training changes its weights.
+        algorithm: The algorithm, one of `maml_tf.algorithms`.
+        outputs: Number of outputs of the network in training, such as the
+            number of ways.
+        about: As given, a dict.
 
     Raises:
-        InputError: an argument that cannot be used.
+        InputError: An argument cannot be used.
     """
 
     def __init__(
@@ -86,8 +89,8 @@ class Learner:
         target_deviation: ArrayLike = 1.0,
         new_outputs: str = "drawn",
         about: dict | None = None,
-        **options,
-    ):
+        **options: Any,
+    ) -> None:
         usual_loss, usual_metric = find("task", task, _TASKS)
         options = ALGORITHMS.with_present_names(options)
         self._losses = (loss or usual_loss, metric or usual_metric)
@@ -148,23 +151,25 @@ class Learner:
             **{**self._description["options"], **options},
         )
 
-    def with_outputs(self, outputs: int, **options) -> Algorithm:
-        """The algorithm for tasks of another number of classes.
+    def with_outputs(self, outputs: int, **options: Any) -> Algorithm:
+        """Returns the algorithm for tasks of another number of classes.
 
-        The same, of the model's own weights, where the outputs are as many and
-        it has learned them; else one whose network has another head.
+        If the model has learned outputs of this number, the algorithm uses the
+        model and its weights. Otherwise its network is a copy with another
+        head.
 
         Args:
-            outputs: of the network, such as the number of ways.
-            **options: of the algorithm, in place of the learner's.
+            outputs: Number of outputs of the network, such as the number of
+                ways.
+            **options: Options of the algorithm, in place of the learner's.
 
         Returns:
             One of `maml_tf.algorithms`.
 
         Raises:
-            InputError: the network cannot be given another head; or more
-                outputs are asked for where the head does not adapt (BOIL), so
-                that new ones could not be told apart.
+            InputError: The network cannot be given another head; or more
+                outputs are wanted than were trained and the head does not
+                adapt (BOIL), so new ones could not be told apart.
         """
         renews = self._description["new_outputs"] == "zero"
         if not renews and outputs == self.outputs:
@@ -178,15 +183,16 @@ class Learner:
         algorithm = self._algorithm(model, **options)
         if _adapted(algorithm) != _adapted(self.algorithm):
             raise InputError(
-                "adapts: this function chooses other weights where the model"
-                f" has {outputs} outputs; let it go by variable.path."
+                "adapts: this function chooses other weights if the model has"
+                f" {outputs} outputs; let it go by variable.path."
             )
         return algorithm
 
     def _check_head_adapts(self, outputs):
+        """Refuses new outputs if the head does not adapt."""
         in_head = adapted_weights.head(self.model)
         adapted = _adapted(self.algorithm)
-        # Without an inner loop there is no head to adapt.
+        # Without an inner loop nothing adapts, and any head will do.
         if adapted and not any(
             adapts and in_head(variable)
             for variable, adapts in zip(self.model.trainable_variables, adapted)
@@ -198,10 +204,10 @@ class Learner:
             )
 
     def renew_head(self, algorithm: Algorithm) -> None:
-        """Gives what `with_outputs` returned the weights of the model as now.
+        """Copies the model's present weights to an algorithm's network.
 
         Args:
-            algorithm: what it returned.
+            algorithm: An algorithm that `with_outputs` returned.
         """
         if algorithm.model is not self.model:
             self._give_head(self.model, algorithm.model)
@@ -215,30 +221,30 @@ class Learner:
         optimizer: keras.optimizers.Optimizer | str | None = None,
         workdir: str | PathLike | None = None,
         seed: int = 0,
-        **options,
+        **options: Any,
     ) -> Training:
         """Meta-trains the model.
 
         Args:
-            episodes: a generator of `(support_x, support_y, query_x, query_y)`,
+            episodes: A generator of `(support_x, support_y, query_x, query_y)`,
                 or a TensorFlow function `number -> Episode`; inputs as the
-                network takes them, labels from 0. A training that goes on takes
-                a generator's episodes from its start.
-            iterations: meta-updates.
-            tasks: episodes in each.
-            optimizer: any Keras optimizer, or its name; by default Adam at
-                1e-3.
-            workdir: folder that keeps checkpoints and logs, from which the same
-                call goes on; None keeps nothing.
-            seed: of dropout and minibatches within tasks.
-            **options: of `maml_tf.meta_train`.
+                network takes them, labels from 0. A training that is resumed
+                takes a generator's episodes from its start.
+            iterations: Number of meta-updates.
+            tasks: Number of episodes in each update. Defaults to 4.
+            optimizer: Any Keras optimizer, or its name. Defaults to Adam with
+                a learning rate of 1e-3.
+            workdir: Folder for checkpoints and logs; the same call resumes from
+                it. None keeps nothing.
+            seed: Seed of dropout and minibatches within tasks. Defaults to 0.
+            **options: Options of `maml_tf.meta_train`.
 
         Returns:
             A `maml_tf.Training`.
 
         Raises:
-            InputError: an argument that cannot be used.
-            DivergenceError: the loss became NaN or infinite.
+            InputError: An argument cannot be used.
+            DivergenceError: The loss became NaN or infinite.
         """
         episodes = given_episodes.as_function(
             episodes, self.model, self._losses[0]
@@ -256,19 +262,19 @@ class Learner:
         ):
             return meta_train(step, iterations, workdir or folder, **options)
 
-    def meta_test(self, episodes: Iterable | Callable, **options) -> Curve:
+    def meta_test(self, episodes: Iterable | Callable, **options: Any) -> Curve:
         """Adapts to many tasks; see `maml_tf.meta_test`.
 
         Args:
-            episodes: as in `meta_train`.
-            **options: of `maml_tf.meta_test`; `steps` is by default the
+            episodes: As in `meta_train`.
+            **options: Options of `maml_tf.meta_test`; `steps` defaults to the
                 learner's.
 
         Returns:
             A `maml_tf.Curve`.
 
         Raises:
-            InputError: an argument that cannot be used.
+            InputError: An argument cannot be used.
         """
         episodes = given_episodes.as_function(
             episodes, self.model, self._losses[0]
@@ -291,32 +297,32 @@ class Learner:
         Classes may be more or fewer than in training; `new_outputs` says how
         the head is made for them. Batch normalisation uses the support set's
         statistics, for predictions too (`"inductive"`), or the moving averages
-        where the learner does.
+        if the learner does.
 
         Args:
-            support_x: raw examples: uint8 images of any size, strings, or
+            support_x: Raw examples: uint8 images of any size, strings, or
                 numbers; see `maml_tf.raw_inputs.batches`.
-            support_y: their labels `[examples]`, all strings or all numbers;
+            support_y: Their labels `[examples]`, all strings or all numbers;
                 or their values in their own units, `[examples, targets]`.
-            steps: inner gradient steps; by default `self.steps`.
-            validation_data: `(x, y)` to record the course on, not to learn
-                from.
+            steps: Number of inner gradient steps. Defaults to `self.steps`.
+            validation_data: A pair `(x, y)` that is measured after each step
+                and not learned from.
 
         Returns:
             An `AdaptedModel`.
 
         Raises:
-            InputError: an argument that cannot be used.
-            DivergenceError: predictions became NaN or infinite.
+            InputError: An argument cannot be used.
+            DivergenceError: Predictions became NaN or infinite.
         """
         return adapt(self, support_x, support_y, steps, validation_data)
 
     def prepare(self, x: Any, argument: str = "x") -> Any:
-        """The network's inputs, made of raw ones.
+        """Turns raw inputs into the network's.
 
         Args:
-            x: as `maml_tf.raw_inputs.batches` takes them.
-            argument: what messages call `x`.
+            x: Raw inputs as `maml_tf.raw_inputs.batches` takes them.
+            argument: Name of `x` in messages.
 
         Returns:
             A tensor `[examples, ...]`.
@@ -330,9 +336,11 @@ class Learner:
         return tf.nest.map_structure(lambda *t: tf.concat(t, 0), *parts)
 
     def to_units(self) -> keras.layers.Layer:
-        """The layer from the network's outputs to what a user wants.
+        """Makes the layer from the network's outputs to a user's units.
 
-        Probabilities of classes, or values in their own units.
+        Returns:
+            A layer that gives probabilities of classes, or values in their own
+            units.
         """
         if self.task == "classification":
             return keras.layers.Softmax(name="probabilities", dtype="float32")
@@ -346,16 +354,16 @@ class Learner:
     def save(self, folder: str | PathLike) -> None:
         """Writes the learner: its network, its preparation and how it adapts.
 
-        Nothing in these files is run when they are loaded.
+        Loading these files never runs code from them.
 
         Args:
-            folder: made if missing; its own files there are replaced, each
-                whole.
+            folder: The folder, made if missing; a learner's files in it are
+                replaced, each as a whole.
 
         Raises:
-            InputError: the loss, what adapts or another option is a function or
-                object, which no file can hold. (A metric may be: what is loaded
-                has the task's own.)
+            InputError: The loss, `adapts` or another option is a function or
+                object; no file can hold it. (A metric may be one: the loaded
+                learner has the task's own.)
         """
         if self._losses[0] is not _TASKS[self.task][0]:
             raise files.cannot_be_saved("loss")
@@ -368,5 +376,5 @@ class Learner:
 
 
 def _adapted(algorithm):
-    """Whether each trainable weight adapts; [] without an inner loop."""
+    """Tells of each trainable weight if it adapts; [] without inner loop."""
     return algorithm.inner_loop.adapted if algorithm.has_inner_loop else []

@@ -1,4 +1,4 @@
-"""Loads a learner: one that comes with the package, or a training."""
+"""Loads learners from folders."""
 
 from os import PathLike
 
@@ -13,15 +13,16 @@ def load(name: str | PathLike) -> Learner:
     """Loads a learner: one that comes with the package, or a training.
 
     Args:
-        name: one of `maml_tf.learner_files.shipped()`, the folder of a training
-            by `maml-tf train` (of which the best weights are taken), or one
-            that `Learner.save` wrote.
+        name: One of `maml_tf.learner.files.shipped()`, the folder of a training
+            by `maml-tf train` (its best weights are taken), or a folder that
+            `Learner.save` wrote.
 
     Returns:
         A `Learner`.
 
     Raises:
-        InputError: there is none, or its files cannot be read.
+        InputError: The folder does not hold a learner, or its files cannot be
+            read.
     """
     folder = find_folder(name)
     if not (folder / DESCRIPTION).is_file():
@@ -38,7 +39,7 @@ def load(name: str | PathLike) -> Learner:
         )
     except InputError:
         raise
-    except Exception as error:  # Of Keras, of zip archives, of JSON.
+    except Exception as error:  # From Keras, zipfile or json.
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
             f"workdir: {str(folder)!r} cannot be read as a learner ({reason})."

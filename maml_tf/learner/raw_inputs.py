@@ -1,4 +1,6 @@
-"""Raw inputs as a user has them, made into batches that a Keras model takes."""
+"""Turns a user's raw inputs into batches that a Keras model takes."""
+
+from typing import Any
 
 import keras
 import numpy as np
@@ -7,36 +9,40 @@ import tensorflow as tf
 from maml_tf.datasets.images.sizes import to_channels
 from maml_tf.errors import InputError
 
-# Examples in one call of a model, and bytes of its images, which become
-# float32.
-_BATCH, _BYTES = 128, 2**24
+# Most examples in one call of a model.
+_BATCH = 128
+
+# Most bytes of the uint8 images in one call; they become float32.
+_BYTES = 2**24
 
 
-def model_input(model):
-    """The Keras input of a model, or a structure of several."""
+def model_input(model: keras.Model) -> Any:
+    """Returns the Keras input of a model, or a structure of several."""
     if isinstance(model, keras.Sequential):
-        return model.inputs[0]  # Which alone is there before its first call.
-    wanted = model.input
-    if isinstance(wanted, list | tuple) and len(wanted) == 1:
-        return wanted[0]
-    return wanted
+        # `model.input` exists only after the first call.
+        return model.inputs[0]
+    inputs = model.input
+    if isinstance(inputs, list | tuple) and len(inputs) == 1:
+        return inputs[0]
+    return inputs
 
 
-def batches(model, x, argument="x"):
+def batches(model: keras.Model, x: Any, argument: str = "x") -> list:
     """Makes batches of raw inputs.
 
     Args:
-        model: a Keras model whose input says what is wanted: uint8 images
-            `[images, height, width, 1 or 3]`, whose height and width may be
-            open, strings `[texts]`, or numbers `[examples, ...]`.
-        x: examples, an array or a list. Images may differ in size, and be grey,
-            colour or have an alpha channel; grey ones may do without the axis
-            of channels.
-        argument: what messages call `x`.
+        model: A Keras model. Its input gives the form: uint8 images
+            `[images, height, width, 1 or 3]` with any height and width if
+            these are None, strings `[texts]`, or numbers `[examples, ...]`.
+        x: Examples, an array or a list. Images may differ in size, and be grey,
+            in colour or have an alpha channel; grey ones need no axis of
+            channels.
+        argument: Name of `x` in messages.
 
     Returns:
         A list of tensors; their examples, one after the other, are those of
-        `x`. Several only where images differ in size, or are many.
+        `x`. There are several only if images differ in size, or examples are
+        many.
 
     Raises:
         InputError: `x` is empty or of another kind.
@@ -62,13 +68,16 @@ def batches(model, x, argument="x"):
     ]
 
 
-def check(model, array, argument):
-    """Raises `InputError` for an array that is no batch of a model's inputs.
+def check(model: keras.Model, array: np.ndarray, argument: str) -> None:
+    """Refuses an array that is not a batch of a model's inputs.
 
     Args:
-        model: a Keras model.
-        array: inputs as the model takes them.
-        argument: what messages call the array.
+        model: A Keras model.
+        array: Inputs as the model takes them.
+        argument: Name of the array in messages.
+
+    Raises:
+        InputError: Its shape or kind is another.
     """
     wanted = model_input(model)
     if not isinstance(wanted, keras.KerasTensor):
@@ -81,7 +90,7 @@ def check(model, array, argument):
 
 
 def _several(wanted, x, argument):
-    """Inputs in the structure in which a model takes several."""
+    """Makes one batch of a model's several inputs, in their structure."""
     try:
         arrays = keras.tree.map_structure_up_to(
             wanted, lambda one, part: _array(one, part, argument), wanted, x
@@ -108,7 +117,7 @@ def _several(wanted, x, argument):
 
 
 def _array(wanted, x, argument):
-    """An array of what one input takes, of any number of examples."""
+    """Makes an array, of any number of examples, for one input."""
     if wanted.dtype == "string":
         array = np.asarray(x, object)
         if not all(isinstance(text, str | bytes) for text in array.flat):
@@ -120,6 +129,7 @@ def _array(wanted, x, argument):
 
 
 def _numbers(wanted, x, argument):
+    """Makes an array of finite numbers in the dtype of an input."""
     try:
         given = np.asarray(x)
         with np.errstate(invalid="ignore", over="ignore"):
@@ -137,13 +147,13 @@ def _numbers(wanted, x, argument):
         )
     if array.dtype.kind in "iu" and not np.array_equal(array.flat, given.flat):
         raise InputError(
-            f"{argument}: it must hold whole numbers, as {wanted.dtype} has"
-            " them."
+            f"{argument}: it must hold whole numbers that fit {wanted.dtype}."
         )
     return array
 
 
 def _check_shape(wanted, shape, argument):
+    """Refuses a shape that an input does not take."""
     if len(shape) != len(wanted.shape) or any(
         size is not None and size != given
         for size, given in zip(wanted.shape[1:], shape[1:])
@@ -156,9 +166,10 @@ def _check_shape(wanted, shape, argument):
 
 
 def _images(wanted, images, argument):
-    together = []
+    """Makes batches of images; those in a batch are of one size."""
+    groups: list[list[tf.Tensor]] = []
     for number, image in enumerate(images):
-        # Of PIL's kinds of images, the others have another sense.
+        # In other PIL modes (palette, CMYK) numbers are not intensities.
         mode = getattr(image, "mode", "RGB")
         if mode not in ("L", "LA", "RGB", "RGBA"):
             raise InputError(
@@ -195,11 +206,11 @@ def _images(wanted, images, argument):
         _check_shape(wanted, (len(images), *image.shape), argument)
         most = min(_BATCH, _BYTES // image.shape.num_elements())
         if (
-            together
-            and together[-1][0].shape == image.shape
-            and len(together[-1]) < most
+            groups
+            and groups[-1][0].shape == image.shape
+            and len(groups[-1]) < most
         ):
-            together[-1].append(image)
+            groups[-1].append(image)
         else:
-            together.append([image])
-    return [tf.stack(batch) for batch in together]
+            groups.append([image])
+    return [tf.stack(group) for group in groups]

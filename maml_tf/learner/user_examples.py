@@ -1,11 +1,13 @@
 """A user's own examples, read from files: images, texts or points.
 
-What is read is raw, as `maml_tf.Learner.adapt` takes it.
+They are raw, as `maml_tf.Learner.adapt` takes them.
 """
 
 import pathlib
 import warnings
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
@@ -16,16 +18,19 @@ from maml_tf.datasets.images import files as image_files
 from maml_tf.datasets.table import Table
 from maml_tf.errors import InputError
 
+if TYPE_CHECKING:
+    from maml_tf.learner.learner import Learner
+
 IMAGES, TEXTS, POINTS = "images", "texts", "points"
 
-# What a support set is of, as messages say it.
+# The form of a support set of each kind, for messages.
 _SUPPORT = {
     IMAGES: "a folder with a folder of images for each class",
     TEXTS: "a .csv, .tsv or .jsonl file with the columns text and label",
     POINTS: "a .csv or .tsv file with features and targets in its columns",
 }
 
-# Images in memory at a time, of those that are asked about.
+# Query images in memory at a time.
 _AT_ONCE = 16
 
 
@@ -33,9 +38,9 @@ class Examples(NamedTuple):
     """Examples of classes.
 
     Attributes:
-        names: what each is called: its file, or the text itself.
-        x: raw inputs, uint8 images or strings.
-        y: the name of each one's class, None where it is not known.
+        names: Each example's name: its file, or the text itself.
+        x: Raw inputs, uint8 images or strings.
+        y: The name of each example's class, None if it is not known.
     """
 
     names: list
@@ -47,10 +52,10 @@ class Points(NamedTuple):
     """Examples of numbers to predict.
 
     Attributes:
-        features: names of the inputs.
-        targets: names of what is predicted.
-        x: float array `[examples, features]`.
-        y: float array `[examples, targets]`, or None where it is not known.
+        features: Names of the inputs.
+        targets: Names of the outputs.
+        x: Float array `[examples, features]`.
+        y: Float array `[examples, targets]`, or None if it is not known.
     """
 
     features: list
@@ -59,14 +64,17 @@ class Points(NamedTuple):
     y: Any
 
 
-def kind(learner):
-    """What a learner is adapted to: `IMAGES`, `TEXTS` or `POINTS`.
+def kind(learner: "Learner") -> str:
+    """Returns the kind of a learner's examples.
 
     Args:
-        learner: a `maml_tf.Learner`.
+        learner: A `maml_tf.Learner`.
+
+    Returns:
+        `IMAGES`, `TEXTS` or `POINTS`.
 
     Raises:
-        InputError: it takes none of them.
+        InputError: It takes none of them.
     """
     wanted = learner.raw_input
     if isinstance(wanted, keras.KerasTensor):
@@ -87,55 +95,59 @@ def kind(learner):
     )
 
 
-def images_by_class(path, argument="support"):
+def images_by_class(
+    path: str | PathLike, argument: str = "support"
+) -> Examples:
     """Reads a folder of images, one folder a class.
 
     Args:
-        path: the folder.
-        argument: what messages call it.
+        path: The folder.
+        argument: Name of the folder in messages.
 
     Returns:
         `Examples`. Files that cannot be read are left out, with a warning.
 
     Raises:
-        InputError: there is no such folder, it is laid out otherwise, has one
-            class alone, or a class has no image that can be read.
+        InputError: The folder is missing, is laid out otherwise, has only one
+            class, or a class has no image that can be read.
     """
     root = pathlib.Path(path).expanduser()
     where = f"{argument}: {path}"
     if root.is_file():
         raise _other_kind(where, "file", IMAGES)
     files = list(_class_files(root, where))
-    found = Examples([], [], [])
-    unreadable = []
+    examples = Examples([], [], [])
+    unreadable: list[str] = []
     for part in _decoded(root, files, unreadable):
-        for everything, more in zip(found, part):
-            everything.extend(more)
+        for values, further in zip(examples, part):
+            values.extend(further)
     _warn(unreadable, where)
     for name in dict.fromkeys(name for _, name in files):
-        if name not in found.y:
+        if name not in examples.y:
             raise InputError(
                 f"{where}: the class {name} has no image that can be read;"
                 " JPEG, PNG, GIF, BMP and WebP can."
             )
-    _check_classes(found, where)
-    return found
+    _check_classes(examples, where)
+    return examples
 
 
-def images(paths, argument="query"):
+def images(
+    paths: list[str | PathLike], argument: str = "query"
+) -> Iterator[Examples]:
     """Reads images that may have classes.
 
     Args:
-        paths: files and folders. Where a folder has folders, these are classes;
-            what lies beside them is of no class.
-        argument: what messages call them.
+        paths: Files and folders. The folders in a folder are classes; files
+            beside them have no class.
+        argument: Name of the paths in messages.
 
     Yields:
-        `Examples`, some at a time. Files that cannot be read are left out, with
-        a warning at the end.
+        `Examples`, at most 16 at a time. Files that cannot be read are left
+        out, with a warning at the end.
 
     Raises:
-        InputError: a file or folder is missing or empty, or no file is an image
+        InputError: A file or folder is missing or empty, or no file is an image
             that can be read.
     """
     roots = [pathlib.Path(path).expanduser() for path in paths]
@@ -146,9 +158,10 @@ def images(paths, argument="query"):
         for path, root in zip(paths, roots)
         for file in _files(root, f"{argument}: {path}")
     ]
-    # Names are short where they cannot be mistaken.
+    # Names within a single folder are unique without the folder's own.
     base = roots[0] if len(roots) == 1 and roots[0].is_dir() else None
-    unreadable, number = [], 0
+    unreadable: list[str] = []
+    number = 0
     for part in _decoded(base, files, unreadable):
         number += len(part.x)
         yield part
@@ -161,21 +174,23 @@ def images(paths, argument="query"):
         )
 
 
-def texts(path, argument="support", labelled=True):
-    """Reads texts, and their labels where they have any.
+def texts(
+    path: str | PathLike, argument: str = "support", labelled: bool = True
+) -> Examples:
+    """Reads texts, and their labels if they have any.
 
     Args:
-        path: a .csv, .tsv or .jsonl file as `maml_tf.datasets.text` has it; or,
-            where no labels are needed, .txt with a text a line.
-        argument: what messages call it.
-        labelled: whether labels must be there.
+        path: A .csv, .tsv or .jsonl file as in `maml_tf.datasets.text`; or, if
+            no labels are needed, a .txt file with one text a line.
+        argument: Name of the file in messages.
+        labelled: Whether labels are needed. Defaults to true.
 
     Returns:
         `Examples`.
 
     Raises:
-        InputError: the file cannot be read; or labels must be there, and all
-            are the same.
+        InputError: The file cannot be read; or labels are needed, and are
+            missing or all the same.
     """
     path = pathlib.Path(path).expanduser()
     where = f"{argument}: {path}"
@@ -183,37 +198,42 @@ def texts(path, argument="support", labelled=True):
         raise _other_kind(where, "folder", TEXTS)
     if path.suffix == ".txt" and not labelled:
         lines = read_text(path, argument).splitlines()
-        found = [line.strip() for line in lines if line.strip()]
-        if not found:
+        contents = [line.strip() for line in lines if line.strip()]
+        if not contents:
             raise InputError(f"{where} is empty; give a text a line.")
-        return Examples(found, found, [None] * len(found))
+        return Examples(contents, contents, [None] * len(contents))
     must_have = text.COLUMNS if labelled else text.COLUMNS[:1]
-    found, labels = text.read(path, argument, must_have)
-    examples = Examples(found, found, labels)
+    contents, labels = text.read(path, argument, must_have)
+    examples = Examples(contents, contents, labels)
     if labelled:
         _check_classes(examples, where)
     return examples
 
 
-def points(path, learner, argument="support", like=None):
+def points(
+    path: str | PathLike,
+    learner: "Learner",
+    argument: str = "support",
+    like: Points | None = None,
+) -> Points:
     """Reads features and targets of one task from a table.
 
     Args:
-        path: a file as in `maml_tf.datasets.table`, but that there need not be
-            a column `task`; where there is one, it names one task.
-        learner: the `maml_tf.Learner` that takes them, which knows how many
-            features and targets there must be, and not their names: they are in
-            the order that they had in training.
-        argument: what messages call it.
-        like: the support set's `Points`, for examples that are asked about:
-            features must be named as there, in any order, and targets need not
-            be known.
+        path: A file as in `maml_tf.datasets.table`. The column `task` may be
+            missing; if it is there, it names one task.
+        learner: The `maml_tf.Learner` that takes them. It gives the number of
+            features and targets, and not their names: they are in the order
+            that they had in training.
+        argument: Name of the file in messages.
+        like: The support set's `Points`, to read query examples: their features
+            have the same names in any order, and their targets may be missing.
+            None for a support set.
 
     Returns:
         `Points`.
 
     Raises:
-        InputError: the file cannot be read, or has other columns.
+        InputError: The file cannot be read, or has other columns.
     """
     path = pathlib.Path(path).expanduser()
     where = f"{argument}: {path}"
@@ -256,6 +276,7 @@ def points(path, learner, argument="support", like=None):
 
 
 def _check_classes(examples, where):
+    """Refuses examples of only one class."""
     if len(set(examples.y)) < 2:
         raise InputError(
             f"{where} has one class alone, {examples.y[0]}; give examples of"
@@ -264,32 +285,34 @@ def _check_classes(examples, where):
 
 
 def _check_columns(where, features, targets, learner):
+    """Refuses columns that are more or fewer than a learner takes."""
     if not features or not targets:
         raise InputError(
             f"{where} has the columns {', '.join(features + targets)}; there"
             " must be features by any name, and targets named y, y1, ...,"
             " target or target_..."
         )
-    for what, names, wanted in (
+    for label, names, number in (
         ("feature", features, learner.raw_input.shape[1]),
         ("target", targets, learner.outputs),
     ):
-        if len(names) != wanted:
+        if len(names) != number:
             raise InputError(
-                f"{where} has {len(names)} {what}{'s' * (len(names) != 1)}"
-                f" ({', '.join(names)}); the model has {wanted}."
+                f"{where} has {len(names)} {label}{'s' * (len(names) != 1)}"
+                f" ({', '.join(names)}); the model has {number}."
             )
 
 
-def _other_kind(where, what, wanted):
+def _other_kind(where, given, kind):
+    """Returns the error for a file or folder of another kind of examples."""
     return InputError(
-        f"{where} is a {what}, but the model takes {wanted}; give"
-        f" {_SUPPORT[wanted]}."
+        f"{where} is a {given}, but the model takes {kind}; give"
+        f" {_SUPPORT[kind]}."
     )
 
 
 def _files(root, where):
-    """Yields `(file, class or None)`."""
+    """Yields `(file, class or None)` of a file, or of all in a folder."""
     if root.is_file():
         yield root, None
         return
@@ -306,13 +329,14 @@ def _files(root, where):
 
 
 def _class_files(root, where):
-    found = folder.find(root, where)
-    if found.splits:
+    """Yields `(file, class)` of all files in a folder of class folders."""
+    class_files = folder.find(root, where)
+    if class_files.splits:
         raise InputError(
             f"{where} has train, valid and test folders; give a folder whose"
             " folders are the classes."
         )
-    for name, files in found.files.items():
+    for name, files in class_files.files.items():
         for file in files:
             yield file, name
 
@@ -324,19 +348,22 @@ def _decoded(base, files, unreadable):
         decoded = image_files.in_parallel(
             image_files.decode, [file for file, _ in part]
         )
-        found = Examples([], [], [])
-        for (file, name), image in zip(part, decoded):
-            called = str(file.relative_to(base) if base else file)
+        examples = Examples([], [], [])
+        for (file, class_name), image in zip(part, decoded):
+            name = str(file.relative_to(base) if base else file)
             if image is None:
-                unreadable.append(called)
+                unreadable.append(name)
                 continue
-            for everything, one in zip(found, (called, image.numpy(), name)):
-                everything.append(one)
-        if found.x:
-            yield found
+            for values, value in zip(
+                examples, (name, image.numpy(), class_name)
+            ):
+                values.append(value)
+        if examples.x:
+            yield examples
 
 
 def _warn(unreadable, where):
+    """Warns of files that cannot be read as images, naming five."""
     if unreadable:
         named = ", ".join(ascii(name)[1:-1] for name in unreadable[:5])
         warnings.warn(

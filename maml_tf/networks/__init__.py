@@ -1,6 +1,8 @@
 """Networks by name, each a function that builds a Keras model."""
 
 import contextlib
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -8,17 +10,24 @@ from maml_tf.networks import layers
 from maml_tf.registry import NETWORKS
 
 
-def names():
-    """Returns the names that `create` knows, a sorted tuple of strings."""
+def names() -> tuple[str, ...]:
+    """Returns the names that `create` knows, sorted."""
     return NETWORKS.names()
 
 
-def option_names(name):
-    """Returns the names of the options that a network takes, a tuple."""
+def option_names(name: str) -> tuple[str, ...]:
+    """Returns the names of the options that a network takes."""
     return tuple(NETWORKS.options(name))
 
 
-def create(name, input_shape, outputs, seed=None, dtype=None, **options):
+def create(
+    name: str,
+    input_shape: Sequence[int],
+    outputs: int,
+    seed: int | None = None,
+    dtype: str | None = None,
+    **options: Any,
+) -> keras.Model:
     """Returns a new network, built, with its initial weights.
 
     Example:
@@ -31,15 +40,14 @@ def create(name, input_shape, outputs, seed=None, dtype=None, **options):
         name: One of `names()`.
         input_shape: Shape of one example, without the batch axis.
         outputs: Number of outputs, such as the number of ways.
-        seed: A non-negative integer makes the initial weights reproducible
-            without touching any global random state; `None` (the default)
-            draws them from Keras's.
-        dtype: Keras's name of the layers' precision, such as
-            `"mixed_bfloat16"`: they compute in bfloat16 while weights, and what
-            inner steps make of them, are float32. None (the default) for
-            Keras's own setting.
-        **options: What the network's own function takes besides, such as
-            `filters` of `conv4`.
+        seed: Integer of 0 or more that makes the initial weights reproducible
+            without global random state. By default they are drawn from Keras's
+            own random state.
+        dtype: Keras's name of the layers' precision. With `"mixed_bfloat16"`
+            they compute in bfloat16, while weights, also adapted ones, are
+            float32. Defaults to Keras's own setting.
+        **options: Options of the network's own function, such as `filters` of
+            `conv4`.
 
     Returns:
         A functional `keras.Model` from `[batch, *input_shape]` to raw outputs

@@ -10,16 +10,17 @@ BLOCKS = 4
 
 
 def conv4(
-    input_shape,
-    outputs,
+    input_shape: tuple[int, ...],
+    outputs: int,
     filters: int | tuple[int, ...] = 64,
     downsampling: Literal["stride", "max_pool"] = "stride",
     readout: Literal["mean", "flatten"] = "mean",
-    seed=None,
-):
+    seed: int | None = None,
+) -> keras.Model:
     """Returns four blocks of 3x3 convolution, batch norm and ReLU, and a head.
 
-    The two forms of Finn, Abbeel, Levine 2017 (after Vinyals et al. 2016):
+    It has the two forms of Finn, Abbeel, Levine 2017 (after Vinyals et al.
+    2016):
 
     - Omniglot (the defaults): 64 filters, stride 2, mean over height and
       width; 112,005 trainable parameters at 28 x 28 x 1 and 5-way.
@@ -34,10 +35,10 @@ def conv4(
         downsampling: How a block halves height and width. `stride`: by
             convolutions of stride 2. `max_pool`: by a 2x2 max-pool without
             padding, after convolutions of stride 1.
-        readout: What the head sees. `mean`: each filter's mean over height and
-            width. `flatten`: every position.
-        seed: Makes the initial weights reproducible; `None` leaves them to
-            Keras's random state.
+        readout: The features that the head gets. `mean`: each filter's mean
+            over height and width. `flatten`: every position.
+        seed: Integer of 0 or more that makes the initial weights reproducible.
+            By default they are drawn from Keras's own random state.
 
     Returns:
         A functional `keras.Model` from `[batch, height, width, channels]` to
@@ -47,7 +48,7 @@ def conv4(
         InputError: An argument cannot be used, or the image is too small to
             be pooled four times.
     """
-    filters = layers.one_each("filters", filters, BLOCKS)
+    widths = layers.one_each("filters", filters, BLOCKS)
     layers.require_choice("downsampling", downsampling, ("stride", "max_pool"))
     layers.require_choice("readout", readout, ("mean", "flatten"))
     pools = downsampling == "max_pool"
@@ -55,7 +56,7 @@ def conv4(
     initializers = layers.kernel_initializers(seed)
     inputs = keras.Input(input_shape)
     hidden = inputs
-    for number, width in enumerate(filters, start=1):
+    for number, width in enumerate(widths, start=1):
         hidden = keras.layers.Conv2D(
             width,
             3,

@@ -7,7 +7,9 @@ from maml_tf.networks import layers
 WIDTHS = (256, 128, 64, 64)
 
 
-def dense_omniglot(input_shape, outputs, seed=None):
+def dense_omniglot(
+    input_shape: tuple[int, ...], outputs: int, seed: int | None = None
+) -> keras.Model:
     """Returns dense layers of 256, 128, 64 and 64 units with a linear head.
 
     Each is followed by batch normalisation and ReLU. This is "MAML, no conv"
@@ -16,8 +18,8 @@ def dense_omniglot(input_shape, outputs, seed=None):
     Args:
         input_shape: Shape of one example, such as `(28, 28, 1)`; flattened.
         outputs: Number of outputs, the number of ways.
-        seed: Makes the initial weights reproducible; `None` leaves them to
-            Keras's random state.
+        seed: Integer of 0 or more that makes the initial weights reproducible.
+            By default they are drawn from Keras's own random state.
 
     Returns:
         A functional `keras.Model` from `[batch, *input_shape]` to logits

@@ -1,6 +1,8 @@
-"""What the networks share: layers as the papers have them, seeds, checks."""
+"""Shared parts of the networks: layers as in the papers, seeds, checks."""
 
 import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,13 +10,13 @@ import numpy as np
 from maml_tf import errors
 
 
-def batch_norm(name):
+def batch_norm(name: str) -> keras.layers.BatchNormalization:
     """Returns batch normalisation as in MAML's experiments.
 
-    It learns a centre (beta) and no scale (gamma), with an epsilon of 1e-3
-    (Finn, Abbeel, Levine 2017, official code). Which statistics it uses is the
-    caller's choice: `training=True` takes those of the batch, `training=False`
-    the moving averages.
+    It learns a centre (beta), but not a scale (gamma), with an epsilon of 1e-3
+    (Finn, Abbeel, Levine 2017, official code). The caller chooses the
+    statistics: `training=True` uses those of the batch, `training=False` the
+    moving averages.
 
     Args:
         name: Name of the layer.
@@ -25,22 +27,24 @@ def batch_norm(name):
     return keras.layers.BatchNormalization(scale=False, epsilon=1e-3, name=name)
 
 
-def kernel_initializers(seed):
+def kernel_initializers(
+    seed: int | None,
+) -> Iterator[keras.initializers.Initializer]:
     """Yields a Glorot-uniform initializer for each layer in turn, endlessly.
 
-    With a seed every initializer has a seed of its own, derived from `seed`
-    and its place, so that networks with neighbouring seeds share no weights
-    and no global random state is read or changed.
+    With a seed, every initializer has its own seed, derived from `seed` and its
+    place. Networks with neighbouring seeds do not share weights, and global
+    random state is neither read nor changed.
 
     Args:
-        seed: A non-negative integer, or `None` for Keras's own random state
+        seed: An integer of 0 or more, or None for Keras's own random state
             (see `keras.utils.set_random_seed`).
 
     Yields:
         `keras.initializers.GlorotUniform`.
 
     Raises:
-        InputError: `seed` is neither `None` nor a non-negative integer.
+        InputError: `seed` is neither None nor an integer of 0 or more.
     """
     if seed is not None:
         require_integer("seed", seed, smallest=0)
@@ -54,20 +58,26 @@ def kernel_initializers(seed):
 
 
 def token_embedding(
-    input_shape, vocabulary_size, embedding_width, initializers
-):
+    input_shape: tuple[int, ...],
+    vocabulary_size: int,
+    embedding_width: int,
+    initializers: Iterator[keras.initializers.Initializer],
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Returns the input of a text network and its tokens' vectors.
 
     Args:
         input_shape: `(text_length,)`.
         vocabulary_size: Number of token ids.
         embedding_width: Width of a token's vector.
-        initializers: What `kernel_initializers` yields.
+        initializers: The iterator of `kernel_initializers`.
 
     Returns:
         `(inputs, vectors)`: the `keras.Input` of int32 ids `[batch,
         text_length]`, and a Keras tensor `[batch, text_length,
         embedding_width]`.
+
+    Raises:
+        InputError: A number is below 1.
     """
     require_integer("vocabulary_size", vocabulary_size)
     require_integer("embedding_width", embedding_width)
@@ -81,52 +91,55 @@ def token_embedding(
     return inputs, embedding(inputs)
 
 
-def small_uniform(initializer):
+def small_uniform(
+    initializer: keras.initializers.Initializer,
+) -> keras.initializers.RandomUniform:
     """Returns Keras's initializer of embeddings, with the seed of another."""
     return keras.initializers.RandomUniform(-0.05, 0.05, seed=initializer.seed)
 
 
-def dropout(inputs, rate, seed):
-    """Returns `inputs` through a dropout layer, or as they are at rate 0."""
+def dropout(
+    inputs: keras.KerasTensor, rate: float, seed: int | None
+) -> keras.KerasTensor:
+    """Applies dropout to `inputs`; at rate 0, returns them unchanged."""
     if not rate:
         return inputs
     return keras.layers.Dropout(rate, seed=seed, name="dropout")(inputs)
 
 
-def require_integer(argument, value, smallest=1):
+def require_integer(argument: str, value: Any, smallest: int = 1) -> None:
     """Raises `InputError` unless `value` is an integer >= `smallest`."""
     is_integer = isinstance(value, (int, np.integer))
     if not is_integer or isinstance(value, bool) or value < smallest:
-        raise errors.InputError(
-            f"{argument} must be an integer >= {smallest}, not {value!r}."
+        raise errors.refusal(
+            argument, value, f"it must be an integer of {smallest} or more"
         )
 
 
-def require_integers(argument, values):
+def require_integers(argument: str, values: Any) -> None:
     """Raises `InputError` unless `values` is a sequence of integers >= 1."""
     if not isinstance(values, (list, tuple)) or not values:
-        raise errors.InputError(
-            f"{argument} must be a non-empty sequence of integers, such as "
-            f"(64, 64), not {values!r}."
+        raise errors.refusal(
+            argument, values, "it must be a list of integers, such as (64, 64)"
         )
     for value in values:
         require_integer(f"each of {argument}", value)
 
 
-def one_each(argument, value, number):
+def one_each(argument: str, value: Any, number: int) -> tuple[int, ...]:
     """Returns one integer for each of some layers.
 
     Args:
         argument: Name of the argument, for the message.
-        value: An integer for all of them, or a sequence with one for each. A
-            sequence of one is for all too.
-        number: How many layers there are.
+        value: An integer for all layers, or a sequence with one for each. A
+            sequence of one also stands for all.
+        number: Number of layers.
 
     Returns:
         A tuple of `number` integers.
 
     Raises:
-        InputError: It is neither.
+        InputError: The value is not an integer or a sequence of that length.
     """
     if not isinstance(value, (list, tuple)):
         require_integer(argument, value)
@@ -141,48 +154,53 @@ def one_each(argument, value, number):
     return tuple(value) * (number // len(value))
 
 
-def require_image(network, input_shape, smallest=1):
+def require_image(
+    network: str, input_shape: Sequence[int], smallest: int = 1
+) -> None:
     """Raises `InputError` unless `input_shape` is that of a large image.
 
     Args:
         network: Name of the network, for the message.
-        input_shape: What should be `(height, width, channels)`.
-        smallest: The least height and width, in pixels.
+        input_shape: The shape to check, `(height, width, channels)`.
+        smallest: Smallest height and width, in pixels. Defaults to 1.
     """
     if len(input_shape) != 3 or min(input_shape[:2]) < smallest:
-        raise errors.InputError(
-            f"input_shape of the network {network} must be (height, width, "
-            f"channels) with at least {smallest} x {smallest} pixels, "
-            f"not {tuple(input_shape)!r}."
+        raise errors.refusal(
+            "input_shape",
+            tuple(input_shape),
+            f"the network {network} takes (height, width, channels) with at"
+            f" least {smallest} x {smallest} pixels",
         )
 
 
-def require_texts(network, input_shape, shortest):
+def require_texts(
+    network: str, input_shape: Sequence[int], shortest: int
+) -> None:
     """Raises `InputError` unless `input_shape` is that of token ids.
 
     Args:
         network: Name of the network, for the message.
-        input_shape: What should be `(text_length,)`.
-        shortest: The least `text_length`.
+        input_shape: The shape to check, `(text_length,)`.
+        shortest: Smallest `text_length`.
     """
     if len(input_shape) != 1 or input_shape[0] < shortest:
-        raise errors.InputError(
-            f"input_shape of the network {network} must be (text_length,) with "
-            f"at least {shortest} tokens, not {tuple(input_shape)!r}."
+        raise errors.refusal(
+            "input_shape",
+            tuple(input_shape),
+            f"the network {network} takes (text_length,) with at least"
+            f" {shortest} tokens",
         )
 
 
-def require_share(argument, value):
+def require_share(argument: str, value: float) -> None:
     """Raises `InputError` unless 0 <= `value` < 1."""
     if not 0 <= value < 1:
-        raise errors.InputError(
-            f"{argument} must be 0 or more and below 1, not {value!r}."
-        )
+        raise errors.refusal(argument, value, "it must be from 0 to below 1")
 
 
-def require_choice(argument, value, choices):
+def require_choice(argument: str, value: str, choices: Sequence[str]) -> None:
     """Raises `InputError` unless `value` is one of the strings `choices`."""
     if value not in choices:
-        raise errors.InputError(
-            f"{argument} must be one of {', '.join(choices)}, not {value!r}."
+        raise errors.refusal(
+            argument, value, f"choose one of {', '.join(choices)}"
         )

@@ -5,7 +5,12 @@ import keras
 from maml_tf.networks import layers
 
 
-def mlp(input_shape, outputs, widths: tuple[int, ...] = (40, 40), seed=None):
+def mlp(
+    input_shape: tuple[int, ...],
+    outputs: int,
+    widths: tuple[int, ...] = (40, 40),
+    seed: int | None = None,
+) -> keras.Model:
     """Returns dense ReLU layers with a linear head.
 
     The defaults are the network of the sinusoid regression in Finn, Abbeel,
@@ -13,10 +18,11 @@ def mlp(input_shape, outputs, widths: tuple[int, ...] = (40, 40), seed=None):
 
     Args:
         input_shape: Shape of one example, such as `(1,)`.
-        outputs: Number of outputs: 1 for a sinusoid, else the number of ways.
+        outputs: Number of outputs: 1 for a sinusoid, the number of ways for
+            classification.
         widths: Units of each hidden layer, first to last.
-        seed: Makes the initial weights reproducible; `None` leaves them to
-            Keras's random state.
+        seed: Integer of 0 or more that makes the initial weights reproducible.
+            By default they are drawn from Keras's own random state.
 
     Returns:
         A functional `keras.Model` from `[batch, *input_shape]` to raw outputs

@@ -6,33 +6,33 @@ from maml_tf.networks import layers
 
 
 def resnet(
-    input_shape,
-    outputs,
+    input_shape: tuple[int, ...],
+    outputs: int,
     filters: tuple[int, ...] = (32, 64, 64),
     last_skip: bool = True,
-    seed=None,
-):
+    seed: int | None = None,
+) -> keras.Model:
     """Returns residual blocks, a mean over height and width, and a head.
 
-    It is the ResNet-12 of Oh et al. 2021 (BOIL) made small: two convolutions a
-    block in place of three, fewer and narrower blocks, and a stride of 2 at
-    the very first one, so that a 28 x 28 image costs about twice the
-    multiplications of the `conv4` of 64 filters. A block is
+    It is a small version of the ResNet-12 of Oh et al. 2021 (BOIL): a block has
+    two convolutions in place of three, the blocks are fewer and narrower, and
+    the first convolution has a stride of 2. A 28 x 28 image costs about twice
+    the multiplications of the `conv4` with 64 filters. A block is
 
         relu(norm(conv3x3(relu(norm(conv3x3(x))))) + norm(conv1x1(x)))
 
-    and then a 2x2 max-pool without padding; where the first convolution has a
-    stride, the 1x1 one sees the 2x2 means of x. The convolutions have no bias:
-    the batch normalisation after each has a centre.
+    followed by a 2x2 max-pool without padding. If the first convolution has a
+    stride, the 1x1 one sees the 2x2 means of x. The convolutions do not have a
+    bias: the batch normalisation after each has a centre.
 
     Args:
         input_shape: `(height, width, channels)` of one image.
         outputs: Number of outputs, the number of ways.
         filters: Filters of each block, first to last.
         last_skip: Whether the last block has its skip connection. The paper
-            drops it to let BOIL change the high-level features freely.
-        seed: Makes the initial weights reproducible; `None` leaves them to
-            Keras's random state.
+            leaves it out to let BOIL change the high-level features freely.
+        seed: Integer of 0 or more that makes the initial weights reproducible.
+            By default they are drawn from Keras's own random state.
 
     Returns:
         A functional `keras.Model` from `[batch, height, width, channels]` to
@@ -77,8 +77,8 @@ def _residual_block(inputs, filters, stride, skip, initializers, name):
     if skip:
         shortcut = inputs
         if stride > 1:
-            # Not a stride of the 1x1 convolution: on CPUs with oneDNN the
-            # filter gradient of that corrupts memory in TensorFlow 2.21.
+            # The 1x1 convolution has no stride: on CPUs with oneDNN, the filter
+            # gradient would then corrupt memory in TensorFlow 2.21.
             shortcut = keras.layers.AveragePooling2D(
                 stride, padding="same", name=f"{name}_shortcut_pool"
             )(shortcut)

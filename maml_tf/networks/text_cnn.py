@@ -6,20 +6,20 @@ from maml_tf.networks import layers
 
 
 def text_cnn(
-    input_shape,
-    outputs,
+    input_shape: tuple[int, ...],
+    outputs: int,
     vocabulary_size: int,
     embedding_width: int = 64,
     filters: int | tuple[int, ...] = 64,
     kernel_sizes: tuple[int, ...] = (2, 3, 4),
     dropout: float = 0.0,
-    seed=None,
-):
+    seed: int | None = None,
+) -> keras.Model:
     """Returns an embedding, parallel convolutions, a maximum over time, a head.
 
-    Kim 2014, "Convolutional neural networks for sentence classification", with
-    an embedding that is learned rather than word2vec's (its CNN-rand), and a
-    smaller one.
+    It is the CNN-rand of Kim 2014, "Convolutional neural networks for sentence
+    classification", with a smaller embedding, which is learned rather than
+    taken from word2vec.
 
     Args:
         input_shape: `(text_length,)`.
@@ -28,11 +28,11 @@ def text_cnn(
         embedding_width: Width of a word's vector.
         filters: Filters of each convolution: one number for all, or one for
             each.
-        kernel_sizes: Words that each convolution sees; there are as many
-            convolutions as numbers.
+        kernel_sizes: Words that each convolution sees, one number for each
+            convolution.
         dropout: Share of features dropped before the head, from 0 to below 1.
-        seed: Makes the initial weights reproducible; `None` leaves them to
-            Keras's random state.
+        seed: Integer of 0 or more that makes the initial weights reproducible.
+            By default they are drawn from Keras's own random state.
 
     Returns:
         A functional `keras.Model` from ids `[batch, text_length]` to logits
@@ -44,14 +44,14 @@ def text_cnn(
     """
     layers.require_integers("kernel_sizes", kernel_sizes)
     layers.require_texts("text_cnn", input_shape, max(kernel_sizes))
-    filters = layers.one_each("filters", filters, len(kernel_sizes))
+    widths = layers.one_each("filters", filters, len(kernel_sizes))
     layers.require_share("dropout", dropout)
     initializers = layers.kernel_initializers(seed)
     inputs, hidden = layers.token_embedding(
         input_shape, vocabulary_size, embedding_width, initializers
     )
     features = []
-    for number, (size, width) in enumerate(zip(kernel_sizes, filters), start=1):
+    for number, (size, width) in enumerate(zip(kernel_sizes, widths), start=1):
         convolved = keras.layers.Conv1D(
             width,
             size,

@@ -2,35 +2,36 @@
 
 import keras
 
-from maml_tf.errors import InputError
+from maml_tf.errors import refusal
 from maml_tf.networks import layers
 
 
 def text_transformer(
-    input_shape,
-    outputs,
+    input_shape: tuple[int, ...],
+    outputs: int,
     vocabulary_size: int,
     embedding_width: int = 64,
     heads: int = 4,
     dropout: float = 0.0,
-    seed=None,
-):
+    seed: int | None = None,
+) -> keras.Model:
     """Returns embeddings, one encoder block, a mean over the words, a head.
 
-    The block is that of Vaswani et al. 2017, section 3.1, with layer
-    normalisation before attention and feed-forward layers (of four times the
-    width) rather than after. Positions are learned. Padding is neither
-    attended to nor part of the mean.
+    The block is that of Vaswani et al. 2017, section 3.1, but has layer
+    normalisation before attention and before the feed-forward layers (of four
+    times the width). Positions are learned. Padding is neither attended to nor
+    part of the mean.
 
     Args:
         input_shape: `(text_length,)`.
         outputs: Number of outputs, the number of ways.
         vocabulary_size: Number of token ids; 0 is padding.
         embedding_width: Width of a word's vector, a multiple of `heads`.
-        heads: Attention heads, each of `embedding_width / heads` numbers.
+        heads: Number of attention heads, each of `embedding_width / heads`
+            numbers.
         dropout: Share of features dropped before the head, from 0 to below 1.
-        seed: Makes the initial weights reproducible; `None` leaves them to
-            Keras's random state.
+        seed: Integer of 0 or more that makes the initial weights reproducible.
+            By default they are drawn from Keras's own random state.
 
     Returns:
         A functional `keras.Model` from ids `[batch, text_length]` to logits
@@ -43,9 +44,10 @@ def text_transformer(
     layers.require_integer("heads", heads)
     layers.require_integer("embedding_width", embedding_width)
     if embedding_width % heads:
-        raise InputError(
-            f"embedding_width: {embedding_width} was given; it must be a"
-            f" multiple of heads={heads}."
+        raise refusal(
+            "embedding_width",
+            embedding_width,
+            f"it must be a multiple of heads={heads}",
         )
     layers.require_share("dropout", dropout)
     initializers = layers.kernel_initializers(seed)
@@ -62,8 +64,8 @@ def text_transformer(
     is_word = keras.ops.not_equal(inputs, 0)
 
     normed = keras.layers.LayerNormalization(name="norm1")(hidden)
-    # Not MultiHeadAttention, which gives one initializer, and so with a seed
-    # the same weights, to queries, keys and values.
+    # MultiHeadAttention would give queries, keys and values one initializer,
+    # and so with a seed the same weights.
     depth = embedding_width // heads
     queries, keys, values = (
         keras.layers.Reshape((input_shape[0], heads, depth))(

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from maml_tf.algorithms import MAML
+from maml_tf.algorithms import Algorithm
 from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import InputError
 from maml_tf.reports import figures
@@ -26,7 +26,7 @@ _INCHES = 0.55
 
 
 def episode_picture(
-    algorithm: MAML,
+    algorithm: Algorithm,
     episode: Episode,
     steps: int,
     class_names: Sequence[str] | None = None,

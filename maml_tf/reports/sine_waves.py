@@ -7,7 +7,7 @@ import tensorflow as tf
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from maml_tf.algorithms import MAML
+from maml_tf.algorithms import Algorithm
 from maml_tf.datasets import sinusoid
 from maml_tf.reports import figures
 
@@ -59,7 +59,7 @@ def sinusoid_tasks(seed: int = 0) -> list[SinusoidTask]:
 
 def sinusoid_fit(
     axes: Axes,
-    algorithm: MAML,
+    algorithm: Algorithm,
     task: SinusoidTask,
     steps: Sequence[int] = (0, 1, 10),
 ) -> None:
@@ -102,7 +102,7 @@ def sinusoid_fit(
     axes.grid(alpha=0.3)
 
 
-def sinusoid_fits(algorithms: dict[str, MAML], seed: int = 0) -> Figure:
+def sinusoid_fits(algorithms: dict[str, Algorithm], seed: int = 0) -> Figure:
     """Draws a row of fits for each of three tasks, a column an algorithm.
 
     Args:

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from maml_tf.algorithms import MAML
+from maml_tf.algorithms import Algorithm
 from maml_tf.graph.over_tasks import over_tasks
 from maml_tf.graph.random_streams import fold_in
 from maml_tf.rl.environments.environment import Environment
@@ -23,7 +23,7 @@ class PolicyAdaptation:
     """
 
     def __init__(
-        self, algorithm: MAML, environment: Environment, sampling: Sampling
+        self, algorithm: Algorithm, environment: Environment, sampling: Sampling
     ) -> None:
         self.algorithm = algorithm
         self.environment = environment

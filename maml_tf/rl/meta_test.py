@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from maml_tf.algorithms import MAML
+from maml_tf.algorithms import Algorithm
 from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.evaluation.curve import Curve, calls
 from maml_tf.graph.random_streams import Stream, stream
@@ -36,7 +36,7 @@ class PolicyMetaTest:
 
     def __init__(
         self,
-        algorithm: MAML,
+        algorithm: Algorithm,
         environment: Environment,
         sampling: Sampling,
         *,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from maml_tf.algorithms import MAML
+from maml_tf.algorithms import Algorithm
 from maml_tf.algorithms.inner_loop import InnerLoop
 from maml_tf.algorithms.outer_step import Updates
 from maml_tf.errors import check_at_least_one, refusal
@@ -44,7 +44,7 @@ class PolicyOuterStep:
 
     def __init__(
         self,
-        algorithm: MAML,
+        algorithm: Algorithm,
         environment: Environment,
         update: TRPO | PPO,
         sampling: Sampling,

@@ -24,7 +24,12 @@ class PPO:
         InputError: A value cannot be used.
     """
 
-    def __init__(self, optimizer, epochs: int = 5, clip: float = 0.2) -> None:
+    def __init__(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        epochs: int = 5,
+        clip: float = 0.2,
+    ) -> None:
         check_at_least_one(epochs=epochs)
         if clip <= 0:
             raise refusal("clip", clip, "it must be above 0")
@@ -82,7 +87,7 @@ class PPO:
 
 def ppo(
     learning_rate: float = 1e-3, ppo_epochs: int = 5, ppo_clip: float = 0.2
-):
+) -> PPO:
     """Makes a `PPO` with Adam, by the options that flags have.
 
     Args:

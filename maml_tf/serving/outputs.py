@@ -3,7 +3,7 @@
 import contextlib
 import copy
 
-from maml_tf.algorithms import MAML
+from maml_tf.algorithms import Algorithm
 from maml_tf.algorithms.inner_loop import InnerLoop
 from maml_tf.errors import InputError
 from maml_tf.learner.learner import Learner
@@ -11,7 +11,7 @@ from maml_tf.learner.learner import Learner
 
 def with_most_outputs(
     learner: Learner, max_classes: int, batch_norm: str | None
-) -> MAML:
+) -> Algorithm:
     """Returns the algorithm for the most classes that a request may have.
 
     Args:

@@ -113,7 +113,7 @@ def read(workdir: str | os.PathLike) -> list[dict]:
 
 
 def finite(value: Any) -> Any:
-    """Replaces NaN and infinity, for which JSON has no word, by None.
+    """Replaces NaN and infinity by None, because JSON cannot hold them.
 
     Args:
         value: A float, a list of floats, or anything else, which stays as it

@@ -41,7 +41,7 @@ def nested():
 
 
 def composite():
-    """A head that is a layer of layers, which is one layer all the same."""
+    """A network with a head of nested layers, which counts as one layer."""
     x = keras.Input((4, 3))
     y = layers.Dense(2, name="hidden")(x)
     return keras.Model(
@@ -50,7 +50,7 @@ def composite():
 
 
 def frozen_head():
-    """A last layer that is frozen, so that the one before is the head."""
+    """A network with a frozen last layer; the layer before it is the head."""
     model = keras.Sequential(
         [
             keras.Input((3,)),
@@ -77,7 +77,7 @@ class Attention(layers.Layer):
 
 
 def chosen(select, model):
-    """The paths of the variables that a selection adapts."""
+    """Returns the paths of the variables that a selection adapts."""
     adapts = select(model)
     return [v.path for v in model.trainable_variables if adapts(v)]
 

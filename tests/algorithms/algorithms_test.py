@@ -59,20 +59,20 @@ def create(name, model=None, **options):
 
 
 def contribution(algorithm, number=0, seed=SEED):
-    """What a task contributes to the meta-update."""
+    """Returns one task's contribution to the meta-update."""
     return algorithm.meta_gradient(
         algorithm.theta(), episodes(number), tf.constant(seed)
     )
 
 
 def snapshot(model):
-    """Every variable of a model, those of its random streams included."""
+    """Returns every variable of a model, also of its random streams."""
     variables = model.trainable_variables + model.non_trainable_variables
     return [variable.numpy().copy() for variable in variables]
 
 
 class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
-    """What holds for every algorithm of the registry."""
+    """Facts that hold for every algorithm of the registry."""
 
     def assert_same(self, one, other):
         """Compares two structures of tensors to the last bit."""
@@ -109,7 +109,7 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
             algorithm.theta(), episodes(0), 2, tf.constant(SEED)
         )
         self.assertAllClose(metrics, 3.0 * curve)
-        # Without one, it is the loss.
+        # Without a metric, the loss is reported.
         self.assertAllEqual(*contribution(create(name))[1:3])
 
     @parameterized.named_parameters(EVERY_ALGORITHM)
@@ -273,7 +273,7 @@ class CreateTest(tf.test.TestCase, parameterized.TestCase):
         self.assertFalse(loop.second_order)
         self.assertIsInstance(loop.optimizer, Chain)
         self.assertIsInstance(loop.optimizer.optimizer, Adam)
-        # By value to ±2, and then by norm to 1.
+        # Clipped by value to ±2, then by norm to 1.
         gradients = [tf.constant([3.0, -4.0])]
         for transform in loop.optimizer.transformations:
             gradients = transform(gradients)
@@ -422,7 +422,7 @@ class BaselinesTest(tf.test.TestCase):
         result = contribution(algorithm)
         self.assertAllClose(result.loss, loss)
         self.assertAllClose(result.gradient, tape.gradient(loss, variables))
-        # It has no inner loop, whatever is asked for.
+        # Its inner steps are 0, also if others are given.
         self.assertEqual(algorithm.inner_steps, 0)
 
     def test_gradient_descent_is_the_inner_optimizer(self):

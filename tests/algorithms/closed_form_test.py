@@ -2,8 +2,8 @@
 
 One linear layer under the squared error has the constant Hessian
 `H = 2 / (n m) XᵀX` of each column of its weights `W` (n examples, m outputs),
-so that everything can be written down; for other networks the recursion over
-Hessian-vector products gives the meta-gradient without nesting the steps.
+so everything can be written down. For other networks, the recursion over
+Hessian-vector products gives the meta-gradient without nested steps.
 """
 
 import keras
@@ -29,7 +29,7 @@ def squared_error(y, outputs):
 
 
 def linear_episode():
-    """Regression from three to two numbers, other points to be judged on."""
+    """Regression from three to two numbers, with other points as queries."""
     generator = np.random.default_rng(0)
     return Episode(
         generator.normal(size=[7, 3]),
@@ -50,7 +50,7 @@ def linear_model():
 
 
 class Linear:
-    """The same in NumPy; the bias is the last row of the weights."""
+    """The same layer in NumPy; the bias is the last row of the weights."""
 
     def __init__(self, x, y):
         self.x = np.concatenate([x, np.ones([len(x), 1])], 1)
@@ -139,7 +139,7 @@ class LinearTest(tf.test.TestCase, parameterized.TestCase):
             second = 0.999 * second + 0.001 * gradient**2
             root = np.sqrt(second / (1 - 0.999**step))
             phi = phi - rate * gradient / (root + 1e-8)
-        # Adam's corrections are of float32.
+        # Adam's corrections are float32.
         self.assertAllClose(
             stacked(result.gradient), theta - phi, rtol=1e-4, atol=1e-9
         )
@@ -209,7 +209,7 @@ class LinearTest(tf.test.TestCase, parameterized.TestCase):
 
 
 class HessianVectorRecursionTest(tf.test.TestCase, parameterized.TestCase):
-    """v_K = ∇L_query(φ_K), v_k = v_{k+1} − α H(φ_k) v_{k+1}; v_0 is it."""
+    """v_K = ∇L_query(φ_K), v_k = v_{k+1} − α H(φ_k) v_{k+1}, up to v_0."""
 
     def mlp(self):
         """A network of dense layers."""

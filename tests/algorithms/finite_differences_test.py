@@ -1,8 +1,7 @@
 """The meta-gradient through two inner steps against finite differences.
 
-In float64, for the layers that people use. Every network is smooth, so that
-there is no kink to fall off; max-pooling has kinks, but not within 1e-5 of
-random points.
+They are computed in float64, for the layers that people use. Every network is
+smooth; max-pooling has kinks, but not within 1e-5 of random points.
 """
 
 import keras
@@ -87,7 +86,7 @@ def lstm():
 
 
 def attention():
-    """Attention over an embedding, whose gradient is sparse."""
+    """Attention over an embedding, which has a sparse gradient."""
     x = tokens()
     y = layers.Embedding(6, 4)(x)
     y = layers.Add()([y, layers.MultiHeadAttention(2, 2)(y, y)])
@@ -138,7 +137,7 @@ def group_norm():
 
 
 def dropout():
-    """Dropout, whose masks follow from the task's seed."""
+    """Dropout; its masks follow from the task's seed."""
     x = keras.Input((3,), dtype="float64")
     y = layers.Dense(8, activation="tanh")(x)
     return head(x, layers.Dropout(0.5)(y))
@@ -180,7 +179,7 @@ def random_episode(model):
 
 
 def cross_entropy(y, outputs):
-    """In the dtype of the outputs, unlike the library's."""
+    """Cross-entropy in the dtype of the outputs, unlike the library's."""
     return tf.reduce_mean(
         tf.nn.sparse_softmax_cross_entropy_with_logits(y, outputs)
     )
@@ -258,7 +257,7 @@ class FiniteDifferencesTest(tf.test.TestCase, parameterized.TestCase):
                 result.gradient,
             )
         )
-        # A thousand times what finite differences leave open.
+        # A thousand times the tolerance of the finite differences.
         self.assertGreater(difference, 2e-3 * size)
 
     @parameterized.parameters("inductive", "moving")

@@ -44,7 +44,7 @@ def plain_model(dtype="float64"):
 
 
 def stateful_model(dtype=None):
-    """Batch normalisation, its moving averages not trivial, and dropout."""
+    """Dropout and batch normalisation with non-trivial moving averages."""
     model = keras.Sequential(
         [
             keras.Input((3,)),
@@ -91,7 +91,7 @@ def loop_of(model, rate=0.1, clip_norm=None, clip_value=None, **options):
 
 
 def adapt(loop, steps, task=1, seed=SEED, dtype=tf.float32):
-    """Adapts to a task that is known by its number."""
+    """Adapts to the task of a number."""
     seed = None if seed is None else tf.constant(seed)
     theta = loop.functional_model.theta()
     return loop.adapt(theta, *points(task, dtype=dtype), steps, seed)
@@ -107,7 +107,7 @@ def at(model, weights):
 
 
 def snapshot(model):
-    """Every variable of a model, those of its random streams included."""
+    """Returns every variable of a model, also of its random streams."""
     variables = model.trainable_variables + model.non_trainable_variables
     return [variable.numpy().copy() for variable in variables]
 
@@ -207,7 +207,7 @@ class PathTest(tf.test.TestCase):
 
 class OrderTest(tf.test.TestCase):
     def derivative(self, second_order):
-        """∂ Σφ_1 / ∂θ by weight; with no Hessian in it, it is 1."""
+        """Returns ∂ Σφ_1 / ∂θ by weight; it is 1 without a Hessian."""
         loop = loop_of(plain_model(), second_order=second_order)
         theta = loop.functional_model.theta()
         with tf.GradientTape() as tape:
@@ -410,7 +410,7 @@ class StateTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(adaptation.state[0], hidden.mean(0), atol=1e-5)
         self.assertAllClose(adaptation.state[1], hidden.var(0), atol=1e-5)
         self.assertAllEqual(adaptation.state[2], start[2] + [0, 3])
-        # At a rate of zero nothing but the mask distinguishes the steps.
+        # At a rate of zero the steps differ only by the mask.
         self.assertLen(set(adaptation.support_losses.numpy().tolist()), 3)
 
     def test_is_not_carried_from_task_to_task(self):

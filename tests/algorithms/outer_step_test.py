@@ -15,7 +15,7 @@ layers = keras.layers
 
 
 def network(*middle):
-    """From one number to one, its weights always the same."""
+    """A network from one number to one, always with the same weights."""
     model = keras.Sequential(
         [keras.Input((1,)), layers.Dense(8), *middle, layers.Dense(1)]
     )
@@ -121,7 +121,7 @@ class MetaGradientTest(OuterStepTestCase):
         mean = tf.nest.map_structure(lambda *values: sum(values) / 4.0, *each)
         before = weights(step)
         self.assert_close(mean_meta_gradient(step, 2), mean)
-        # By itself it changes nothing.
+        # The meta-gradient alone does not change the weights.
         self.assert_same(before, weights(step))
 
     def test_tasks_draw_random_numbers_of_their_own(self):
@@ -263,7 +263,7 @@ class WaysToComputeTest(OuterStepTestCase):
 
         self.assertTrue(is_vectorized(mlp()))
         self.assertTrue(is_vectorized(normalized(), name="reptile"))
-        # Filters that differ by task, and random numbers, cannot be.
+        # Filters that differ by task and random numbers are not vectorized.
         convolution = network(
             layers.Reshape((8, 1)), layers.Conv1D(1, 2), layers.Flatten()
         )
@@ -339,7 +339,7 @@ class OptimizerTest(OuterStepTestCase):
         step(1)
         one_by_one = weights(step)
         reset(step, start)
-        # Within one call as well.
+        # The same two updates within one call.
         step(0, 2)
         self.assert_same(one_by_one, weights(step))
 

@@ -99,7 +99,7 @@ class LoadTest(tf.test.TestCase):
         before = path.read_bytes()
         status, _, stderr = forked.run(script, f"--output={path}", cwd=folder)
         self.assertEqual(status, 1)
-        self.assertRegex(stderr, "^error: output: .* is there already")
+        self.assertRegex(stderr, "^error: output: .* exists already")
         self.assertEqual(path.read_bytes(), before)
         self.assertLen(list(path.parent.iterdir()), 1)
 

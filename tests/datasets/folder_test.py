@@ -357,7 +357,7 @@ class UnreadableTest(FolderTest):
                 b"text" if kind == "text" else whole[: len(whole) // 2]
             )
         for _ in range(2):  # The second from the cache, as far as it goes.
-            with self.assertRaisesRegex(InputError, "6 files .* none of which"):
+            with self.assertRaisesRegex(InputError, "6 files .* none of them"):
                 self.load()
 
     def test_unreadable_name_is_said_in_ascii(self):

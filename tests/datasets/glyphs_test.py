@@ -94,7 +94,7 @@ class LookAlikesTest(GlyphsTest):
         self.assertTrue(self.alike(characters).all())
 
     def test_different_letters(self):
-        # Those in a pair differ by a stroke or a dot.
+        # The letters of a pair differ by a stroke or a dot.
         self.assertAllEqual(self.alike("EFOQbdبتᐁᐃთლ"), np.eye(12))
 
     def test_the_earlier_is_kept(self):
@@ -115,7 +115,7 @@ class LookAlikesTest(GlyphsTest):
         self.assertAllEqual(earlier, ~kept)
 
     def test_criterion_is_the_hausdorff_distance(self):
-        # Of two squares of 4 pixels, one of them moved.
+        # Two squares of 4 pixels, the second moved by 2.
         ink = np.zeros([2, 12, 12], bool)
         ink[0, 4:8, 4:8] = ink[1, 4:8, 6:10] = True
         for radius, covered in ((1.9, False), (2, True)):
@@ -155,8 +155,8 @@ class SplitTest(GlyphsTest):
             self.assertEqual(scripts, set(glyphs.SCRIPTS[split]))
 
     def test_they_never_change(self):
-        # Neither by version of Python or Matplotlib: models of before would
-        # else be tested on what they were trained on.
+        # With other versions of Python or Matplotlib, older models would
+        # otherwise be tested on letters that they were trained on.
         digest = hashlib.sha256("\n".join(self.drawings.names).encode())
         self.assertStartsWith(digest.hexdigest(), "de0093178c758e3b")
 
@@ -296,7 +296,7 @@ class CacheTest(GlyphsTest):
                 with self.assertRaises(KeyboardInterrupt):
                     glyphs.load_drawings(folder)
             self.assertEmpty(list(folder.iterdir()))
-            # And the next one begins anew.
+            # The next call begins again.
             self.assertLen(glyphs.load_drawings(folder).examples, 40)
 
 

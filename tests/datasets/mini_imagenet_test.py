@@ -26,11 +26,11 @@ from tests.helpers.pictures import photographs, smooth, write_png
 
 RAVI = class_splits.shipped("mini_imagenet_ravi")
 WORDNET_IDS = sorted(name for names in RAVI.values() for name in names)
-# What the splits are called in folders and .csv files.
+# The names of the splits in folders and .csv files.
 FOLDERS = {"train": "train", "valid": "val", "test": "test"}
-# Of each class, as ImageNet numbers its files: neither gapless nor padded.
+# The file numbers of each class; as in ImageNet, with gaps and unpadded.
 NUMBERS = (7, 11, 100)
-# Of a class; most tests make it two.
+# Number of images of a class; most tests make it two.
 IMAGES = mini_imagenet_builder.IMAGES
 
 
@@ -182,7 +182,7 @@ class LayoutsTest(TreeTest):
 
 class ResizeTest(TreeTest):
     def test_is_the_one_of_mamls_code(self):
-        # Which is Pillow's, by Lanczos' filter, to a square.
+        # MAML's code resizes to a square with Pillow's Lanczos filter.
         path = self.manual_dir / "image.png"
         write_png(path, smooth(3, 300, 400))
         image = tf.io.decode_png(mini_imagenet_builder._png(path)).numpy()
@@ -207,7 +207,7 @@ class FaultsTest(TreeTest):
 
     def test_no_folder(self):
         shutil.rmtree(self.manual_dir)
-        self.fails("is no folder")
+        self.fails("is not a folder")
 
     def test_another_layout(self):
         self.write("images", "0.jpg", content=b"")
@@ -229,7 +229,7 @@ class FaultsTest(TreeTest):
         shutil.rmtree(folder)
         if empty:
             folder.mkdir()
-        self.fails(f"15 classes for valid .* has 16; .*{RAVI['valid'][3]}")
+        self.fails(f"15 classes for valid, but .* has 16; .*{RAVI['valid'][3]}")
 
     def test_class_in_two_splits(self):
         self.write_class_folders()
@@ -302,7 +302,9 @@ class PrepareTest(TreeTest):
     def test_empty_or_missing_folder(self, empty):
         if not empty:
             self.manual_dir.rmdir()
-        with self.assertRaisesRegex(InputError, "manual_dir: .* an empty one"):
+        with self.assertRaisesRegex(
+            InputError, "manual_dir: .* or it is empty"
+        ):
             self.load()
 
     def test_failure_leaves_nothing(self):

@@ -408,7 +408,10 @@ class BadInputTest(TableTestCase):
         (["x", "y"], "the columns x, y;"),
         (["task", "x"], "the columns task, x; there must be task, features"),
         (["task", "y"], "the columns task, y;"),
-        (["task", "time", "value", "place"], "or else exactly task, time, val"),
+        (
+            ["task", "time", "value", "place"],
+            "or, for series, exactly task, time, val",
+        ),
         (["task", "x", "x", "y"], "2 columns named x"),
         (["", "task", "x", "y"], "column 1 has no name"),
     )
@@ -439,7 +442,7 @@ class BadInputTest(TableTestCase):
     def test_options(self):
         for option in ("window", "horizon"):
             self.assertRefused(
-                f"^{option}: 3 was given, but .* holds no series",
+                f"^{option}: 3 was given, but .* does not hold series",
                 rows_table(),
                 **{option: 3},
             )

@@ -204,8 +204,8 @@ class ImagesTest(TfdsTest):
             self.assertLogs("absl", "WARNING") as logs,
         ):
             self.load()
-        said = {record.getMessage() for record in logs.records}
-        self.assertEqual(said, {"Disk is on fire."})
+        messages = {record.getMessage() for record in logs.records}
+        self.assertEqual(messages, {"Disk is on fire."})
 
 
 class EpisodesTest(TfdsTest):

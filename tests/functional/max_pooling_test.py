@@ -11,7 +11,7 @@ from tests.helpers.derivatives import DerivativesTestCase, normal
 class MaxPoolingTest(DerivativesTestCase, parameterized.TestCase):
     @parameterized.parameters(((2, 2),), ((3, 2),))
     def test_is_tensorflows(self, size):
-        # Five rows: one is left over.
+        # Five rows: the last one is in no window.
         x = normal(2, 5, 4, 3)
         self.assert_same_to_third_order(
             lambda x: max_pooling(x, size),

@@ -12,7 +12,7 @@ layers = keras.layers
 
 
 def normalized_model(**options):
-    """A network with batch normalisation, its moving averages not trivial."""
+    """A network with batch normalisation and non-trivial moving averages."""
     model = keras.Sequential(
         [
             keras.Input((3,)),
@@ -28,13 +28,13 @@ def normalized_model(**options):
 
 
 def examples(seed=0, shape=(6, 3)):
-    """Inputs with a mean and a spread of their own."""
+    """Inputs with a mean that is not 0 and a spread that is not 1."""
     values = np.random.default_rng(seed).normal(1.0, 2.0, shape)
     return tf.constant(values, tf.float32)
 
 
 def snapshot(model):
-    """Every variable of a model, those of its random streams included."""
+    """Returns every variable of a model, also of its random streams."""
     variables = model.trainable_variables + model.non_trainable_variables
     return [variable.numpy().copy() for variable in variables]
 
@@ -154,7 +154,7 @@ class CallTest(tf.test.TestCase, parameterized.TestCase):
 
 class RandomStreamTest(tf.test.TestCase):
     def masks(self, seed, state=None, training=True):
-        """What two dropout layers keep of fifty ones each, and the state."""
+        """Returns two dropout layers' outputs on 50 ones, and the state."""
         x = keras.Input((50,))
         y = [layers.Dropout(0.5, seed=number)(x) for number in (1, 2)]
         y.append(layers.Dense(1)(x))

@@ -46,7 +46,7 @@ def image_network(norm):
 
 
 class SeenLayer(layers.Layer):
-    """Does nothing, or fails; says what it sees of the layers beside it."""
+    """A layer that calls a function, which may look at other layers or fail."""
 
     def __init__(self, see, **options):
         super().__init__(**options)
@@ -180,7 +180,7 @@ class LayersAreTheirOwnersTest(tf.test.TestCase, parameterized.TestCase):
             derivatives, [2 / 3 * (np.eye(3) - 1 / 3)], rtol=1e-12
         )
         see()
-        # If TensorFlow's own are as exact some day, ours can go.
+        # If TensorFlow's moments become exact, ours can be removed.
         self.assertAllClose(derivatives[1], 2 / 3 * np.eye(3), rtol=1e-12)
 
     def test_attributes_stay_and_the_scope_ends_when_the_call_raises(self):
@@ -199,7 +199,7 @@ class LayersAreTheirOwnersTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(RuntimeError, "in the middle of a call"):
             call(model, tf.ones([1, 3, 2]))
         fails.clear()
-        # The layer learns its moving averages as it did before.
+        # Outside of the scope, the layer updates its moving averages.
         model(tf.ones([1, 3, 2]), training=True)
         self.assertAllClose(norm.moving_mean, [0.3, 0.3])
 

@@ -143,7 +143,7 @@ class PredictionTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(
             model.outputs([x[i] for i in order]), together[order], 1e-5, 1e-6
         )
-        # Nor on whether Keras is asked.
+        # Keras's own `predict` gives the same.
         self.assertAllClose(
             model.keras_model.predict(np.stack(x[:4]), verbose=0),
             together[:4],

@@ -130,7 +130,7 @@ class RenewTest(tf.test.TestCase, parameterized.TestCase):
     def test_another_body_is_refused_and_nothing_is_copied(self):
         target = network(7, hidden=6)
         before = target.get_weights()
-        with self.assertRaisesRegex(InputError, r"^target: .*\(3, 6\).*but"):
+        with self.assertRaisesRegex(InputError, r"^target: .*\(3, 6\).*except"):
             renew(network(5), target)
         for old, new in zip(before, target.get_weights(), strict=True):
             self.assertAllEqual(old, new)

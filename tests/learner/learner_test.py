@@ -152,7 +152,7 @@ def own_activation(x):
 
 
 class SecretiveLayer(layers.Layer):
-    """Does not say how to make it anew."""
+    """A layer without a configuration to make it again from."""
 
     def __init__(self, width):
         super().__init__()
@@ -634,7 +634,7 @@ class FilesTest(tf.test.TestCase, parameterized.TestCase):
             target_mean=np.array([1.0, 2.0]),
             target_deviation=np.array([3.0, 4.0]),
             inner_learning_rate=[np.float32(0.1), 0.2],
-            # Which no file holds; what is loaded has the task's own.
+            # No file holds it; a loaded learner has the task's own.
             metric=lambda y, outputs: tf.reduce_mean(tf.abs(y - outputs)),
         )
         one.save(self.folder)
@@ -726,7 +726,7 @@ class FilesTest(tf.test.TestCase, parameterized.TestCase):
         content = path.read_bytes()
         if damage == "missing":
             if name == "preparation.keras":
-                return  # Which may be so.
+                return  # This file may be missing.
             path.unlink()
         elif damage == "flipped":
             # Bytes of each member in turn, found by the archive's checksums.

@@ -48,7 +48,7 @@ class ImagesTest(tf.test.TestCase, parameterized.TestCase):
             [[1, 20, 20, 3], [2, 9, 30, 3], [1, 20, 20, 3], [1, 9, 30, 3]],
         )
         given = [image for batch in batches for image in batch.numpy()]
-        # Those of one colour or three without alpha can be compared.
+        # Images without an alpha channel can be compared.
         self.assertAllEqual(given[0], np.repeat(images[0], 3, -1))
         self.assertAllEqual(given[2], images[2])
         self.assertAllEqual(given[4], np.repeat(images[4], 3, -1))

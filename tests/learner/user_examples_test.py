@@ -15,7 +15,7 @@ from tests.helpers.pictures import noise, write_png
 
 
 def learner(shape, dtype, task="classification", outputs=1):
-    """What is asked of a learner."""
+    """Returns a stand-in with the attributes that are read of a learner."""
     return types.SimpleNamespace(
         raw_input=keras.Input(shape, dtype=dtype), task=task, outputs=outputs
     )

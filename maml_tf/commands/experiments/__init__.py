@@ -1,4 +1,4 @@
-"""Experiments that flags describe: their data, model and algorithm."""
+"""Experiments made from flags: their data, model and algorithm."""
 
-# Before anything else of these imports TensorFlow, which is noisy.
+# First, because importing TensorFlow is noisy.
 from maml_tf.commands.experiments import quiet_tensorflow  # noqa: F401

@@ -1,4 +1,4 @@
-"""Flags made from signatures: an option is declared where it is taken.
+"""Flags made from signatures: the function that takes an option declares it.
 
 A flag has its type, its default and its text from the keyword parameters of
 that name, and from their lines in the docstrings. Flags of data sets, networks,
@@ -17,7 +17,7 @@ from absl import flags
 from maml_tf.errors import InputError
 from maml_tf.registry import Option, Registry, check_options, parameters
 
-# A parameter that is True, False or None, by the flag's value.
+# Values of a parameter that is True, False or None, by the flag's value.
 _AUTOMATIC = {"auto": None, "true": True, "false": False}
 # A text with more owners than these begins without their names.
 _MOST_OWNERS = 3
@@ -34,7 +34,7 @@ def define(
     """Defines a flag for each option, except for those already defined.
 
     Args:
-        add: Function that defines a flag, as `recorded_flags.adder` returns it.
+        add: Function that defines a flag, made by `recorded_flags.adder`.
         source: A registry, or one class or function.
         only: The options to define, in this order; all if None.
         leave_out: Options that are not flags.
@@ -59,7 +59,7 @@ def given(
         source: A registry.
         name: The entry that takes them.
         flag_values: The parsed flags.
-        leave_out: As in `define`.
+        leave_out: Options that are not flags.
         ignored: Options that may be given without effect to an entry that does
             not take them.
 
@@ -77,8 +77,8 @@ def given(
     values = {}
     for option in _options(_owners(source), leave_out).values():
         value = _value(flag_values, option.name, option)
-        known = option.name in taken
-        if value is None or (option.name in ignored and not known):
+        is_taken = option.name in taken
+        if value is None or (option.name in ignored and not is_taken):
             continue
         check_options(source.kind, name, [option.name], taken)
         values[option.name] = _converted(taken[option.name], value)
@@ -93,7 +93,7 @@ def given_to(
     Args:
         function: The class or function.
         flag_values: The parsed flags.
-        *names: Its parameters that are flags; if none, all that are.
+        *names: The parameters to return; if none, all that are flags.
 
     Raises:
         InputError: A value cannot be used.
@@ -109,7 +109,7 @@ def given_to(
 
 
 def automatic(value: str) -> bool | None:
-    """Returns what a flag of auto, true or false stands for."""
+    """Returns the value that a flag of auto, true or false stands for."""
     return _AUTOMATIC[value]
 
 
@@ -121,14 +121,12 @@ def _value(flag_values, name, option):
 
 
 def _converted(option, value):
-    """A list flag's texts as the parameter has them; other values unchanged."""
+    """Converts a list flag's texts for the parameter; leaves other values."""
     if not isinstance(value, list):
         return value
     kinds = [typing.get_origin(part) for part in _parts(option)]
-    numbers = int in _parts(option) or (int, ...) in map(
-        typing.get_args, _parts(option)
-    )
-    if numbers:
+    items = [typing.get_args(part) for part in _parts(option)]
+    if int in _parts(option) or (int, ...) in items:
         value = integers(option.name, value)
     if tuple in kinds:
         return tuple(value)
@@ -143,8 +141,12 @@ def _converted(option, value):
 def integers(name: str, texts: Iterable[str] | None) -> tuple[int, ...] | None:
     """Returns a list flag's numbers; None if it was not given.
 
+    Args:
+        name: The flag's name.
+        texts: The flag's value.
+
     Raises:
-        InputError: They are not whole numbers; it names the flag.
+        InputError: A text is not a whole number.
     """
     if texts is None:
         return None
@@ -158,7 +160,7 @@ def integers(name: str, texts: Iterable[str] | None) -> tuple[int, ...] | None:
 
 
 def _owners(source, names=None) -> tuple[tuple[str, dict[str, Option]], ...]:
-    """Pairs of a name, without what follows a colon, and its options."""
+    """Returns pairs of a name, up to its colon, and its options."""
     if not isinstance(source, Registry):
         return (("", parameters(source)),)
     return _owners_in(source, names or source.names())
@@ -172,17 +174,17 @@ def _owners_in(registry, names):
 
 
 def _options(owners, leave_out):
-    """Each option that is a flag once, by name, as its first owner has it."""
-    found: dict[str, Option] = {}
+    """Returns the options that are flags, each by name from its first owner."""
+    by_name: dict[str, Option] = {}
     for _, options in owners:
         for name, option in options.items():
             if name not in leave_out and _kind(option):
-                found.setdefault(name, option)
-    return found
+                by_name.setdefault(name, option)
+    return by_name
 
 
 def _flag(owners, name, **defaults):
-    """The arguments of `add` for one option."""
+    """Returns the arguments of `add` for one option."""
     takers = {owner: o[name] for owner, o in owners if name in o}
     everywhere = len(takers) == len(owners)
     options = list(takers.values())
@@ -192,8 +194,8 @@ def _flag(owners, name, **defaults):
         default = defaults[name]
     elif everywhere and len({option.default for option in options}) == 1:
         default = options[0].default
-    elif told := _told(takers):
-        text = f"{text} Default: {told}."
+    elif described := _describe_defaults(takers):
+        text = f"{text} Default: {described}."
     kinds = {_kind(option) for option in options}
     if "list" in kinds:
         items = [c for part in _parts(options[0]) for c in _literals(part)]
@@ -208,11 +210,12 @@ def _flag(owners, name, **defaults):
 
 
 def _kind(option):
-    """Absl's kind of flag for an annotation; None if there is none."""
+    """Returns absl's kind of flag for an annotation; None if it has no kind."""
     parts = _parts(option)
-    if option.choices and tuple not in map(typing.get_origin, parts):
+    is_list = tuple in [typing.get_origin(part) for part in parts]
+    if option.choices and not is_list:
         return "enum" if str not in parts else "string"
-    if tuple in map(typing.get_origin, parts):
+    if is_list:
         return "list"
     if bool in parts:
         return "automatic" if type(None) in parts else "bool"
@@ -221,7 +224,7 @@ def _kind(option):
 
 
 def _parts(option):
-    """The alternatives of a union, or the one type."""
+    """Returns the alternatives of a union, or the one type."""
     union = typing.get_origin(option.annotation)
     if union in (typing.Union, types.UnionType):
         return typing.get_args(option.annotation)
@@ -229,7 +232,7 @@ def _parts(option):
 
 
 def _literals(part):
-    """Texts of the `Literal` within `tuple[Literal, ...]`."""
+    """Returns the texts of the `Literal` within `tuple[Literal, ...]`."""
     return [
         text
         for item in typing.get_args(part)
@@ -239,9 +242,9 @@ def _literals(part):
 
 
 def _text(takers, everywhere):
-    """The docstrings of those who take an option, each text once.
+    """Joins the docstrings of those who take an option, each text once.
 
-    The text that most begin with comes first, then what others add to it.
+    The text that most begin with comes first, then the additions of others.
     """
     texts = {
         owner: option.help
@@ -267,8 +270,8 @@ def _text(takers, everywhere):
     return " ".join(parts)
 
 
-def _told(takers):
-    """The defaults in words, with their owners if they differ."""
+def _describe_defaults(takers):
+    """Writes the defaults in words, with their owners if they differ."""
     by_default: dict[str, list[str]] = {}
     for owner, option in takers.items():
         shown = _shown(option.default)

@@ -31,10 +31,10 @@ def create(
     """Makes a Keras optimizer for the outer step.
 
     Args:
-        iterations: Meta-updates in all, where a schedule ends.
+        iterations: Meta-updates in all; a schedule ends there.
         optimizer: Outer optimizer.
         learning_rate: Outer learning rate, 0 or above.
-        learning_rate_schedule: How the outer learning rate goes on. `linear`:
+        learning_rate_schedule: Course of the outer learning rate. `linear`:
             from --learning_rate to 0 at --iterations.
         clip_norm: Largest global norm of a meta-gradient, above 0.
         clip_value: Largest magnitude of a meta-gradient's elements, above 0.

@@ -1,7 +1,13 @@
-"""What flags describe: an environment, a policy and how it adapts.
+"""An experiment with policies, made from flags.
 
 The commands train-rl, evaluate-rl and plot-rl share this file.
 """
+
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from absl import flags
 
 from maml_tf import InputError, algorithms
 from maml_tf.algorithms.inner_optimizers import ScheduledGradientDescent
@@ -10,7 +16,7 @@ from maml_tf.commands.experiments import (
     policy_flags,
     training_run,
 )
-from maml_tf.errors import check_not_negative
+from maml_tf.errors import check_above_zero, check_not_negative, refusal
 from maml_tf.registry import ALGORITHMS, ENVIRONMENTS, OUTER_UPDATES
 from maml_tf.rl import environments, losses
 from maml_tf.rl.meta_test import PolicyMetaTest
@@ -20,20 +26,20 @@ from maml_tf.rl.sampling import Sampling
 
 
 class RLExperiment:
-    """What the flags describe: environment, policy and algorithm.
+    """Environment, policy and algorithm that flags describe.
 
     Args:
-        flag_values: the experiment's flags.
+        flag_values: The experiment's flags.
 
     Attributes:
-        flags: the flags.
-        environment: a `maml_tf.rl.environments.Environment`.
-        sampling: a `maml_tf.rl.sampling.Sampling`.
-        model: the policy's Keras model, its weights by `--seed`.
-        algorithm: one of `maml_tf.algorithms`.
+        flags: The flags.
+        environment: A `maml_tf.rl.environments.Environment`.
+        sampling: A `maml_tf.rl.sampling.Sampling`.
+        model: The policy's Keras model, its weights drawn by `--seed`.
+        algorithm: One of `maml_tf.algorithms`.
     """
 
-    def __init__(self, flag_values):
+    def __init__(self, flag_values: flags.FlagValues) -> None:
         self.flags = f = flag_values
         _check_combination(f)
         self.sampling = Sampling(**option_flags.given_to(Sampling, f))
@@ -62,22 +68,22 @@ class RLExperiment:
         )
 
     @property
-    def inner_learning_rates(self):
-        """Of the first gradient step, and from the second one on."""
+    def inner_learning_rates(self) -> list[float]:
+        """Rates of the first gradient step, and from the second one on."""
         f = self.flags
         later = f.later_inner_learning_rate
         first = f.inner_learning_rate
         return [first, first / 2 if later is None else later]
 
-    def update(self):
-        """A new outer update, as the flags say."""
+    def update(self) -> Any:
+        """Makes a new outer update, as the flags say."""
         name = self.flags.outer_update
         return OUTER_UPDATES.create(
             name, **option_flags.given(OUTER_UPDATES, name, self.flags)
         )
 
-    def outer_step(self):
-        """The meta-update, on rollouts in training tasks."""
+    def outer_step(self) -> PolicyOuterStep:
+        """Makes the meta-update on rollouts in training tasks."""
         return PolicyOuterStep(
             self.algorithm,
             self.environment,
@@ -87,13 +93,15 @@ class RLExperiment:
             seed=self.flags.seed,
         )
 
-    def meta_test(self, split, num_tasks, steps=None):
-        """A `PolicyMetaTest` of the policy.
+    def meta_test(
+        self, split: str, num_tasks: int, steps: int | None = None
+    ) -> PolicyMetaTest:
+        """Makes a `PolicyMetaTest` of the policy.
 
         Args:
-            split: whose tasks are drawn.
-            num_tasks: tasks to adapt to.
-            steps: gradient steps; None: `--test_inner_steps`.
+            split: Split that tasks are drawn from.
+            num_tasks: Tasks to adapt to.
+            steps: Gradient steps; None: `--test_inner_steps`.
         """
         f = self.flags
         return PolicyMetaTest(
@@ -106,12 +114,12 @@ class RLExperiment:
             seed=f.seed,
         )
 
-    def validation(self):
-        """A function of no arguments: the `Curve` of the policy as it is."""
+    def validation(self) -> Callable:
+        """Returns a function `() -> Curve` that validates the policy."""
         return self.meta_test("valid", self.flags.validation_tasks)
 
-    def setting(self):
-        """What a figure of this experiment is of, a dict, but for its tasks."""
+    def setting(self) -> dict[str, Any]:
+        """Describes the setting of this experiment's figures, without tasks."""
         f = self.flags
         first, later = self.inner_learning_rates
         return {
@@ -127,27 +135,27 @@ class RLExperiment:
 
 
 def evaluate(
-    workdir,
-    flag_values,
+    workdir: str | pathlib.Path,
+    flag_values: flags.FlagValues,
     *,
-    split="test",
-    num_tasks=40,
-    inner_steps=None,
-    progress=False,
-):
+    split: str = "test",
+    num_tasks: int = 40,
+    inner_steps: int | None = None,
+    progress: bool = False,
+) -> dict[str, Any]:
     """Meta-tests the policy of a training.
 
     Args:
-        workdir: folder of the training.
-        flag_values: its flags, as `recorded` gives them; rollouts, inner
-            learning rates and seed may have been changed.
-        split: whose tasks are drawn.
-        num_tasks: tasks to adapt to.
-        inner_steps: gradient steps; None: as in validation.
-        progress: whether to show a progress bar, on a terminal.
+        workdir: Folder of the training.
+        flag_values: Its flags, read by `recorded`; rollouts, inner learning
+            rates and seed may have been changed.
+        split: Split that tasks are drawn from.
+        num_tasks: Tasks to adapt to.
+        inner_steps: Gradient steps; None: as in validation.
+        progress: Whether to show a progress bar, on a terminal.
 
     Returns:
-        A dict, which is what `evaluation_<split>.json` holds.
+        The dict that `evaluation_<split>.json` holds.
     """
     built = RLExperiment(flag_values)
     iteration, checkpoint = training_run.restore(built.model, workdir)
@@ -165,15 +173,17 @@ def evaluate(
     }
 
 
-def check_same_environment(workdirs, recorded):
-    """Refuses trainings whose returns cannot stand beside one another.
+def check_same_environment(
+    workdirs: Sequence[pathlib.Path], recorded: Sequence[flags.FlagValues]
+) -> None:
+    """Refuses trainings in different environments: their returns differ.
 
     Args:
-        workdirs: their folders.
-        recorded: their flags.
+        workdirs: Folders of the trainings.
+        recorded: Flags of the trainings.
 
     Raises:
-        InputError: they are in different environments.
+        InputError: The environments differ.
     """
     first = recorded[0].environment
     for workdir, f in zip(workdirs, recorded):
@@ -191,12 +201,9 @@ def _check_combination(f):
         later_inner_learning_rate=f.later_inner_learning_rate,
     )
     if f.algorithm not in policy_flags.ALGORITHMS:
-        raise InputError(
-            f"algorithm: {f.algorithm!r} was given; of policies there are"
-            f" {', '.join(policy_flags.ALGORITHMS)}."
+        raise refusal(
+            "algorithm",
+            f.algorithm,
+            f"available for policies: {', '.join(policy_flags.ALGORITHMS)}",
         )
-    if f.initial_deviation <= 0:
-        raise InputError(
-            f"initial_deviation: {f.initial_deviation} was given; it must be"
-            " above 0."
-        )
+    check_above_zero(initial_deviation=f.initial_deviation)

@@ -1,5 +1,7 @@
 """The flags of an experiment with policies, and their record."""
 
+from absl import flags
+
 from maml_tf.commands import flag_help
 from maml_tf.commands.experiments import option_flags, recorded_flags
 from maml_tf.registry import ALGORITHMS as _ALGORITHMS
@@ -8,20 +10,20 @@ from maml_tf.rl import environments, losses
 from maml_tf.rl.policy import gaussian_mlp
 from maml_tf.rl.sampling import Sampling
 
-# Those of `maml_tf.algorithms` that adapt by rollouts.
+# Entries of `maml_tf.algorithms` that can adapt by rollouts.
 ALGORITHMS = ("anil", "boil", "fomaml", "maml", "oracle", "pretrain", "scratch")
-# Options of algorithms that policies have in another form, or not at all.
+# Options of algorithms that policies have in another form or do not have.
 DECIDED = ("batch_norm", "inner_learning_rate", "rematerialize")
 
-# Flags that say where and how a training runs, not what it computes: they may
-# differ when it is resumed.
+# Flags that do not change the results of a training. They may differ when it
+# is resumed.
 _FREE_ON_RESUME = (
     "workers",
     *recorded_flags.COURSE,
 )
 
 
-def define(flag_values):
+def define(flag_values: flags.FlagValues) -> None:
     """Defines the flags of an experiment with policies on `flag_values`."""
     where = recorded_flags.adder(flag_values, flag_help.WHERE)
     add = recorded_flags.adder(flag_values, flag_help.TASK)
@@ -29,8 +31,8 @@ def define(flag_values):
         "string",
         "environment",
         "navigation_2d",
-        "Environment: " + ", ".join(environments.names()) + ". In capitals is"
-        " what you put in its place, as in"
+        "Environment: " + ", ".join(environments.names()) + ". Replace words in"
+        " capitals by your own, as in"
         " --environment=gymnasium:my_environment.py:MyEnvironment.",
     )
     option_flags.define(where, ENVIRONMENTS, only=("workers",))
@@ -69,8 +71,8 @@ def define(flag_values):
         "inner_loss",
         "reinforce",
         sorted(losses.INNER),
-        "Policy-gradient loss of the inner loop: they have the same gradient"
-        " and other second derivatives.",
+        "Policy-gradient loss of the inner loop. All have the same gradient,"
+        " but different second derivatives.",
     )
     option_flags.define(add, Sampling, only=("discount", "gae_lambda"))
 

@@ -1,19 +1,24 @@
-"""The preparation of a training's data, which later data must share."""
+"""Checks that later data are prepared like those of the training."""
 
 import json
 import pathlib
 
 import keras
 
+from maml_tf.datasets import Dataset
 from maml_tf.errors import InputError
 from maml_tf.learner.files import PREPARATION
 
 
-def check(dataset, workdir):
-    """Refuses data that are not those which the training in `workdir` had.
+def check(dataset: Dataset, workdir: str | pathlib.Path) -> None:
+    """Refuses a data set whose preparation differs from the training's.
+
+    Args:
+        dataset: The data set as it is now.
+        workdir: Folder of the training; it may be empty.
 
     Raises:
-        InputError: the vocabulary or the like is another one now.
+        InputError: The preparation, such as the vocabulary, has changed.
     """
     path = pathlib.Path(workdir) / PREPARATION
     if dataset.preparation is None or not path.exists():
@@ -28,8 +33,8 @@ def check(dataset, workdir):
 
 
 def _configuration(preparation):
-    """All that a preparation computes, as text; names may be any."""
-    # A sequential model has layers alone.
+    """Returns a preparation's computation as text, without names of layers."""
+    # A sequential model has layers only.
     operations = getattr(preparation, "operations", preparation.layers)
     # As text, because a tuple is read back as a list.
     return json.dumps(

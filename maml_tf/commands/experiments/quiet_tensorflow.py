@@ -1,8 +1,8 @@
 """Imports and starts TensorFlow without its notes, which would bury our lines.
 
-No setting silences what is logged before its logging is set up. If the import
-fails, what it said is shown. Where TensorFlow is running already, as in tests,
-this changes nothing.
+TensorFlow logs before its logging is set up, and no setting silences that. If
+the import fails, its notes are shown. If TensorFlow has been imported already,
+as in tests, this changes nothing.
 """
 
 import contextlib
@@ -32,21 +32,22 @@ if "tensorflow" not in sys.modules:
     with _quietly():
         import tensorflow as tf
 
-        # absl's app.run would do it, within sight: a part of TensorFlow asks
-        # to. It fixes no threads.
+        # Otherwise absl's app.run does this, because a part of TensorFlow asks
+        # it to, and the notes are seen. It does not fix the threads.
         tf.config.list_physical_devices()
 else:
     import tensorflow as tf
 
 
-def start(intra_op_threads=1, inter_op_threads=0):
-    """Starts TensorFlow's devices, whose threads cannot be changed later.
+def start(intra_op_threads: int = 1, inter_op_threads: int = 0) -> None:
+    """Starts TensorFlow's devices; their threads cannot be changed later.
 
     Args:
-        intra_op_threads: threads that share one operation; 0 for one a core.
-            One is the default: two tasks at a time on a core each beat one task
-            on both, 2 to 4 times on networks of few-shot size.
-        inter_op_threads: operations, and so tasks, at a time; 0 for one a core.
+        intra_op_threads: Threads that share one operation; 0: one a core.
+            Defaults to 1: two tasks at a time, each on a core, are 2 to 4 times
+            faster than one task on both, with networks of few-shot size.
+        inter_op_threads: Operations, and so tasks, at a time; 0: one a core.
+            Defaults to 0.
     """
     with _quietly(), contextlib.suppress(RuntimeError):
         cores = os.cpu_count() or 1

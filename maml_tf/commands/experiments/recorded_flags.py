@@ -1,11 +1,12 @@
-"""The record of a training's flags beside what was trained.
+"""The record of a training's flags beside its weights.
 
-A training records its flags in `WORKDIR/experiment.flags`, itself a flagfile,
-from which other commands read what the model is.
+A training records its flags in `WORKDIR/experiment.flags`, which is a flagfile.
+Other commands read it to build the same model.
 """
 
 import pathlib
 import sys
+from collections.abc import Callable, Iterable
 
 from absl import flags
 
@@ -15,8 +16,8 @@ from maml_tf.files import replacing
 
 FILE_NAME = "experiment.flags"
 
-# Flags that say how far and how a training runs, not what it computes: they may
-# differ when it is resumed.
+# Flags of a training's course, which do not change its results. They may differ
+# when it is resumed.
 COURSE = (
     "iterations",
     "log_interval",
@@ -27,9 +28,14 @@ COURSE = (
 )
 
 
-def define_course(flag_values, *defaults):
-    """Defines `COURSE` on `flag_values`, the numbers by these defaults."""
-    explained = (
+def define_course(flag_values: flags.FlagValues, *defaults: int) -> None:
+    """Defines the flags `COURSE`.
+
+    Args:
+        flag_values: The flags to add them to.
+        *defaults: Defaults of the numbers, in the order of `COURSE`.
+    """
+    texts = (
         "Meta-updates in all.",
         "Iterations between log records.",
         "Iterations between validations.",
@@ -37,20 +43,20 @@ def define_course(flag_values, *defaults):
         "Iterations between checkpoints.",
     )
     add = adder(flag_values, flag_help.TRAINING)
-    for name, default, text in zip(COURSE, defaults, explained):
+    for name, default, text in zip(COURSE, defaults, texts):
         add("integer", name, default, text)
     add("bool", "progress", True, "Show progress bars, on a terminal.")
 
 
-def define_where(flag_values):
-    """Defines on `flag_values` what is trained by name, and where it goes."""
+def define_where(flag_values: flags.FlagValues) -> None:
+    """Defines the flags --experiment and --workdir on `flag_values`."""
     add = adder(flag_values, flag_help.WHERE)
     add(
         "string",
         "experiment",
         None,
-        "An experiment of `maml-tf list experiments`: stands for the flags of"
-        " its file, and those after it win.",
+        "An experiment of `maml-tf list experiments`; stands for the flags in"
+        " its file. Flags after it replace them.",
     )
     add(
         "string",
@@ -66,27 +72,27 @@ def define_where(flag_values):
     )
 
 
-def define_test_inner_steps(add, default=None):
+def define_test_inner_steps(add: Callable, default: int | None = None) -> None:
     """Defines the inner steps of validation and evaluation.
 
     Args:
-        add: As `adder` returns it.
+        add: Function that defines a flag, made by `adder`.
         default: A number; None for that of `--inner_steps`.
     """
-    told = "" if default else " Default: --inner_steps."
+    note = "" if default else " Default: --inner_steps."
     add(
         "integer",
         "test_inner_steps",
         default,
-        "Gradient steps in validation and, by default, in evaluation." + told,
+        "Gradient steps in validation and, by default, in evaluation." + note,
     )
 
 
-def adder(flag_values, group):
+def adder(flag_values: flags.FlagValues, group: str) -> Callable:
     """Returns a function that defines flags, as in `add("integer", name, ...)`.
 
     Args:
-        flag_values: Where they are defined.
+        flag_values: The flags to add them to.
         group: Their heading in the help, a constant of `flag_help`.
     """
 
@@ -103,27 +109,36 @@ class RecordedFlags:
     """The flags of one kind of experiment, to be written and read back.
 
     Args:
-        define: function `flag_values -> None`, which defines them.
-        free_on_resume: function `flag_values -> names` of those that may differ
-            when a training is resumed: they say where and how it runs, not what
-            it computes.
-        command: the command that trains, for sentences.
+        define: Function `flag_values -> None` that defines them.
+        free_on_resume: Function `flag_values -> names` of flags that may differ
+            when a training is resumed, as they do not change its results.
+        command: The command that trains, for messages.
     """
 
-    def __init__(self, define, free_on_resume, command):
+    def __init__(
+        self,
+        define: Callable[[flags.FlagValues], None],
+        free_on_resume: Callable[[flags.FlagValues], Iterable[str]],
+        command: str,
+    ) -> None:
         self._define = define
         self._free_on_resume = free_on_resume
         self._command = command
 
-    def record(self, flag_values, workdir, leave_out=()):
+    def record(
+        self,
+        flag_values: flags.FlagValues,
+        workdir: str | pathlib.Path,
+        leave_out: Iterable[str] = (),
+    ) -> None:
         """Writes the experiment's flags to `workdir`, atomically.
 
         Args:
-            flag_values: the parsed flags.
-            workdir: where `experiment.flags` goes. It is left out of the
-                record, so that `--flagfile=DIR/experiment.flags
-                --workdir=OTHER` repeats the experiment elsewhere.
-            leave_out: names of flags that are not recorded either.
+            flag_values: The parsed flags.
+            workdir: Folder of `experiment.flags`. It is left out of the record,
+                so that `--flagfile=DIR/experiment.flags --workdir=OTHER`
+                repeats the experiment elsewhere.
+            leave_out: Names of flags that are not recorded either.
         """
         lines = [
             "# The flags of this training; give them back with --flagfile.\n"
@@ -135,12 +150,15 @@ class RecordedFlags:
         with replacing(pathlib.Path(workdir) / FILE_NAME) as partial:
             partial.write_text("".join(lines))
 
-    def recorded(self, workdir):
-        """The flags that a training recorded in `workdir`.
+    def recorded(self, workdir: str | pathlib.Path) -> flags.FlagValues:
+        """Returns the flags that a training recorded in `workdir`.
+
+        Args:
+            workdir: Folder of the training.
 
         Raises:
-            InputError: there is no such folder, or no training of this kind in
-                it.
+            InputError: The folder does not exist, or does not hold a training
+                of this kind.
         """
         path = pathlib.Path(workdir) / FILE_NAME
         trains = sentences.command(self._command)
@@ -160,11 +178,17 @@ class RecordedFlags:
             ) from error
         return values
 
-    def check_unchanged(self, flag_values, workdir):
+    def check_unchanged(
+        self, flag_values: flags.FlagValues, workdir: str | pathlib.Path
+    ) -> None:
         """Refuses to resume a training with other flags than it began with.
 
+        Args:
+            flag_values: The flags given now.
+            workdir: Folder of the training; it need not exist yet.
+
         Raises:
-            InputError: naming the flag.
+            InputError: A flag differs; the message names it.
         """
         if not (pathlib.Path(workdir) / FILE_NAME).exists():
             return
@@ -182,5 +206,5 @@ class RecordedFlags:
     def _names(self):
         values = flags.FlagValues()
         self._define(values)
-        own = values.flags_by_module_dict()
-        return sorted(flag.name for defined in own.values() for flag in defined)
+        by_module = values.flags_by_module_dict().values()
+        return sorted(flag.name for defined in by_module for flag in defined)

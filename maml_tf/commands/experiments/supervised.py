@@ -1,11 +1,14 @@
-"""What an experiment's flags describe: its data set, model and algorithm.
+"""A supervised experiment, made from flags.
 
-The commands train, evaluate, plot and demo share this file.
+The commands train, evaluate, plot, share and demo use this file.
 """
 
 import functools
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
+import keras
 from absl import flags, logging
 
 from maml_tf import (
@@ -19,6 +22,7 @@ from maml_tf import (
     meta_test,
     networks,
 )
+from maml_tf.algorithms.algorithm import Algorithm
 from maml_tf.commands import flag_help, sentences
 from maml_tf.commands.experiments import (
     option_flags,
@@ -35,8 +39,8 @@ FLAGS = flags.FLAGS
 flags.DEFINE_integer(
     "intra_op_threads",
     1,
-    "Threads that share one operation; 0: one a core. More than one pays for"
-    " large networks alone.",
+    "Threads that share one operation; 0: one a core. More than one is faster"
+    " for large networks only.",
     lower_bound=0,
 )
 flags.DEFINE_integer(
@@ -50,20 +54,22 @@ for _name in ("intra_op_threads", "inter_op_threads"):
 
 
 class Experiment:
-    """What the flags describe: data set, model and algorithm.
+    """Data set, model and algorithm that flags describe.
 
     Args:
-        flag_values: the experiment's flags.
+        flag_values: The experiment's flags.
 
     Attributes:
-        flags: the flags.
-        dataset: a `maml_tf.datasets.Dataset`.
-        model: the Keras model, its weights by `--seed`.
-        learner: a `maml_tf.Learner` of the model.
-        algorithm: one of `maml_tf.algorithms`.
+        flags: The flags.
+        dataset: A `maml_tf.datasets.Dataset`.
+        is_joint: Whether the model learns to tell all training classes apart,
+            as an ordinary classifier does.
+        model: The Keras model, its weights drawn by `--seed`.
+        learner: A `maml_tf.Learner` of the model.
+        algorithm: One of `maml_tf.algorithms`.
     """
 
-    def __init__(self, flag_values):
+    def __init__(self, flag_values: flags.FlagValues) -> None:
         self.flags = f = flag_values
         _check_combination(f)
         options = option_flags.given(
@@ -76,13 +82,12 @@ class Experiment:
         if f.algorithm == "oracle":
             options["oracle"] = True
         self.dataset = datasets.load(f.dataset, **options)
-        # Whether it learns to tell all training classes apart, in one go.
         self.is_joint = f.algorithm == "pretrain" and bool(self.dataset.joint)
-        self.model = self._network(
-            self.dataset.num_classes("train")
-            if self.is_joint
-            else self.dataset.outputs(f.way)
-        )
+        if self.is_joint and self.dataset.num_classes:
+            outputs = self.dataset.num_classes("train")
+        else:
+            outputs = self.dataset.outputs(f.way)
+        self.model = self._network(outputs)
         self.learner = self._learner()
         self.algorithm = self.learner.algorithm
 
@@ -117,10 +122,10 @@ class Experiment:
             preparation=dataset.preparation,
             target_mean=dataset.target_mean,
             target_deviation=dataset.target_deviation,
-            # Of other classes, an ordinary classifier knows no head.
+            # An ordinary classifier has no head for other classes.
             new_outputs="zero" if self.is_joint else "drawn",
             about={
-                # Without the folders of the machine that trains it.
+                # Without folders of the machine that trains.
                 "dataset": _short(f.dataset),
                 "network": f.network,
                 "way": f.way if classifies else None,
@@ -131,23 +136,23 @@ class Experiment:
             **options,
         )
 
-    def adapting(self, way):
-        """The algorithm that adapts the model, as it is now, to some classes.
+    def adapting(self, way: int) -> Algorithm:
+        """Returns the algorithm that adapts the model to tasks of some way.
 
-        The same where the model's outputs are as many, and of the model's own
-        weights. Else one whose network has another head.
+        It is the experiment's own algorithm if the model has as many outputs.
+        Otherwise its network has another head.
 
         Args:
-            way: classes in a task.
+            way: Classes in a task.
 
         Raises:
-            InputError: BOIL, asked for more ways: it does not adapt the head,
-                so that new outputs could not be told apart.
+            InputError: BOIL was asked for more classes. It does not adapt the
+                head, so new outputs could not be told apart.
         """
         return self.learner.with_outputs(self.dataset.outputs(way))
 
-    def validation(self):
-        """A function of no arguments: the `Curve` of the model as it is."""
+    def validation(self) -> Callable:
+        """Returns a function `() -> Curve` that validates the model."""
         f = self.flags
         algorithm = self.adapting(f.way)
         meta_test = MetaTest(
@@ -165,21 +170,25 @@ class Experiment:
         return with_new_head
 
     @property
-    def test_inner_steps(self):
+    def test_inner_steps(self) -> int:
         """Inner steps in validation and evaluation."""
         f = self.flags
         return (
             f.inner_steps if f.test_inner_steps is None else f.test_inner_steps
         )
 
-    def optimizer(self):
-        """A new outer optimizer, as the flags say."""
+    def optimizer(self) -> keras.optimizers.Optimizer:
+        """Makes a new outer optimizer, as the flags say."""
         return outer_optimizer.create(
             **option_flags.given_to(outer_optimizer.create, self.flags)
         )
 
-    def outer_step(self):
-        """The meta-update on training episodes."""
+    def outer_step(self) -> OuterStep:
+        """Makes the meta-update on training episodes.
+
+        Raises:
+            InputError: XLA cannot compile the reading of the data.
+        """
         f = self.flags
         if f.jit_compile == "true" and not self.dataset.compiles:
             raise InputError(
@@ -187,7 +196,7 @@ class Experiment:
                 " (in_memory), which XLA cannot compile; give one or the other."
             )
         shot = f.shot if f.train_shot is None else f.train_shot
-        if self.is_joint:
+        if self.is_joint and self.dataset.joint:
             examples = f.way * (shot + f.query)
             episodes = self.dataset.joint("train", examples, f.seed)
         else:
@@ -209,57 +218,62 @@ class Experiment:
             ),
         )
 
-    def restore(self, workdir):
+    def restore(self, workdir: str | pathlib.Path) -> tuple[int, str]:
         """Restores the model's weights; see `training_run.restore`.
 
-        Of a learner that was shared, the weights that it came with.
+        A shared learner has no checkpoints; its own weights are restored.
+
+        Args:
+            workdir: Folder of the training or of the shared learner.
+
+        Returns:
+            `(iteration, which)`, `which` being `"best"` or `"latest"`.
 
         Raises:
-            InputError: there is no checkpoint, or none can be read, or the data
-                are not those of the training.
+            InputError: No checkpoint exists or can be read, or the data are not
+                those of the training.
         """
         workdir = pathlib.Path(workdir)
         preparation.check(self.dataset, workdir)
         checkpoints = workdir / "checkpoints"
         if not checkpoints.is_dir() and (workdir / DESCRIPTION).is_file():
-            # A learner that was shared has its weights alone.
             shared = load(workdir)
             self.model.set_weights(shared.model.get_weights())
             return shared.about["iteration"], shared.about["checkpoint"]
         return training_run.restore(self.model, workdir)
 
 
-def trained(workdir):
-    """The `Experiment` of a training, with the weights that it ended with."""
+def trained(workdir: str | pathlib.Path) -> Experiment:
+    """Returns the `Experiment` of a training, with its trained weights."""
     built = Experiment(supervised_flags.recorded(workdir))
     built.restore(workdir)
     return built
 
 
 def evaluate(
-    workdir,
-    flag_values,
+    workdir: str | pathlib.Path,
+    flag_values: flags.FlagValues,
     *,
-    split="test",
-    num_tasks=600,
-    inner_steps=None,
-    way=None,
-    progress=False,
-):
+    split: str = "test",
+    num_tasks: int = 600,
+    inner_steps: int | None = None,
+    way: int | None = None,
+    progress: bool = False,
+) -> dict[str, Any]:
     """Meta-tests the model of a training.
 
     Args:
-        workdir: folder of the training.
-        flag_values: its flags, as `recorded` gives them; shot, query, seed and
+        workdir: Folder of the training.
+        flag_values: Its flags, read by `recorded`; shot, query, seed and
             batch-norm mode may have been changed.
-        split: whose classes are drawn.
-        num_tasks: tasks to adapt to.
-        inner_steps: gradient steps; None: as in validation.
-        way: classes in a task; None: as in the training.
-        progress: whether to show a progress bar, on a terminal.
+        split: Split that classes are drawn from.
+        num_tasks: Tasks to adapt to.
+        inner_steps: Gradient steps; None: as in validation.
+        way: Classes in a task; None: as in the training.
+        progress: Whether to show a progress bar, on a terminal.
 
     Returns:
-        A dict, which is what `evaluation_<split>.json` holds.
+        The dict that `evaluation_<split>.json` holds.
     """
     f = flag_values
     built = Experiment(f)
@@ -295,7 +309,7 @@ def evaluate(
     }
 
 
-def run(main):
+def run(main: Callable[[list[str]], int]) -> None:
     """Runs a command's `main(argv)`; bad input ends it with a sentence."""
 
     @functools.wraps(main)
@@ -308,7 +322,7 @@ def run(main):
 
 
 def _short(dataset):
-    """The data set's name, of a file or folder its last part alone."""
+    """Returns the data set's name; paths are cut to their last part."""
     kind, colon, argument = dataset.partition(":")
     return f"{kind}{colon}{pathlib.PurePath(argument).name}"
 

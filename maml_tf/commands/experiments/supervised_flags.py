@@ -1,4 +1,6 @@
-"""The flags of an experiment, and their record beside what was trained."""
+"""The flags of a supervised experiment, and their record."""
+
+from absl import flags
 
 from maml_tf import datasets
 from maml_tf.algorithms.outer_step import OuterStep
@@ -10,26 +12,26 @@ from maml_tf.commands.experiments import (
 )
 from maml_tf.registry import ALGORITHMS, DATASETS, NETWORKS
 
-# Flags that say where the data are. They may be given for any data set.
+# Flags of the data's place. They may be given for any data set.
 PLACES = ("data_dir", "cache_dir", "download", "in_memory", "manual_dir")
-# Flags that say where and how a training runs, not what it computes: they may
-# differ when it is resumed.
+# Flags that do not change the results of a training. They may differ when it
+# is resumed.
 _FREE_ON_RESUME = (
     *PLACES,
     *recorded_flags.COURSE,
 )
 
 
-def define(flag_values):
-    """Defines the flags of an experiment on `flag_values`."""
+def define(flag_values: flags.FlagValues) -> None:
+    """Defines the flags of a supervised experiment on `flag_values`."""
     where = recorded_flags.adder(flag_values, flag_help.WHERE)
     add = recorded_flags.adder(flag_values, flag_help.TASK)
     add(
         "string",
         "dataset",
         "sinusoid",
-        "Data set: " + ", ".join(datasets.names()) + ". In capitals is what you"
-        " put in its place, as in --dataset=folder:pictures.",
+        "Data set: " + ", ".join(datasets.names()) + ". Replace words in"
+        " capitals by your own, as in --dataset=folder:pictures.",
     )
     add("integer", "way", 5, "Classes in a task; regression ignores it.")
     add(
@@ -77,7 +79,7 @@ def define(flag_values):
 def _free_on_resume(flag_values):
     if flag_values.learning_rate_schedule == "constant":
         return _FREE_ON_RESUME
-    # The schedule's end is part of what is computed.
+    # The end of a schedule changes the results.
     return [name for name in _FREE_ON_RESUME if name != "iterations"]
 
 

@@ -1,10 +1,13 @@
-"""Curves of trainings beside one another, and what to call them."""
+"""Curves of trainings beside one another, with their labels."""
 
 import dataclasses
 import json
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from absl import flags
+from matplotlib.figure import Figure
 
 from maml_tf import InputError
 from maml_tf.reports import curves, figures, tables
@@ -16,12 +19,13 @@ class Run:
     """A training to be drawn.
 
     Attributes:
-        workdir: its folder.
-        flags: those that it recorded.
-        evaluated: function from what `evaluation_<split>.json` holds to what
-            its figures are of, a dict of text.
-        validated: likewise, from a validation's record in the log.
-        published: published values by inner step, a dict.
+        workdir: Its folder.
+        flags: The flags that it recorded.
+        evaluated: Function from the dict in `evaluation_<split>.json` to the
+            setting of its figures, a dict of texts.
+        validated: Function from a validation's record in the log to the setting
+            of its figures.
+        published: Published values by inner step.
     """
 
     workdir: pathlib.Path
@@ -31,32 +35,32 @@ class Run:
     published: dict = dataclasses.field(default_factory=dict)
 
 
-def draw(runs, split):
+def draw(runs: Sequence[Run], split: str) -> Figure:
     """Draws runs in training and by inner step.
 
-    The latter is of `evaluation_<split>.json` where there is one, else of the
-    last validation.
+    Values by inner step are read from `evaluation_<split>.json` or, without
+    that file, from the last validation.
 
     Args:
-        runs: list of `Run`, all of one metric.
-        split: whose evaluation is drawn.
+        runs: The runs, all of one metric.
+        split: Split of the evaluation.
 
     Returns:
         A Matplotlib figure.
 
     Raises:
-        InputError: there is nothing to draw, or metrics differ.
+        InputError: There is nothing to draw, or the metrics differ.
     """
     workdirs = [run.workdir for run in runs]
     recorded = [run.flags for run in runs]
     logs = [metrics_log.read(workdir) for workdir in workdirs]
-    # Of a training with nothing to meta-train there is no log.
+    # A training with nothing to meta-train has no log.
     names_of_metrics = [tables.metric_name(log[0]) for log in logs if log]
-    metric_name = names_of_metrics[0] if names_of_metrics else None
+    metric_name = names_of_metrics[0] if names_of_metrics else ""
     figure = figures.new_figure(12, 4.8)
     left, right = figure.subplots(1, 2)
-    if len(runs) == 1 or metric_name is None:
-        # That there is nothing to draw is said here.
+    if len(runs) == 1 or not metric_name:
+        # This raises if there is nothing to draw.
         curves.training_curve(left, logs[0], metric_name)
     drawn, settings = [], []
     for run, log in zip(runs, logs):
@@ -66,9 +70,9 @@ def draw(runs, split):
                 f" {tables.metric_name(log[0])}, another {metric_name}; give"
                 " trainings of one metric."
             )
-        curve, said = _adaptation(run, log, split, metric_name)
+        curve, setting = _adaptation(run, log, split, metric_name)
         drawn.append(curve)
-        settings.append(said)
+        settings.append(setting)
     title, labels = names(workdirs, recorded, settings)
     if len(runs) > 1:
         _, short = names(workdirs, recorded, [{}] * len(runs))
@@ -84,7 +88,7 @@ def draw(runs, split):
 
 
 def _adaptation(run, log, split, metric_name):
-    """`((values, ci95), what the values are of)`."""
+    """Returns `((values, ci95), setting)` by inner step."""
     path = run.workdir / f"evaluation_{split}.json"
     if path.exists():
         result = json.loads(path.read_text(encoding="utf-8"))
@@ -103,19 +107,26 @@ def _adaptation(run, log, split, metric_name):
     return (last[metric_name], last["ci95"]), run.validated(last)
 
 
-def names(workdirs, recorded, settings):
-    """What all runs share, as a title, and what tells them apart.
+def names(
+    workdirs: Sequence[pathlib.Path],
+    recorded: Sequence[flags.FlagValues],
+    settings: Sequence[dict[str, str]],
+) -> tuple[str, list[str]]:
+    """Writes a title of the settings that runs share, and labels of the others.
 
     Args:
-        workdirs: their folders.
-        recorded: their flags.
-        settings: what their figures are of, dicts of text.
+        workdirs: Folders of the runs.
+        recorded: Flags of the runs.
+        settings: Settings of their figures, dicts of texts.
 
     Returns:
         `(title, labels)`, a label for each run.
     """
-    title, own = tables.title_and_own(settings)
-    labels = [", ".join([f.algorithm, *said]) for f, said in zip(recorded, own)]
+    title, differences = tables.title_and_own(settings)
+    labels = [
+        ", ".join([f.algorithm, *texts])
+        for f, texts in zip(recorded, differences)
+    ]
     return title, [
         label if labels.count(label) == 1 else f"{label} ({workdir})"
         for label, workdir in zip(labels, workdirs)

@@ -1,14 +1,21 @@
-"""A training's course, its closing sentences, and its weights afterwards.
+"""A training, its closing message, and its weights and figures afterwards.
 
-Shared by the commands of every kind of experiment.
+The commands of every kind of experiment share this file.
 """
 
 import json
 import pathlib
 import signal
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from absl import flags
 
 import maml_tf
 from maml_tf import InputError
+from maml_tf.algorithms.algorithm import Algorithm
 from maml_tf.commands import sentences
 from maml_tf.files import replacing
 from maml_tf.training.checkpoints import restore_weights
@@ -16,25 +23,25 @@ from maml_tf.training.metrics_log import finite
 
 
 def train(
-    flag_values,
-    algorithm,
-    outer_step,
-    validation,
+    flag_values: flags.FlagValues,
+    algorithm: Algorithm,
+    outer_step: Callable,
+    validation: Callable,
     *,
-    metric_name,
-    higher_is_better,
-    evaluated_by,
-):
+    metric_name: str,
+    higher_is_better: bool,
+    evaluated_by: str,
+) -> int:
     """Meta-trains as the flags say.
 
     Args:
-        flag_values: the flags: workdir, iterations, intervals, progress.
-        algorithm: one of `maml_tf.algorithms`.
-        outer_step: what `maml_tf.meta_train` repeats.
-        validation: function without arguments that returns a `Curve`.
-        metric_name: what the metric is called in logs.
-        higher_is_better: whether it is.
-        evaluated_by: the command to name as the next one.
+        flag_values: The flags: workdir, iterations, intervals, progress.
+        algorithm: One of `maml_tf.algorithms`.
+        outer_step: The meta-update that `maml_tf.meta_train` repeats.
+        validation: Function without arguments that returns a `Curve`.
+        metric_name: Name of the metric in logs.
+        higher_is_better: Whether higher values of the metric are better.
+        evaluated_by: The command to name as the next one.
 
     Returns:
         The exit status.
@@ -74,17 +81,21 @@ def train(
     return 0
 
 
-def restore(model, workdir):
+def restore(model: keras.Model, workdir: str | pathlib.Path) -> tuple[int, str]:
     """Restores the model's weights from a training.
 
-    The best checkpoint by validation, or the latest where none was validated
-    or the best cannot be read.
+    They are those of the best checkpoint by validation. If none was validated,
+    or the best cannot be read, they are those of the latest.
+
+    Args:
+        model: The Keras model.
+        workdir: Folder of the training.
 
     Returns:
         `(iteration, which)`, `which` being `"best"` or `"latest"`.
 
     Raises:
-        InputError: there is no checkpoint, or none can be read.
+        InputError: No checkpoint exists or can be read.
     """
     checkpoints = pathlib.Path(workdir) / "checkpoints"
     restored = checkpoints.is_dir() and restore_weights(model, checkpoints)
@@ -95,11 +106,11 @@ def restore(model, workdir):
     return restored
 
 
-def evaluated_steps(**by_step):
-    """What an evaluation found, as a list of dicts, one an inner step.
+def evaluated_steps(**by_step: np.ndarray) -> list[dict[str, Any]]:
+    """Returns the figures of an evaluation, one dict for each inner step.
 
     Args:
-        **by_step: arrays `[steps + 1]` by name.
+        **by_step: Arrays `[steps + 1]` by name.
     """
     columns = [[float(v) for v in values] for values in by_step.values()]
     return [
@@ -108,7 +119,7 @@ def evaluated_steps(**by_step):
     ]
 
 
-def write_evaluation(result, path):
+def write_evaluation(result: dict[str, Any], path: pathlib.Path) -> None:
     """Writes an evaluation, a dict, as JSON."""
     with replacing(path) as partial:
         partial.write_text(json.dumps(result, indent=2) + "\n")

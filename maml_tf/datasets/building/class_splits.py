@@ -19,7 +19,7 @@ ALIASES = {"val": "valid", "validation": "valid"}
 
 
 def divide(
-    names: Sequence,
+    names: Sequence | np.ndarray,
     class_split: str | os.PathLike = "random",
     split_seed: int = 0,
 ) -> dict[str, np.ndarray]:
@@ -83,7 +83,7 @@ def by_seed(
 
 
 def by_names(
-    names: Sequence, listed: dict[str, list[str]], source: str
+    names: Sequence | np.ndarray, listed: dict[str, list[str]], source: str
 ) -> dict[str, np.ndarray]:
     """Divides classes by lists of names.
 

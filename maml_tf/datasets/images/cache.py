@@ -19,7 +19,7 @@ def folder(cache_dir: str | os.PathLike | None = None) -> pathlib.Path:
     """Returns the folder of cache files, a `pathlib.Path`.
 
     Args:
-        cache_dir: Folder of what is decoded or drawn once. Defaults to
+        cache_dir: Folder for images decoded or drawn once. Defaults to
             `maml_tf` in `$XDG_CACHE_HOME` or in `~/.cache`.
     """
     if cache_dir is None:

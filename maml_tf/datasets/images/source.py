@@ -53,8 +53,8 @@ def load(
         open_source: Function of no arguments that returns the `ImageSource`.
         in_memory: Whether all images are read into memory; otherwise each
             episode reads its own from TFRecord files. Episodes are the same. By
-            default as the cache has them already, otherwise in memory if they
-            take at most a third of the free memory.
+            default as they are in the cache already, otherwise in memory if
+            they take at most a third of the free memory.
         cache_dir: As in `cache.folder`.
 
     Returns:

@@ -2,26 +2,29 @@
 
 To add one, write a class or function that returns an `Environment` in
 `maml_tf/rl/environments/<name>.py`, and name it in `ENVIRONMENTS` of
-`maml_tf/registry.py`. Where the name ends in a colon and a word, as in
-`gymnasium:ID`, what a user writes after the colon is the first argument. A
+`maml_tf/registry.py`. If the name ends in a colon and a word, as in
+`gymnasium:ID`, the user's text after the colon is the first argument. A
 Gymnasium environment of your own need not be named there: see
 `gymnasium_environment`.
 """
 
+from typing import Any
+
 from maml_tf.registry import ENVIRONMENTS
+from maml_tf.rl.environments.environment import Environment
 
 
-def names():
+def names() -> tuple[str, ...]:
     """Returns the names that `create` knows; see there for the colon."""
     return ENVIRONMENTS.names()
 
 
-def option_names(name):
+def option_names(name: str) -> tuple[str, ...]:
     """Returns the names of the options that `create` takes for a name."""
     return tuple(ENVIRONMENTS.options(name))
 
 
-def create(name, **options):
+def create(name: str, **options: Any) -> Environment:
     """Makes an environment by name.
 
     Example:
@@ -31,15 +34,14 @@ def create(name, **options):
     ```
 
     Args:
-        name: One of `names()`; of one such as `gymnasium:ID` what comes after
-            the colon is the user's own.
+        name: One of `names()`. In one such as `gymnasium:ID`, the user's own
+            text replaces the word in capitals.
         **options: The environment's own; see its module.
 
     Returns:
         An `Environment`.
 
     Raises:
-        InputError: There is no such environment or option, or it cannot be
-            used.
+        InputError: The environment or an option is unknown, or cannot be used.
     """
     return ENVIRONMENTS.create(name, **options)

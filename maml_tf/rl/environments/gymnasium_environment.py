@@ -78,8 +78,8 @@ class GymnasiumEnvironment(Environment):
     processes.
 
     Args:
-        source: as `vector_worker.make` takes it.
-        name: what messages call it.
+        source: The environment, as `vector_worker.make` takes it.
+        name: Its name in messages.
         horizon: Most steps of a rollout.
         workers: Processes that step environments of Gymnasium; one a core if
             None, this process itself if 0. They start when rollouts are first

@@ -122,7 +122,7 @@ class ModelTest(tf.test.TestCase, parameterized.TestCase):
             images = noise(3, *size)[tf.newaxis, ..., :channels]
             expected = preparation(images)
             self.assertAllEqual(loaded(images), expected)
-            # Whose division is another to the last bit.
+            # Its division may differ in the last bit.
             self.assertAllClose(compiled(images), expected, rtol=0, atol=1e-6)
 
 

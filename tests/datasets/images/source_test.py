@@ -18,7 +18,7 @@ from tests.helpers.pictures import noise, write_png
 from tests.helpers.tiny_cifar import write_tiny_set
 
 NAMES = ["ant", "bee", "cat", "dog"]
-# Of the second and the last class fewer can be decoded than there are.
+# In the second and the last class some images cannot be decoded.
 THERE, DECODED = [3, 4, 2, 3], [3, 2, 2, 0]
 IMAGES = [
     np.stack([noise(10 * label + i, 4, 4) for i in range(3)])[:number]

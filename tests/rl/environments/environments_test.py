@@ -39,7 +39,7 @@ class EnvironmentsTest(absltest.TestCase):
     def test_what_is_unknown_is_refused(self):
         with self.assertRaisesRegex(
             InputError,
-            "^environment: 'navigation' is unknown; there is gymnasium:ID, ",
+            "^environment: 'navigation' is unknown; available: gymnasium:ID, ",
         ):
             environments.create("navigation")
         with self.assertRaisesRegex(
