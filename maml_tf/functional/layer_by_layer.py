@@ -48,7 +48,7 @@ def errors_of_layers(
     errors = {}
     for layer, (args, options) in records.items():
         function, point = _alone(model, layer, args, options, values)
-        # What was recorded may not be all that the layer needs.
+        # The layer may need more than was recorded.
         with contextlib.suppress(InputError, TypeError, ValueError):
             errors[layer] = error_of(function, point, moved=0.01)
     return errors

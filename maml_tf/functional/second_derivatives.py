@@ -116,7 +116,7 @@ def _derivatives(function):
                 inner.watch(point)
                 value = function(point)
             first = _gradient("first", inner, value, point)
-        # Of a list of targets, the gradient of their sum.
+        # The tape differentiates the sum of a list of targets.
         product = _gradient("second", outer, first, point, direction)
         return first, product
 
