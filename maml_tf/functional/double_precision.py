@@ -222,8 +222,9 @@ def _composite(node):
     images = tf.TensorSpec([None] * 4, tf.float64)
     channels = tf.TensorSpec([None], tf.float64)
     if node.op == "FusedBatchNormV3":
-        function, signature = batch_norm, [images] + [channels] * 4
+        traced = tf.function(batch_norm, autograph=False)
+        signature = [images] + [channels] * 4
     else:
-        function, signature = gradient, [images] * 2 + [channels] * 4
-    traced = tf.function(function, signature, autograph=False)
-    return traced.get_concrete_function().function_def
+        traced = tf.function(gradient, autograph=False)
+        signature = [images] * 2 + [channels] * 4
+    return traced.get_concrete_function(*signature).function_def

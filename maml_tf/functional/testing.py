@@ -99,8 +99,7 @@ def check_meta_gradient(
         verdict = (
             f"model: {stale[0]!r} is read in a function that was traced"
             " before, which takes the variable and not the adapted weight;"
-            " leave tf.function out of the layer's `call`, or check and adapt a"
-            " model that was not called before."
+            " leave tf.function out of the layer's `call`."
         )
     else:
         error = error_of(

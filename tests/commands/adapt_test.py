@@ -364,10 +364,10 @@ class OmniglotTest(AdaptTestCase):
 
     def test_shipped_learner(self):
         drawings, chosen = self.write_characters()
-        # The README's command, as it stands there.
-        text = (ROOT / "README.md").read_text("utf-8")
+        # The command of the guide, as it stands there.
+        text = (ROOT / "docs" / "use_a_model.md").read_text("utf-8")
         (flags,) = re.findall(
-            r"^python scripts/adapt.py (.*\\\n.*=characters/support.*)$",
+            r"^maml-tf adapt (.*\\\n.*=characters/support.*)$",
             text,
             re.M,
         )

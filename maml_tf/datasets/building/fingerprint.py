@@ -1,7 +1,7 @@
 """The fingerprint of a data set: its classes by split, and their examples."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
