@@ -70,8 +70,8 @@ def load(
     and not by their names; see `image_files.decode`. Images that are not square
     are cropped in the middle. All are grey if every image is, otherwise in
     colour; transparent parts become white. Files that cannot be read are left
-    out, with a warning that names them. Hidden files and `__MACOSX` are ignored,
-    and links are not followed, also with a warning.
+    out, with a warning that names them. Hidden files and `__MACOSX` are
+    ignored, and links are not followed, also with a warning.
 
     Images are decoded once and kept in the cache until a file in the folder is
     added, removed or changed.
