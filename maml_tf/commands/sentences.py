@@ -61,10 +61,9 @@ def run(main: Callable[[list[str]], int], *errors: type[BaseException]) -> None:
         except BrokenPipeError:
             raise  # `main` ends quietly.
         except OSError as error:
-            print(
-                f"error: {error.strerror or error}: {error.filename}",
-                file=sys.stderr,
-            )
+            named = f": {error.filename}" if error.filename else ""
+            reason = error.strerror or (error if not named else "I/O error")
+            print(f"error: {reason}{named}", file=sys.stderr)
             return 1
 
     warnings.formatwarning = _note
