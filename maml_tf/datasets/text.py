@@ -23,7 +23,7 @@ from maml_tf.datasets.building.labelled_examples import (
     sort_by_class,
 )
 from maml_tf.datasets.building.scripts_without_spaces import without_spaces
-from maml_tf.datasets.building.text_files import read_text
+from maml_tf.datasets.building.text_files import delimiter, read_text
 from maml_tf.errors import InputError, check_at_least_one
 
 COLUMNS = ("text", "label")
@@ -40,7 +40,8 @@ def load(
 
     Args:
         path: A .csv, .tsv or .jsonl file in UTF-8 with the columns (or keys)
-            `text` and `label`; others are ignored.
+            `text` and `label`; others are ignored. The delimiter of a .csv file
+            is the comma, semicolon or tab that is most frequent in its header.
         class_split: As in `class_splits.divide`.
         split_seed: As in `class_splits.divide`.
         vocabulary_size: Largest number of token ids, two of them for padding
@@ -205,7 +206,7 @@ def read(
         )
     where = f"{argument}: {path}"
     rows = readers[path.suffix](
-        where, path.suffix, read_text(path, argument), must_have
+        where, path, read_text(path, argument), must_have
     )
     texts, labels = [], []
     for line, text, label in rows:
@@ -224,13 +225,19 @@ def read(
     return texts, labels
 
 
-def _table(where, suffix, content, must_have):
+def _table(where, path, content, must_have):
     """Yields `(line, text, label)` of a table with a header."""
     reader = csv.DictReader(
-        content.splitlines(keepends=True),
-        delimiter="\t" if suffix == ".tsv" else ",",
+        content.splitlines(keepends=True), delimiter=delimiter(path, content)
     )
-    columns = reader.fieldnames or []
+    columns = [name.strip() for name in reader.fieldnames or []]
+    # `Text` will do if there is no `text`.
+    reader.fieldnames = columns = [
+        name.lower()
+        if name.lower() in COLUMNS and name.lower() not in columns
+        else name
+        for name in columns
+    ]
     for column in must_have:
         if column not in columns:
             raise InputError(
@@ -243,9 +250,9 @@ def _table(where, suffix, content, must_have):
         yield reader.line_num, row["text"], row.get("label")
 
 
-def _json_lines(where, suffix, content, must_have):
+def _json_lines(where, path, content, must_have):
     """Yields `(line, text, label)` of JSON objects, one a line."""
-    del suffix
+    del path
     for line, row in enumerate(content.splitlines(), start=1):
         if not row.strip():
             continue

@@ -1,7 +1,7 @@
 """The fingerprint of a data set: its classes by split, and their examples."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ def by_split(
     return fingerprint
 
 
-def of_texts(texts: list[str]) -> np.ndarray:
+def of_texts(texts: Sequence[str]) -> np.ndarray:
     """Returns a number for each text, uint64 `[texts]`."""
     digests = (
         hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()

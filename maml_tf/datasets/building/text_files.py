@@ -31,3 +31,20 @@ def read_text(path: str | os.PathLike, argument: str = "dataset") -> str:
             f"{argument}: {path} is not UTF-8 (line {line}, byte"
             f" {error.start + 1}); save it as UTF-8."
         ) from error
+
+
+def delimiter(path: pathlib.Path, text: str) -> str:
+    """Returns the delimiter of a table, by the file's ending or its header.
+
+    Args:
+        path: The file.
+        text: Its text.
+
+    Returns:
+        A tab for a .tsv file; in others the comma, semicolon or tab that occurs
+        most often in the first line.
+    """
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    header = text.lstrip("\r\n").partition("\n")[0]
+    return max(",;\t", key=header.count)
