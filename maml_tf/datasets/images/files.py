@@ -35,7 +35,7 @@ _UPRIGHT = {
 
 
 class _Header(NamedTuple):
-    """What the first bytes of an image say.
+    """Facts from the first bytes of an image.
 
     Attributes:
         pixels: Its height times its width.
