@@ -141,7 +141,8 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     remove_abandoned(path)
     partial = partial_name(path)
     try:
-        yield partial
+        with naming(path):
+            yield partial
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -171,9 +172,27 @@ def partial_folder(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
     partial.mkdir()
     partial.rmdir()
     try:
-        yield partial
+        with naming(folder):
+            yield partial
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """Names `path` in an `OSError` of the block that names no file.
+
+    A full disk is told to the writing process without the file's name.
+
+    Args:
+        path: The file or folder that the block writes.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = os.fspath(path)
+        raise
 
 
 def partial_name(path: pathlib.Path) -> pathlib.Path:

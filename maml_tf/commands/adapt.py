@@ -25,6 +25,7 @@ from absl import flags
 import maml_tf
 from maml_tf import InputError
 from maml_tf.commands.experiments import supervised
+from maml_tf.commands.path_lists import PathListParser
 from maml_tf.errors import refusal
 from maml_tf.evaluation import curve
 from maml_tf.evaluation.intervals import wilson_interval
@@ -46,7 +47,8 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "support", None, "Folder or file to learn from.", required=True
 )
-flags.DEFINE_list(
+flags.DEFINE(
+    PathListParser(),
     "query",
     None,
     "Folder, file or files to classify, or to predict numbers for.",

@@ -97,8 +97,9 @@ def main(argv: list[str]) -> int:
     output = pathlib.Path(
         FLAGS.output or folder / f"evaluation_{FLAGS.split}.json"
     )
+    # The table first: the file may not be written, on a full disk.
+    print(tables.adaptation(result), flush=True)
     training_run.write_evaluation(result, output)
-    print(tables.adaptation(result))
     print(f"Written to {output}.")
     return 0
 

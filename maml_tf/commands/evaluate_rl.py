@@ -19,11 +19,13 @@ from maml_tf.commands.experiments import (
     supervised,
     training_run,
 )
+from maml_tf.commands.path_lists import PathListParser
 from maml_tf.reports import tables
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(supervised)
-flags.DEFINE_list(
+flags.DEFINE(
+    PathListParser(),
     "workdir",
     None,
     "Folder of the training, or several with commas between.",

@@ -32,6 +32,7 @@ from maml_tf.commands.experiments import (
     supervised_flags,
     training_curves,
 )
+from maml_tf.commands.path_lists import PathListParser
 from maml_tf.evaluation.confusion import by_similarity, confusion, some_classes
 from maml_tf.evaluation.curve import interval
 from maml_tf.evaluation.what_moved import what_moved
@@ -40,7 +41,8 @@ from maml_tf.reports import figures, layers_moved, matrices, sine_waves, tables
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(supervised)
-flags.DEFINE_list(
+flags.DEFINE(
+    PathListParser(),
     "workdir",
     None,
     "Folder of the training, or several with commas between, drawn beside one"

@@ -30,12 +30,14 @@ from maml_tf.commands.experiments import (
     training_curves,
     training_run,
 )
+from maml_tf.commands.path_lists import PathListParser
 from maml_tf.errors import check_at_least_one
 from maml_tf.reports import figures, navigation, tables
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(supervised)
-flags.DEFINE_list(
+flags.DEFINE(
+    PathListParser(),
     "workdir",
     None,
     "Folder of the training, or several with commas between.",

@@ -64,8 +64,9 @@ def run(main: Callable[[list[str]], int], *errors: type[BaseException]) -> None:
         except BrokenPipeError:
             raise  # `main` ends quietly.
         except OSError as error:
-            where = "" if error.filename is None else f": {error.filename}"
-            print(f"error: {error.strerror or error}{where}", file=sys.stderr)
+            named = f": {error.filename}" if error.filename else ""
+            reason = error.strerror or (error if not named else "I/O error")
+            print(f"error: {reason}{named}", file=sys.stderr)
             return 1
         except Exception as error:
             if FLAGS.pdb_post_mortem:

@@ -29,7 +29,7 @@ from maml_tf.errors import InputError
 # Raise it when the decoded images change: cache files carry it.
 _FORMAT = 2
 
-# What systems put beside a user's files.
+# Files that systems put beside a user's own.
 NOT_OURS = ("__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir")
 
 

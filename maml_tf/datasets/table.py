@@ -8,9 +8,9 @@ header. The file has one of two forms:
   named `y`, `y1`, `y2`, ..., `target` or `target_...` are the targets, and all
   others are features.
 - Series in time. The columns are exactly `task`, `time` and `value`, rows in
-  any order. Times are numbers, or dates and times of ISO 8601, and differ
-  within a task. Examples are windows of consecutive values; see
-  `regression_tasks.from_series`.
+  any order. Times are numbers, or dates and times of ISO 8601, months such as
+  2024-01 or dates such as 31.01.2024, and differ within a task. Examples are
+  windows of consecutive values; see `regression_tasks.from_series`.
 
 All cells except tasks and times are finite numbers with a decimal point. Empty
 lines are skipped. Nothing else is skipped or filled in: a cell that cannot be
@@ -30,6 +30,7 @@ import numpy as np
 
 from maml_tf.datasets import Dataset
 from maml_tf.datasets.building import class_splits, regression_tasks
+from maml_tf.datasets.building.delimiters import delimiter
 from maml_tf.datasets.building.labelled_examples import (
     LabelledExamples,
     sort_by_class,
@@ -131,7 +132,7 @@ class Table:
         self.where = f"{argument}: {path}"
         text = read_text(path, argument)
         reader = csv.reader(
-            io.StringIO(text, newline=""), delimiter=_delimiter(path, text)
+            io.StringIO(text, newline=""), delimiter=delimiter(path, text)
         )
         try:
             lines = [
@@ -148,7 +149,8 @@ class Table:
                 f"{self.where} {'has no rows' if lines else 'is empty'}; it"
                 " must have a line of column names and a line an example."
             )
-        (_, self.columns), *lines = lines
+        (_, columns), *lines = lines
+        self.columns = _with_our_names(columns)
         self._check_names()
         others = [name for name in self.columns if name != "task"]
         self.targets = [name for name in others if _TARGET.fullmatch(name)]
@@ -266,7 +268,7 @@ class Table:
                     column,
                     cell,
                     "it must be a number with a decimal point, of magnitude"
-                    f" {_LARGEST:.0e} at most",
+                    f" {_LARGEST:.0e} at most{_advice(cell)}",
                 )
         return np.array(numbers, np.float64)
 
@@ -280,7 +282,8 @@ class Table:
                     "time",
                     cell,
                     "it must be a number, or a time of ISO 8601 such as"
-                    " 2024-01-31 or 2024-01-31T17:00:00",
+                    " 2024-01-31 or 2024-01-31T17:00:00; pandas.to_datetime(..."
+                    ", dayfirst=True) converts 31/1/2024",
                 )
             if kind != kinds[0]:
                 raise self._bad(
@@ -300,12 +303,29 @@ class Table:
         )
 
 
-def _delimiter(path, text):
-    """Returns the delimiter by the file's ending or its header."""
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    header = text.lstrip("\r\n").partition("\n")[0]
-    return max(",;\t", key=header.count)
+def _advice(cell):
+    """Returns how to convert a cell that is not a number."""
+    if cell.lower() in ("", "na", "n/a", "nan", "null", "none", "-"):
+        return "; leave rows without a value out, or fill it in"
+    if re.fullmatch(r"[+-]?[\d.]*,\d+", cell):
+        return '; pandas.read_csv(..., decimal=",") converts decimal commas'
+    return ""
+
+
+def _with_our_names(columns):
+    """Returns the names; ours in lower case, as in `Task`, if none is there."""
+    lower = [name.lower() for name in columns]
+    if set(lower) == set(SERIES):
+        return lower
+    has_task = "task" in columns
+    has_targets = any(map(_TARGET.fullmatch, columns))
+    return [
+        low
+        if (low == "task" and not has_task)
+        or (_TARGET.fullmatch(low) and not has_targets)
+        else name
+        for name, low in zip(columns, lower)
+    ]
 
 
 def _number(cell):
@@ -325,6 +345,9 @@ def _time(cell):
     number = _number(cell)
     if number is not None:
         return ("a number", number) if np.isfinite(number) else (None, None)
+    # A month is its first day; Germany's dates are unambiguous.
+    cell = re.sub(r"^(\d{4}-\d\d)$", r"\1-01", cell)
+    cell = re.sub(r"^(\d\d)\.(\d\d)\.(\d{4})\b", r"\3-\2-\1", cell)
     try:
         # Python 3.10 does not know the Z.
         moment = datetime.datetime.fromisoformat(re.sub("Z$", "+00:00", cell))

@@ -18,6 +18,7 @@ import numpy as np
 
 from maml_tf.datasets import Dataset
 from maml_tf.datasets.building import class_splits, fingerprint
+from maml_tf.datasets.building.delimiters import delimiter
 from maml_tf.datasets.building.labelled_examples import (
     classification,
     sort_by_class,
@@ -40,7 +41,8 @@ def load(
 
     Args:
         path: A .csv, .tsv or .jsonl file in UTF-8 with the columns (or keys)
-            `text` and `label`; others are ignored.
+            `text` and `label`; others are ignored. The delimiter of a .csv file
+            is the comma, semicolon or tab that is most frequent in its header.
         class_split: As in `class_splits.divide`.
         split_seed: As in `class_splits.divide`.
         vocabulary_size: Largest number of token ids, two of them for padding
@@ -247,9 +249,9 @@ def check_characters(where: str, *texts: str) -> None:
 def _table(path, argument, must_have):
     """Yields `(line, text, label)` of a table with a header."""
     where = f"{argument}: {path}"
+    content = read_text(path, argument)
     reader = csv.DictReader(
-        io.StringIO(read_text(path, argument), newline=""),
-        delimiter="\t" if path.suffix == ".tsv" else ",",
+        io.StringIO(content, newline=""), delimiter=delimiter(path, content)
     )
     try:
         yield from _rows(reader, where, must_have)
@@ -261,7 +263,14 @@ def _table(path, argument, must_have):
 
 def _rows(reader, where, must_have):
     """Yields `(line, text, label)` of a `csv.DictReader`."""
-    columns = reader.fieldnames or []
+    columns = [name.strip() for name in reader.fieldnames or []]
+    # `Text` will do if there is no `text`.
+    reader.fieldnames = columns = [
+        name.lower()
+        if name.lower() in COLUMNS and name.lower() not in columns
+        else name
+        for name in columns
+    ]
     for column in must_have:
         if column not in columns:
             raise InputError(

@@ -101,6 +101,16 @@ def export(
     return pathlib.Path(folder)
 
 
+# TensorFlow's errors of a full or damaged disk.
+_CANNOT_WRITE = (
+    tf.errors.DataLossError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.PermissionDeniedError,
+    tf.errors.ResourceExhaustedError,
+    tf.errors.UnknownError,
+)
+
+
 @contextlib.contextmanager
 def _new_folder(folder):
     """Gives a temporary folder to fill, which is renamed at the end."""
@@ -110,9 +120,15 @@ def _new_folder(folder):
             f"output: {str(folder)!r} exists and is not empty; give another"
             " folder."
         )
-    with partial_folder(folder) as partial:
-        yield partial
-        os.replace(partial, folder)
+    try:
+        with partial_folder(folder) as partial:
+            yield partial
+            os.replace(partial, folder)
+    except _CANNOT_WRITE as error:
+        raise InputError(
+            f"output: {str(folder)!r} cannot be written"
+            f" ({next(iter(error.message.splitlines()), 'no reason given')})."
+        ) from error
 
 
 def _forget_gradients(saved):

@@ -11,6 +11,7 @@ from absl.testing import parameterized
 
 import maml_tf
 from maml_tf import datasets
+from maml_tf.datasets import table as table_module
 from maml_tf.datasets.building import class_splits
 from maml_tf.errors import InputError
 
@@ -378,6 +379,33 @@ class BadInputTest(TableTestCase):
             " it must be a number",
             self.bad_cell(cell, column),
         )
+
+    def test_advice_to_convert(self):
+        for cell, advice in (
+            ("", "leave rows without a value out"),
+            ("n/a", "leave rows without a value out"),
+        ):
+            self.assertRefused(advice, self.bad_cell(cell, "y"))
+        self.assertIn('decimal=","', table_module._advice("1.234,5"))
+
+    def test_months_and_dates_with_dots(self):
+        for day in ("2024-03-01", "2024-03", "01.03.2024"):
+            self.assertEqual(
+                table_module._time(day), table_module._time("2024-03-01"), day
+            )
+        later = table_module._time("01.03.2024 12:00:00")[1]
+        self.assertEqual(later - table_module._time("2024-03")[1], 12 * 3600)
+        for other in ("31.02.2024", "1/3/2024", "2024-13"):
+            self.assertEqual(table_module._time(other), (None, None), other)
+
+    def test_our_names_in_capitals(self):
+        for columns, expected in (
+            (["Task", "Time", "Value"], ["task", "time", "value"]),
+            (["Task", "X", "Y"], ["task", "X", "y"]),
+            (["task", "Y", "y"], ["task", "Y", "y"]),
+            (["Task", "task", "Target_a"], ["Task", "task", "target_a"]),
+        ):
+            self.assertEqual(table_module._with_our_names(columns), expected)
 
     def test_cells_of_series(self):
         for cell, column, needed in (

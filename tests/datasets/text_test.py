@@ -88,6 +88,16 @@ class ReadTest(TextTestCase):
         self.assertNotIn("\n", str(raised.exception))
         self.assertIn(name, str(raised.exception))
 
+    @parameterized.parameters(
+        "text , label\na,b\n",
+        "Label;Text\nb;a\n",
+        "TEXT\tlabel\na\tb\n",
+        "text,Text,label\na,c,b\n",
+    )
+    def test_other_headers(self, content):
+        path = self.write("x.csv", content)
+        self.assertEqual(text.read(path), (["a"], ["b"]))
+
     def test_not_utf8(self):
         path = self.write("x.csv", "text,label\na,b\né,b\n", "latin-1")
         with self.assertRaisesRegex(InputError, "not UTF-8 .line 3, byte 16"):

@@ -28,6 +28,14 @@ def folder(cache_dir: str | os.PathLike | None = None) -> pathlib.Path:
     return pathlib.Path(os.path.expanduser(cache_dir))
 
 
+def exists(path: pathlib.Path) -> bool:
+    """Returns whether a file or folder exists and may be looked at."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def cached_arrays(
     name: str,
     make: Callable[[], dict[str, np.ndarray]],
@@ -48,7 +56,7 @@ def cached_arrays(
         A dict of arrays.
     """
     path = folder(cache_dir) / f"{name}.npz"
-    if path.exists():
+    if exists(path):
         try:
             return read_arrays(path)
         except Exception as error:  # zipfile and NumPy raise many kinds.

@@ -4,6 +4,7 @@ import concurrent.futures
 import io
 import os
 import pathlib
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -14,6 +15,8 @@ import tensorflow as tf
 
 # Larger images are refused: they could take all memory.
 MOST_PIXELS = 200_000_000
+# Threads that silence Pillow at the same time would leave all warnings silent.
+_QUIET = threading.Lock()
 # Files that are read before the first of them is used.
 _AHEAD = 64
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
@@ -32,7 +35,7 @@ _UPRIGHT = {
 
 
 class _Header(NamedTuple):
-    """What the first bytes of an image say.
+    """Facts from the first bytes of an image.
 
     Attributes:
         pixels: Its height times its width.
@@ -103,7 +106,7 @@ def _is_webp(content):
 def _header(content):
     """Reads an image's `_Header`; None if Pillow knows nothing of it."""
     try:
-        with warnings.catch_warnings():
+        with _QUIET, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with PIL.Image.open(io.BytesIO(content), formats=_FORMATS) as image:
                 pixels = image.width * image.height
@@ -137,6 +140,7 @@ def _decoded(content):
 def _webp(content):
     try:
         with (
+            _QUIET,
             warnings.catch_warnings(),
             PIL.Image.open(io.BytesIO(content), formats=("WEBP",)) as image,
         ):

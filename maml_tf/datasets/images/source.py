@@ -3,11 +3,13 @@
 import functools
 import os
 import pathlib
+import tempfile
 import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from maml_tf.datasets.building.labelled_examples import LabelledExamples
 from maml_tf.datasets.images import cache
@@ -18,6 +20,10 @@ from maml_tf.errors import InputError
 # The share of free memory that decoded images may take: they are in memory
 # twice while they are handed over to TensorFlow.
 _SHARE = 1 / 3
+
+
+class _CannotWrite(InputError):
+    """A folder of the cache that cannot be written."""
 
 
 class ImageSource(NamedTuple):
@@ -68,11 +74,19 @@ def load(
     folder = cache.folder(cache_dir)
     records, arrays = folder / f"{key}-records", folder / f"{key}.npz"
     if in_memory is None:
-        in_memory = not records.exists() and (
-            arrays.exists() or _fits(open_source())
+        in_memory = not cache.exists(records) and (
+            cache.exists(arrays) or _fits(open_source())
         )
     if not in_memory:
-        return _records(records, open_source)
+        try:
+            return _records(records, open_source)
+        except _CannotWrite as error:
+            if cache_dir is not None:
+                raise
+            # The user's home need not be one that can be written.
+            other = pathlib.Path(tempfile.gettempdir(), "maml_tf")
+            warnings.warn(f"{error} {other} is used.", stacklevel=3)
+            return _records(other / records.name, open_source)
     kept = cache.cached_arrays(key, lambda: _decode(open_source()), cache_dir)
     labelled = LabelledExamples(
         *(kept.pop(name) for name in ("images", "first", "size", "names"))
@@ -127,7 +141,7 @@ def _decode(source):
 def _records(folder, open_source):
     """Returns the images in their files, which are written if missing."""
     records = None
-    if folder.exists():
+    if cache.exists(folder):
         try:
             records = ClassRecords(folder)
         except InputError as error:
@@ -142,10 +156,11 @@ def _records(folder, open_source):
                 source.images,
                 source.more,
             )
-        except OSError as error:
-            raise InputError(
+        except (OSError, tf.errors.OpError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise _CannotWrite(
                 f"cache_dir: {folder.parent} cannot take the images"
-                f" ({error.strerror}); give another folder, or"
+                f" ({reason}); give another folder, or"
                 " --in_memory=true."
             ) from error
         records = ClassRecords(folder)
