@@ -16,7 +16,6 @@ A few examples a class suffice; there may be more or fewer classes than in the
 training.
 """
 
-import os
 import pathlib
 
 import numpy as np
@@ -266,10 +265,7 @@ def _statistics(learner):
 
 def _printable(text):
     """Returns text on one line that any terminal can show."""
-    # A file's name may hold bytes that are not text.
-    text = os.fsencode(text).decode("utf-8", "replace")
-    text = " ".join(text.split())
-    return "".join(c if c.isprintable() else "?" for c in text)
+    return figures.readable(" ".join(text.split()))
 
 
 def run() -> None:

@@ -87,7 +87,10 @@ def episode_picture(
         (np.arange(way) + 0.4) * _CELL_HEIGHT,
         [f"class {1 + label}" for label in range(way)]
         if class_names is None
-        else [f"{name}  {1 + n}" for n, name in enumerate(class_names)],
+        else [
+            f"{figures.tick_label(name)}  {1 + n}"
+            for n, name in enumerate(class_names)
+        ],
     )
     accuracies = (
         f"accuracy {np.mean(before == query_y):.0%} before,"

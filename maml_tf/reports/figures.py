@@ -2,9 +2,12 @@
 
 import os
 import pathlib
+import re
+import warnings
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from maml_tf.errors import refusal
 from maml_tf.files import replacing
@@ -55,8 +58,56 @@ def save(figure: Figure, path: str | os.PathLike) -> None:
             str(path),
             f"its ending must be one of {', '.join(sorted(formats))}",
         )
-    with replacing(path) as partial:
-        figure.savefig(partial)
+    for text in figure.findobj(Text):
+        text.set_text(readable(text.get_text()))
+    with warnings.catch_warnings(record=True) as caught, replacing(path) as new:
+        warnings.simplefilter("always")
+        figure.savefig(new)
+    missing = set()
+    for warning in caught:
+        glyph = re.match(r"Glyph (\d+) .* missing", str(warning.message))
+        if glyph:
+            missing.add(int(glyph[1]))
+        else:
+            warnings.warn_explicit(
+                warning.message,
+                warning.category,
+                warning.filename,
+                warning.lineno,
+            )
+    if missing:
+        named = " ".join(map(chr, sorted(missing)[:10]))
+        warnings.warn(
+            f"{path}: the font lacks {len(missing)} of the characters"
+            f" ({named}); boxes stand in their place.",
+            stacklevel=2,
+        )
+
+
+def readable(text: str) -> str:
+    """Returns a text with marks in place of what cannot be drawn or printed.
+
+    A name of a file or class may hold bytes that are not Unicode, or control
+    characters.
+
+    Args:
+        text: Any string.
+    """
+    return "".join(
+        c
+        if c.isprintable() or c == "\n"
+        else ("\N{REPLACEMENT CHARACTER}" if "\ud800" <= c <= "\udfff" else "?")
+        for c in text
+    )
+
+
+def tick_label(text: str) -> str:
+    """Returns a name of the user's own as a label on an axis.
+
+    Args:
+        text: Any string; a dollar sign in it does not begin a formula.
+    """
+    return readable(text).replace("$", r"\$")
 
 
 def color(number: int) -> str:

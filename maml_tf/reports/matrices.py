@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from maml_tf.evaluation.confusion import Confusion, counts
+from maml_tf.reports import figures
 
 # Perceptually uniform from dark to light, for colour-blind readers too.
 _SHADES = "cividis"
@@ -85,6 +86,7 @@ def _matrix(axes, shares, texts, labels, title, meaning):
                 color="black" if value > 0.55 else "white",
             )
     places = np.arange(len(labels))
+    labels = [figures.tick_label(str(label)) for label in labels]
     axes.set_xticks(
         places, labels, rotation=45, ha="right", rotation_mode="anchor"
     )

@@ -210,7 +210,7 @@ class FuzzTest(ScriptTestCase):
                 "evaluate", base=["--workdir=run", "--num_tasks=2"], runs=[[]]
             )
         )
-        policy = [*_POLICIES, "--workdir=policy"]
+        policy = [*_POLICIES, "--iterations=1", "--workdir=policy"]
         self.assertSentences(self.runs("train-rl", base=policy, runs=[[]]))
 
     def damaged(self, command, share, base=()):
@@ -247,7 +247,7 @@ class FuzzTest(ScriptTestCase):
         for command in _COMMANDS:
             with self.subTest(command):
                 self.assertSentences(
-                    self.runs(command, values=_VALUES, most=30, seed=1)
+                    self.runs(command, values=_VALUES, most=10, seed=1)
                 )
                 slips = _SLIPS.get(command, [])
                 results = self.runs(command, runs=slips)
@@ -259,9 +259,9 @@ class FuzzTest(ScriptTestCase):
         self.train()
         for command in ("evaluate", "adapt", "plot", "evaluate-rl"):
             with self.subTest(command):
-                self.damaged(command, 0.04)
+                self.damaged(command, 0.015)
         with self.subTest("train"):
-            self.damaged("train", 0.04, _TEXTS)
+            self.damaged("train", 0.015, _TEXTS)
 
 
 if __name__ == "__main__":
