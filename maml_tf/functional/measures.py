@@ -117,8 +117,8 @@ class Measure:
     def _check_pairs(self, y, outputs):
         """Refuses a function that broadcasts examples against each other.
 
-        If `[n]` meets `[n, 1]`, each target meets each output, and the order
-        of targets has no effect. It is tried on numbers of these shapes.
+        If `[n]` meets `[n, 1]`, each target meets each output. The graph of the
+        function shows it.
         """
         key = (*map(_example_shape, (y, outputs)), y.dtype, outputs.dtype)
         if key in self._paired:
@@ -131,35 +131,62 @@ class Measure:
             both = np.broadcast_shapes(of_y, of_outputs)
         except ValueError:
             return
-        if both in (of_y, of_outputs) or y.dtype == tf.string:
+        if both in (of_y, of_outputs):
             return
-        random = np.random.RandomState(0)
-        dtype, out_dtype = map(tf.as_dtype, (y.dtype, outputs.dtype))
-        targets = np.zeros(of_y)
-        targets[: len(targets) // 2] = 1
-        tried = (targets, np.roll(targets, 1, 0), np.ones(of_y))
-        made = random.normal(size=of_outputs)
-        try:
-            with tf.init_scope():
-                given, rolled, other = (
-                    float(
-                        np.mean(
-                            self.function(
-                                tf.cast(t, dtype), tf.cast(made, out_dtype)
-                            )
-                        )
-                    )
-                    for t in tried
-                )
-        except Exception:  # The function is the user's; it may need a graph.
-            return
-        if np.isclose(given, rolled, 1e-5) and not np.isclose(given, other):
+        if _broadcasts(
+            self.function,
+            tf.TensorSpec(of_y, y.dtype),
+            tf.TensorSpec(of_outputs, outputs.dtype),
+        ):
             raise InputError(
                 f"{self.argument}: {self.name} compares each target of the"
                 f" shape {tuple(y.shape)} with each output of the shape"
                 f" {tuple(outputs.shape)}, which broadcast; give both the same"
                 " shape."
             )
+
+
+def _broadcasts(function, y, outputs):
+    """Returns whether an operation broadcasts targets against outputs.
+
+    Args:
+        function: The function of both, which is traced once more.
+        y: Their form, a `tf.TensorSpec`.
+        outputs: The outputs' form.
+    """
+    try:
+        with tf.init_scope():
+            concrete = tf.function(
+                function, autograph=False
+            ).get_concrete_function(y, outputs)
+    except Exception:  # The function is the user's; it may not be traceable.
+        return False
+    sources: dict[int, set] = {
+        id(tensor.op): {number}
+        for number, tensor in enumerate(concrete.inputs[:2])
+    }
+    for operation in concrete.graph.get_operations():
+        if id(operation) in sources:
+            continue
+        inputs = list(operation.inputs)
+        of_inputs = [sources.get(id(t.op), set()) for t in inputs]
+        sources[id(operation)] = set().union(*of_inputs)
+        if len(inputs) != 2 or {0, 1} != sources[id(operation)]:
+            continue
+        if 2 in map(len, of_inputs) or not operation.outputs:
+            continue
+        shape = operation.outputs[0].shape
+        if operation.type != "MatMul" and all(
+            tensor.shape.rank and not shape.is_compatible_with(tensor.shape)
+            for tensor in inputs
+        ):
+            one, other = (tuple(tensor.shape) for tensor in inputs)
+            try:
+                if np.broadcast_shapes(one, other) == tuple(shape):
+                    return True
+            except (TypeError, ValueError):
+                continue
+    return False
 
 
 def as_loss(loss: Any, model: keras.Model | None = None) -> Callable:
