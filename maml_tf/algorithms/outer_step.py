@@ -14,6 +14,7 @@ from maml_tf.functional import testing
 from maml_tf.functional.convolution import by_patches
 from maml_tf.functional.model import variables_read_once
 from maml_tf.graph import execution
+from maml_tf.graph.custom_gradients import forget_with
 from maml_tf.graph.loop_body import loop_body
 from maml_tf.graph.random_streams import Stream, stream
 
@@ -97,6 +98,7 @@ class OuterStep:
         self.iterations_per_call = iterations_per_call
         # A checkpoint can only restore slots that exist.
         optimizer.build(self.model.trainable_variables)
+        self._was_called = False
         self._compiled = tf.function(
             self._updates, autograph=False, jit_compile=jit_compile
         )
@@ -118,9 +120,11 @@ class OuterStep:
         if not 1 <= count <= most:
             bounds = f"it must be from 1 to iterations_per_call={most}"
             raise refusal("count", count, bounds)
-        updates = self._compiled(
-            tf.constant(iteration, tf.int64), tf.constant(count)
-        )
+        arguments = tf.constant(iteration, tf.int64), tf.constant(count)
+        updates = self._compiled(*arguments)
+        if not self._was_called:
+            self._was_called = True
+            forget_with(self, self._compiled, *arguments)
         return Updates(*(values.numpy()[:count] for values in updates))
 
     @property
