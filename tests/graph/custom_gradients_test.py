@@ -52,8 +52,9 @@ class GrowthTest(tf.test.TestCase):
             gc.collect()
             graphs = (o for o in gc.get_objects() if isinstance(o, FuncGraph))
             counts.append(sum(1 for _ in graphs))
-        self.assertEqual(counts[1], counts[0])
-        self.assertEqual(counts[2], counts[0])
+        # Those of other tests may still go.
+        self.assertLessEqual(counts[1], counts[0])
+        self.assertLessEqual(counts[2], counts[1])
 
 
 if __name__ == "__main__":
