@@ -123,7 +123,7 @@ class MetaTrainTest(tf.test.TestCase, parameterized.TestCase):
         ("negative", [-1, 0, 1]),
         ("floats", [0.0, 1.0, 2.0]),
         ("names", ["a", "b", "c"]),
-        ("one_hot", np.eye(3)),
+        ("two_hot", 1 - np.eye(3)),
         ("with_an_axis", [[0], [1], [2]]),
     )
     def test_labels(self, labels):
