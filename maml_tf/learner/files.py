@@ -1,8 +1,9 @@
 """Learners in files; loading them never runs code from the files.
 
 A folder holds `learner.json`, `network.keras` and, if raw inputs are prepared,
-`preparation.keras`. The folder of a training has `checkpoints/` too, with newer
-weights than `network.keras`.
+`preparation.keras`; if layers have low-rank adapters, `adapters.npz`. The
+folder of a training has `checkpoints/` too, with newer weights than
+`network.keras`.
 """
 
 import json
@@ -14,12 +15,14 @@ import numpy as np
 
 from maml_tf.errors import InputError
 from maml_tf.files import replacing
+from maml_tf.learner.adapters import read_adapters, write_adapters
 from maml_tf.registry import ALGORITHMS
 
-DESCRIPTION, NETWORK, PREPARATION = (
+DESCRIPTION, NETWORK, PREPARATION, ADAPTERS = (
     "learner.json",
     "network.keras",
     "preparation.keras",
+    "adapters.npz",
 )
 # The learners that come with the package, one folder each.
 SHIPPED = pathlib.Path(__file__).with_name("shipped")
@@ -73,6 +76,7 @@ def write(
     folder = pathlib.Path(folder)
     with replacing(folder / NETWORK) as partial:
         model.save(partial)
+    write_adapters(folder / ADAPTERS, model)
     if preparation is not None:
         with replacing(folder / PREPARATION) as partial:
             preparation.save(partial)
@@ -113,6 +117,7 @@ def read(
         for name, value in description["options"].items()
     }
     model = keras.saving.load_model(folder / NETWORK, compile=False)
+    read_adapters(folder / ADAPTERS, model)
     preparation = None
     if (folder / PREPARATION).is_file():
         preparation = keras.saving.load_model(
