@@ -221,6 +221,7 @@ def _composite(node):
 
     images = tf.TensorSpec([None] * 4, tf.float64)
     channels = tf.TensorSpec([None], tf.float64)
+    function: Any
     if node.op == "FusedBatchNormV3":
         function, signature = batch_norm, [images] + [channels] * 4
     else:

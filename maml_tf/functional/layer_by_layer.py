@@ -87,7 +87,7 @@ def _recorder(layer, own):
         return own(*args, **options)
 
     # The scope must not take it for the user's own.
-    call.asks_for_scope = True
+    vars(call)["asks_for_scope"] = True
     return call
 
 
