@@ -12,6 +12,7 @@ from maml_tf.errors import DivergenceError, InputError, refusal
 from maml_tf.functional.measures import as_taken, takes_one_hot
 from maml_tf.learner import head
 from maml_tf.learner.adapted_model import AdaptedModel
+from maml_tf.learner.knowledge import derive_again
 from maml_tf.learner.labels import class_names, judge, targets
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def adapt(
         statistics = state
         if loop.batch_norm == "inductive":
             statistics = loop.support_statistics(phi, state, x)
-        _assign(network, phi, statistics)
+        _assign(network, algorithm.model, phi, statistics)
         for prefix, (inputs, true) in judged.items():
             outputs = to_units(network(inputs, training=False)).numpy()
             if not np.isfinite(outputs).all():
@@ -179,11 +180,16 @@ def _length(x):
     return tf.nest.flatten(x)[0].shape[0]
 
 
-def _assign(network, phi, state):
-    """Gives a network adapted weights and its other state."""
-    for variables, values in (
-        (network.trainable_variables, phi),
-        (network.non_trainable_variables, state),
-    ):
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+def _assign(network, source, phi, state):
+    """Gives a copy of `source` adapted weights and its other state."""
+    values = {
+        id(variable): value
+        for variables, tensors in (
+            (source.trainable_variables, phi),
+            (source.non_trainable_variables, state),
+        )
+        for variable, value in zip(variables, tensors, strict=True)
+    }
+    for new, old in zip(network.variables, source.variables, strict=True):
+        new.assign(values[id(old)])
+    derive_again(network)

@@ -1,9 +1,10 @@
 """Learners in files; loading them never runs code from the files.
 
 A folder holds `learner.json`, `network.keras` and, if raw inputs are prepared,
-`preparation.keras`. The folder of a training has `checkpoints/` too, with newer
-weights than `network.keras`, unless the learner was saved there afterwards:
-`learner.json` then lists the checkpoints that are older.
+`preparation.keras`; if layers have low-rank adapters, `adapters.npz`. The
+folder of a training has `checkpoints/` too, with newer weights than
+`network.keras`, unless the learner was saved there afterwards: `learner.json`
+then lists the checkpoints that are older.
 """
 
 import json
@@ -15,12 +16,14 @@ import numpy as np
 
 from maml_tf.errors import InputError
 from maml_tf.files import read_json, replacing
+from maml_tf.learner.adapters import read_adapters, write_adapters
 from maml_tf.registry import ALGORITHMS
 
-DESCRIPTION, NETWORK, PREPARATION = (
+DESCRIPTION, NETWORK, PREPARATION, ADAPTERS = (
     "learner.json",
     "network.keras",
     "preparation.keras",
+    "adapters.npz",
 )
 # The learners that come with the package, one folder each.
 SHIPPED = pathlib.Path(__file__).with_name("shipped")
@@ -76,6 +79,7 @@ def write(
     folder = pathlib.Path(folder)
     with replacing(folder / NETWORK) as partial:
         model.save(partial)
+    write_adapters(folder / ADAPTERS, model)
     if preparation is not None:
         with replacing(folder / PREPARATION) as partial:
             preparation.save(partial)
@@ -123,6 +127,7 @@ def read(
                 " number, or a list of them."
             )
     model = keras.saving.load_model(folder / NETWORK, compile=False)
+    read_adapters(folder / ADAPTERS, model)
     return model, read_preparation(folder), description
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from maml_tf.algorithms import adapted_weights
 from maml_tf.algorithms.head_layers import head_layers, weighted_layers
 from maml_tf.errors import InputError
+from maml_tf.learner.knowledge import copy_knowledge, derive_again
 
 
 def with_outputs(model: keras.Model, outputs: int) -> keras.Model:
@@ -58,6 +59,7 @@ def with_outputs(model: keras.Model, outputs: int) -> keras.Model:
             f" Dense layer is inside a model of a class of your own; give it"
             f" tasks of {head.units} outputs."
         )
+    copy_knowledge(model, made)
     return made
 
 
@@ -83,9 +85,11 @@ def copied(model: keras.Model, name: str) -> keras.Model:
     with _refusing_uncopyable(model):
         made = keras.saving.serialize_keras_object(model)
         made["config"]["name"] = name
-        return keras.saving.deserialize_keras_object(
+        copy = keras.saving.deserialize_keras_object(
             made, custom_objects=classes
         )
+    copy_knowledge(model, copy)
+    return copy
 
 
 @contextlib.contextmanager
@@ -140,6 +144,7 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
             old = old[..., : new.shape[-1]]
         weights.append(old)
     target.set_weights(weights)
+    derive_again(target)
 
 
 def _drawn_like(weight, number, seed):
@@ -187,3 +192,4 @@ def renew(source: keras.Model, target: keras.Model) -> None:
                 " head."
             )
     target.set_weights(weights)
+    derive_again(target)

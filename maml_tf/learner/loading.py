@@ -5,6 +5,7 @@ from os import PathLike
 from maml_tf.errors import InputError
 from maml_tf.learner import files
 from maml_tf.learner.files import DESCRIPTION, find_folder, shipped
+from maml_tf.learner.knowledge import derive_again
 from maml_tf.learner.learner import Learner
 from maml_tf.training.checkpoints import restore_weights
 
@@ -50,4 +51,5 @@ def load(name: str | PathLike) -> Learner:
         restored = restore_weights(network, folder / "checkpoints")
         if restored is not None:
             learner.about["iteration"], learner.about["checkpoint"] = restored
+            derive_again(network)
     return learner

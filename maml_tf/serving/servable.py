@@ -56,6 +56,7 @@ class Servable(tf.Module):
         self._to_units = learner.to_units()
         # Only attributes of TensorFlow's own kinds are saved.
         self._preparation = learner.preparation
+        self._tables = _tables(learner.model) + _tables(algorithm.model)
         self._trained_variables = [v.value for v in learner.model.variables]
         self._variables = [
             # One variable for both networks if their values are equal.
@@ -368,6 +369,15 @@ class Servable(tf.Module):
                 )
             ]
         )
+
+
+def _tables(model):
+    """Returns the tables of layers that look words up."""
+    return [
+        layer.lookup_table
+        for layer in leaf_layers(model)
+        if hasattr(layer, "lookup_table")
+    ]
 
 
 def _equal(one, other):

@@ -1,5 +1,6 @@
 """Checkpoints of a training, written atomically, read past damaged ones."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -10,6 +11,7 @@ from absl import logging
 
 from maml_tf.errors import InputError
 from maml_tf.files import check_folder
+from maml_tf.training.averages import averages
 
 # Errors of TensorFlow's reader for files that are cut off, altered, missing or
 # of another model.
@@ -53,6 +55,9 @@ class Checkpoints:
         parts = {"weights": _values(model.variables)}
         if optimizer is not None:
             parts["optimizer"] = _values(optimizer.variables)
+            if averages(optimizer):
+                parts["averages"] = _values(averages(optimizer))
+        self._model = model
         self._is_whole = optimizer is not None
         checkpoint = tf.train.Checkpoint(
             **parts, iteration=self._iteration, best_score=self._best_score
@@ -128,6 +133,19 @@ class Checkpoints:
         """
         return self._restore(self._best)
 
+    def _take_averages(self, path):
+        """Overwrites the weights if a checkpoint has averages of them."""
+        read = [tf.Variable(v.value) for v in self._model.trainable_variables]
+        status = tf.train.Checkpoint(averages=read).restore(str(path))
+        status.expect_partial()
+        with contextlib.suppress(AssertionError):
+            status.assert_existing_objects_matched()
+            if self.iteration > 0:
+                for variable, average in zip(
+                    self._model.trainable_variables, read
+                ):
+                    variable.assign(average)
+
     def _restore(self, manager):
         # The files themselves, not the manager's list, which may be older.
         paths = _paths(pathlib.Path(manager.directory))
@@ -139,6 +157,7 @@ class Checkpoints:
                 else:
                     status.assert_existing_objects_matched()
                     status.expect_partial()
+                    self._take_averages(path)
             except _UNREADABLE as error:
                 logging.warning(
                     "The checkpoint %s cannot be read (%s); trying an earlier"

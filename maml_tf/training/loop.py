@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from maml_tf.errors import DivergenceError, check_at_least_one, refusal
+from maml_tf.training.averages import averages_in_place, take_averages
 from maml_tf.training.checkpoints import Checkpoints
 from maml_tf.training.interruption import Interruption
 from maml_tf.training.metrics_log import MetricsLog
@@ -157,7 +158,8 @@ def meta_train(
                     outer_step.model, iteration, checkpoints, not temporary
                 )
             if validation and validated:
-                curve = validation()
+                with averages_in_place(outer_step.model, outer_step.optimizer):
+                    curve = validation()
                 log.write(iteration, "validation", _by_step(curve, metric_name))
                 log.write_adaptation(
                     iteration, metric_name, curve.metric, curve.ci95
@@ -181,6 +183,7 @@ def meta_train(
                 outer_step.model, iteration, checkpoints, not temporary
             )
             checkpoints.save(iteration)
+    take_averages(outer_step.model, outer_step.optimizer)
     return Training(
         iteration,
         checkpoints.best_score,

@@ -355,7 +355,8 @@ def network(kind: str, names: list[str], outputs: int = 2) -> keras.Model:
     total = []
     for name in names:
         y = RECIPES[name].make()(features)
-        y = layers.Flatten(name=f"flat_{name}")(y)
+        # Without a mask, of which a later layer would warn.
+        y = keras.ops.reshape(y, (-1, int(np.prod(y.shape[1:]))))
         total.append(layers.Dense(outputs, name=f"after_{name}")(y))
     y = layers.Add(name="sum")(total) if len(total) > 1 else total[0]
     return keras.Model(x, layers.Activation("tanh", name="last")(y))
