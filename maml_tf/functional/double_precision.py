@@ -221,7 +221,6 @@ def _composite(node):
 
     images = tf.TensorSpec([None] * 4, tf.float64)
     channels = tf.TensorSpec([None], tf.float64)
-    function: Any
     if node.op == "FusedBatchNormV3":
         traced = tf.function(batch_norm, autograph=False)
         signature = [images] + [channels] * 4
