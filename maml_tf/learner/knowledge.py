@@ -1,4 +1,4 @@
-"""What layers know beside their weights: vocabularies, derived constants.
+"""The knowledge of layers beside their weights: vocabularies, constants.
 
 A layer may keep a vocabulary outside of its weights, or constants that it
 computed from them when they were last set. A copy of a network with the same
