@@ -1,4 +1,4 @@
-"""What layers know beside their weights: vocabularies, derived constants.
+"""The knowledge of layers beside their weights: vocabularies, constants.
 
 A layer may keep a vocabulary outside of its weights, or constants that it
 computed from them when they were last set. A copy of a network with the same
@@ -22,12 +22,13 @@ def copy_knowledge(source: keras.Model, target: keras.Model) -> None:
     for known, new in zip(source._flatten_layers(), target._flatten_layers()):
         if isinstance(known, keras.Model) or type(known) is not type(new):
             continue
+        # In Keras's order.
+        if hasattr(known, "save_assets") or _loads_its_own_way(known):
+            new.load_own_variables(_stored(known))
         if hasattr(known, "save_assets"):
             with tempfile.TemporaryDirectory() as folder:
                 known.save_assets(folder)
                 new.load_assets(folder)
-        if hasattr(known, "save_assets") or _loads_its_own_way(known):
-            new.load_own_variables(_stored(known))
     for old, variable in zip(source.variables, target.variables):
         if variable.trainable != old.trainable:
             variable.trainable = old.trainable

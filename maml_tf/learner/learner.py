@@ -268,13 +268,15 @@ class Learner:
             tasks=tasks,
             seed=seed,
         )
-        if workdir:
-            # A model or loss that no file can hold is trained all the same.
-            with contextlib.suppress(
-                InputError, NotImplementedError, TypeError
-            ):
-                self.save(workdir, checkpoints=True)
         with given_episodes.own_error(episodes):
+            if options.pop("check", False):
+                step.check_meta_gradient()
+            if workdir:
+                # Models and losses that no file can hold are trained too.
+                with contextlib.suppress(
+                    InputError, NotImplementedError, TypeError
+                ):
+                    self.save(workdir, checkpoints=True)
             return meta_train(step, iterations, workdir or None, **options)
 
     def meta_test(self, episodes: Iterable | Callable, **options: Any) -> Curve:

@@ -78,10 +78,16 @@ class ChoiceTest(parameterized.TestCase):
 
     def test_the_outer_step_asks(self):
         algorithm = maml("conv4", 16, 16, 1, filters=2)
+        zeros = tf.zeros([5, 16, 16, 1]), tf.range(5)
+
+        def episodes(number):
+            # Shapes are enough; TensorFlow computes them from the number.
+            x = zeros[0] + tf.cast(number, tf.float32)
+            return Episode(x, zeros[1], x, zeros[1])
 
         def step(**options):
             return OuterStep(
-                algorithm, None, keras.optimizers.SGD(), tasks=2, **options
+                algorithm, episodes, keras.optimizers.SGD(), tasks=2, **options
             )
 
         def jit_compiles(**options):
