@@ -273,9 +273,8 @@ class Learner:
                 step.check_meta_gradient()
             if workdir:
                 # Models and losses that no file can hold are trained too.
-                with contextlib.suppress(
-                    InputError, NotImplementedError, TypeError
-                ):
+                unsaved = InputError, NotImplementedError, TypeError
+                with contextlib.suppress(*unsaved):
                     self.save(workdir, checkpoints=True)
             return meta_train(step, iterations, workdir or None, **options)
 
