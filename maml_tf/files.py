@@ -190,7 +190,8 @@ def naming(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None:
+        # Without a number its text is all that it says.
+        if error.filename is None and error.errno is not None:
             error.filename = os.fspath(path)
         raise
 

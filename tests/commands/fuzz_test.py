@@ -247,7 +247,7 @@ class FuzzTest(ScriptTestCase):
         for command in _COMMANDS:
             with self.subTest(command):
                 self.assertSentences(
-                    self.runs(command, values=_VALUES, most=10, seed=1)
+                    self.runs(command, values=_VALUES, most=4, seed=1)
                 )
                 slips = _SLIPS.get(command, [])
                 results = self.runs(command, runs=slips)
@@ -259,9 +259,9 @@ class FuzzTest(ScriptTestCase):
         self.train()
         for command in ("evaluate", "adapt", "plot", "evaluate-rl"):
             with self.subTest(command):
-                self.damaged(command, 0.015)
+                self.damaged(command, 0.006)
         with self.subTest("train"):
-            self.damaged("train", 0.015, _TEXTS)
+            self.damaged("train", 0.006, _TEXTS)
 
 
 if __name__ == "__main__":

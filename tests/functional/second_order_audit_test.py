@@ -87,7 +87,6 @@ class AuditTest(tf.test.TestCase, parameterized.TestCase):
             if RECIPES[names[0]].kind in QUICK and names not in FLOAT32:
                 self.assertEqual(check(names).precision, "float64")
 
-    @pytest.mark.slow
     @parameterized.parameters(
         *[
             (g,)
@@ -95,6 +94,7 @@ class AuditTest(tf.test.TestCase, parameterized.TestCase):
             if RECIPES[g[0]].kind not in QUICK or g in FLOAT32
         ]
     )
+    @pytest.mark.slow
     def test_layers(self, names):
         precision = "float32" if names in FLOAT32 else "float64"
         self.assertEqual(check(names).precision, precision)

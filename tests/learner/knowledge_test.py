@@ -139,8 +139,8 @@ class ZeroStepsTest(tf.test.TestCase, parameterized.TestCase):
     def test_outputs_stay(self, name):
         self.check_stateful(name)
 
-    @pytest.mark.slow
     @parameterized.parameters(*[n for n in STATEFUL if n not in QUICK])
+    @pytest.mark.slow
     def test_outputs_of_further_layers_stay(self, name):
         self.check_stateful(name)
 
@@ -154,8 +154,8 @@ class ZeroStepsTest(tf.test.TestCase, parameterized.TestCase):
         x = NUMBERS if model.input_shape == (None, 3) else WORDS
         self.check(model, x, VALUES)
 
-    @pytest.mark.slow
     @parameterized.parameters("vector", "sequence", "whole numbers", "words")
+    @pytest.mark.slow
     def test_every_layer(self, kind):
         keras.utils.set_random_seed(1)
         names = [n for n, r in RECIPES.items() if r.kind == kind]
