@@ -115,6 +115,7 @@ class PlotScriptTest(ScriptTestCase):
             with self.subTest(flags):
                 self.assertRefuses(run("plot", picture, *flags), *patterns)
 
+    @pytest.mark.slow
     def test_each_kind_of_a_regression(self):
         workdir = self.folder / "run"
         self.assertSucceeds(

@@ -4,6 +4,7 @@ from unittest import mock
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -134,6 +135,7 @@ class GpuPathTest(tf.test.TestCase, parameterized.TestCase):
         return function, function(tf.constant(0, tf.int64))
 
     @parameterized.parameters(*CONV4)
+    @pytest.mark.slow
     def test_vectorised_and_compiled_are_the_loop(self, form):
         _, loop = self.meta_gradient(CONV4[form], vectorize=False)
         function, vectorized = self.meta_gradient(CONV4[form], vectorize=True)
