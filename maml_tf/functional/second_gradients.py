@@ -13,6 +13,7 @@ A again.
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
+_RESIZING = ("align_corners", "half_pixel_centers")
 _FAKE_QUANTIZATION = ("num_bits", "narrow_range")
 
 
@@ -71,9 +72,7 @@ def _register_formula(name):
 @_replace("ResizeBilinear")
 def _resize_bilinear(op, upstream):
     images = op.inputs[0]
-    options = {
-        n: op.get_attr(n) for n in ("align_corners", "half_pixel_centers")
-    }
+    options = {n: op.get_attr(n) for n in _RESIZING}
 
     @tf.custom_gradient
     def transposed(y):
@@ -89,24 +88,20 @@ def _resize_bilinear(op, upstream):
     return transposed(upstream), None
 
 
-@_register("ResizeNearestNeighborGrad")
-def _resize_nearest(op, upstream):
-    return tf.raw_ops.ResizeNearestNeighbor(
-        images=upstream,
-        size=tf.shape(op.inputs[0])[1:3],
-        align_corners=op.get_attr("align_corners"),
-        half_pixel_centers=op.get_attr("half_pixel_centers"),
-    ), None
+def _register_resizing(name, resize):
+    """Registers that the gradient of a resizing's transpose is the resizing."""
+
+    @_register(name)
+    def gradient(op, upstream):
+        size = tf.shape(op.inputs[0])[1:3]
+        options = {n: op.get_attr(n) for n in _RESIZING}
+        return resize(images=upstream, size=size, **options), None
 
 
-@_register("ResizeBicubicGrad")
-def _resize_bicubic(op, upstream):
-    return tf.raw_ops.ResizeBicubic(
-        images=upstream,
-        size=tf.shape(op.inputs[0])[1:3],
-        align_corners=op.get_attr("align_corners"),
-        half_pixel_centers=op.get_attr("half_pixel_centers"),
-    ), None
+_register_resizing(
+    "ResizeNearestNeighborGrad", tf.raw_ops.ResizeNearestNeighbor
+)
+_register_resizing("ResizeBicubicGrad", tf.raw_ops.ResizeBicubic)
 
 
 @_register("ScaleAndTranslateGrad")
@@ -214,27 +209,27 @@ def _quantization_masks(op, upstream, gradient):
     return [tf.stop_gradient(m) for m in (within, below, 1 - within - below)]
 
 
-@_register("SparseSegmentSumGrad")
-def _sparse_segment_sum(op, upstream):
-    return _segments(tf.raw_ops.SparseSegmentSumWithNumSegments, op, upstream)
+def _register_segments(name, forward):
+    """Registers the gradient of the transpose of a sum or mean of segments."""
+
+    @_register(name)
+    def gradient(op, upstream):
+        gradients, indices, segments, _ = op.inputs
+        rows = forward(
+            data=upstream,
+            indices=indices,
+            segment_ids=segments,
+            num_segments=tf.shape(gradients)[0],
+        )
+        return rows, None, None, None
 
 
-@_register("SparseSegmentMeanGrad")
-def _sparse_segment_mean(op, upstream):
-    return _segments(tf.raw_ops.SparseSegmentMeanWithNumSegments, op, upstream)
-
-
-@_register("SparseSegmentSqrtNGrad")
-def _sparse_segment_sqrt_n(op, upstream):
-    return _segments(tf.raw_ops.SparseSegmentSqrtNWithNumSegments, op, upstream)
-
-
-def _segments(forward, op, upstream):
-    gradients, indices, segments, _ = op.inputs
-    rows = forward(
-        data=upstream,
-        indices=indices,
-        segment_ids=segments,
-        num_segments=tf.shape(gradients)[0],
-    )
-    return rows, None, None, None
+_register_segments(
+    "SparseSegmentSumGrad", tf.raw_ops.SparseSegmentSumWithNumSegments
+)
+_register_segments(
+    "SparseSegmentMeanGrad", tf.raw_ops.SparseSegmentMeanWithNumSegments
+)
+_register_segments(
+    "SparseSegmentSqrtNGrad", tf.raw_ops.SparseSegmentSqrtNWithNumSegments
+)
