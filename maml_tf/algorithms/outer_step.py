@@ -20,7 +20,7 @@ from maml_tf.functional.model import variables_read_once
 from maml_tf.functional.projections import normalize_spectra
 from maml_tf.functional.trainability import Trainability
 from maml_tf.graph import execution
-from maml_tf.graph.custom_gradients import forget_with
+from maml_tf.graph.custom_gradients import Forgetting
 from maml_tf.graph.loop_body import loop_body
 from maml_tf.graph.random_streams import Stream, stream
 
@@ -98,10 +98,10 @@ class OuterStep:
         # A checkpoint can only restore slots that exist.
         optimizer.build(self.model.trainable_variables)
         self._trainability = Trainability(self.model)
-        self._was_called = False
         self._compiled = tf.function(
             self._updates, autograph=False, jit_compile=jit_compile
         )
+        self._forget = Forgetting(self, self._compiled)
 
     def __call__(self, iteration: int, count: int = 1) -> Updates:
         """Performs the meta-updates `iteration … iteration + count − 1`.
@@ -124,9 +124,7 @@ class OuterStep:
         self._trainability.check("OuterStep")
         with missing_derivatives_refused(self.check_meta_gradient):
             updates = self._compiled(*arguments)
-        if not self._was_called:
-            self._was_called = True
-            forget_with(self, self._compiled, *arguments)
+        self._forget(*arguments)
         return Updates(*(values.numpy()[:count] for values in updates))
 
     @property

@@ -15,7 +15,7 @@ from maml_tf.evaluation.intervals import interval
 from maml_tf.functional.model import variables_read_once
 from maml_tf.functional.trainability import Trainability
 from maml_tf.graph import execution
-from maml_tf.graph.custom_gradients import forget_with
+from maml_tf.graph.custom_gradients import Forgetting
 from maml_tf.graph.loop_body import loop_body
 from maml_tf.graph.random_streams import Stream, stream
 
@@ -126,7 +126,7 @@ class MetaTest:
 
         self._curves = curves
         self._trainability = Trainability(algorithm.model)
-        self._was_called = False
+        self._forget = Forgetting(self, self._curves)
 
     def __call__(self, progress: bool = False) -> Curve:
         """Returns the `Curve` of the model as it is now.
@@ -142,9 +142,7 @@ class MetaTest:
             last = min(first + count, self.num_tasks)
             numbers = tf.range(first, last, dtype=tf.int64)
             loss, metric = self._curves(numbers)
-            if not self._was_called:
-                self._was_called = True
-                forget_with(self, self._curves, numbers)
+            self._forget(numbers)
             losses.append(loss.numpy())
             metrics.append(metric.numpy())
         return Curve(np.concatenate(losses), np.concatenate(metrics))
