@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from maml_tf.errors import InputError
 from maml_tf.files import partial_folder, partial_name
+from maml_tf.graph.python_calls import call_method
 
 _INDEX = "index.npz"
 # TFRecord: length (8 bytes) and its checksum (4), the data, their checksum (4).
@@ -82,9 +83,7 @@ class ClassRecords:
         Returns:
             A uint8 tensor `[number, ...]`.
         """
-        examples = tf.numpy_function(
-            self._read, [rows], tf.uint8, stateful=False
-        )
+        examples = call_method(self._read, [rows], tf.uint8, stateful=False)
         return tf.ensure_shape(examples, [*rows.shape, *self.shape[1:]])
 
     def _read(self, rows):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from maml_tf.episodes.array_form import ArrayForm
 from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import InputError, refusal
+from maml_tf.graph.python_calls import call_method
 
 
 class PythonEpisodes:
@@ -42,7 +43,7 @@ class PythonEpisodes:
     def __call__(self, number: tf.Tensor) -> Episode:
         """Returns the episode of this number, drawn as the graph runs."""
         specs = self._form.specs
-        arrays = tf.numpy_function(
+        arrays = call_method(
             self._give,
             [number],
             [spec.dtype for spec in specs],

@@ -1,6 +1,8 @@
 """Tests of maml_tf/episodes/generated.py, alone and through a learner."""
 
+import gc
 import itertools
+import weakref
 
 import keras
 import numpy as np
@@ -49,6 +51,15 @@ class GeneratedEpisodesTest(tf.test.TestCase, parameterized.TestCase):
             ).structured_outputs
         ]
         self.assertEqual(shapes, [[6, 3], [6], [3, 3], [3]])
+
+    def test_a_source_is_forgotten_when_nobody_uses_it(self):
+        episodes = GeneratedEpisodes(numbered())
+        weak = weakref.ref(episodes)
+        draw = tf.function(episodes)
+        draw(tf.constant(0, tf.int64))
+        del episodes, draw
+        gc.collect()
+        self.assertIsNone(weak())
 
     @parameterized.product(vectorize=(True, False), parallel_tasks=(1, 2))
     def test_none_is_lost_and_none_comes_twice(self, vectorize, parallel_tasks):
