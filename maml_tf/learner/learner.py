@@ -87,7 +87,7 @@ class Learner:
         preparation: keras.Model | None = None,
         target_mean: ArrayLike = 0.0,
         target_deviation: ArrayLike = 1.0,
-        scaling: units.Scaling = "all",
+        scaling: str = "all",
         new_outputs: str = "drawn",
         about: dict | None = None,
         **options: Any,

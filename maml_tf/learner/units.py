@@ -6,7 +6,7 @@ them (`"all"`), or by those of each example's input, a window (`"window"`).
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -26,8 +26,6 @@ _TASKS = {
     "classification": (losses.cross_entropy, losses.accuracy),
     "regression": (losses.mean_squared_error, losses.mean_squared_error),
 }
-
-Scaling = Literal["all", "window"]
 
 
 def measures(

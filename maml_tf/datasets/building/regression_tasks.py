@@ -20,7 +20,7 @@ from maml_tf.datasets.building.labelled_examples import LabelledExamples
 from maml_tf.datasets.building.series_scaling import (
     Scaling,
     by_window,
-    chosen,
+    chosen_scaling,
     deviations_of_series,
     in_windows,
 )
@@ -136,8 +136,8 @@ def from_series(
     check_at_least_one(window=window, horizon=horizon)
     mean, deviation = _mean_and_deviation(labelled, tasks["train"], ["value"])
     deviations = deviations_of_series(labelled, tasks["train"])
-    scaling = chosen(scaling, name, window, deviations)
-    if scaling == "window":
+    scaled = chosen_scaling(scaling, name, window, deviations)
+    if scaled == "window":
         typical = float(np.median(deviations)) if deviations.size else 1.0
         values = tf.Variable(labelled.examples, trainable=False)
         settings = by_window(window, typical)
@@ -160,7 +160,7 @@ def from_series(
         steps = tf.range(window + horizon, dtype=tf.int64)
         both = tf.gather(values, start[:, tf.newaxis] + steps)
         x, y = tf.split(both, [window, horizon], axis=1)
-        return in_windows(x, y, typical) if scaling == "window" else (x, y)
+        return in_windows(x, y, typical) if scaled == "window" else (x, y)
 
     return _regression(
         name,

@@ -35,7 +35,7 @@ def deviations_of_series(
     return deviations[deviations > 0]
 
 
-def chosen(
+def chosen_scaling(
     scaling: str | None, name: str, window: int, deviations: np.ndarray
 ) -> str:
     """Returns the scaling, by the deviations of the training series if None.
