@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     """Trains as the flags say; returns the exit status."""
     del argv
     supervised_flags.check_unchanged(FLAGS, FLAGS.workdir)
-    built = supervised.Experiment(FLAGS)
+    built = supervised.Experiment(FLAGS, resumes=FLAGS.workdir)
     outer_step = built.outer_step()
     validation = built.validation()
     data_record.check(built.dataset, FLAGS.workdir)

@@ -29,6 +29,7 @@ def load(
     split_seed: int = 0,
     window: int | None = None,
     horizon: int | None = None,
+    scaling: regression_tasks.Scaling | None = None,
 ) -> Dataset:
     """Makes the series and returns them as a data set of forecasts.
 
@@ -36,6 +37,7 @@ def load(
         split_seed: As in `class_splits.divide`. Classes are the households.
         window: As in `regression_tasks.from_series`.
         horizon: As in `regression_tasks.from_series`.
+        scaling: As in `regression_tasks.from_series`.
 
     Returns:
         A `Dataset`; see `regression_tasks.from_series`. Its metric is in kW.
@@ -54,6 +56,7 @@ def load(
         class_splits.by_seed(len(names), split_seed),
         window,
         horizon,
+        scaling,
     )
 
 

@@ -57,6 +57,7 @@ def load(
     split_seed: int = 0,
     window: int | None = None,
     horizon: int | None = None,
+    scaling: regression_tasks.Scaling | None = None,
 ) -> Dataset:
     """Loads a table as a data set of episodes.
 
@@ -66,6 +67,7 @@ def load(
         split_seed: As in `class_splits.divide`.
         window: As in `regression_tasks.from_series`.
         horizon: As in `regression_tasks.from_series`.
+        scaling: As in `regression_tasks.from_series`.
 
     Returns:
         A `Dataset`; `regression_tasks.from_rows` or `from_series` describes it.
@@ -85,8 +87,12 @@ def load(
             _divide(path, labelled.names, class_split, split_seed),
             window,
             horizon,
+            scaling,
         )
-    for option, value in (("window", window), ("horizon", horizon)):
+    # Rows are standardised alike.
+    by_window = None if scaling == "all" else scaling
+    given = {"window": window, "horizon": horizon, "scaling": by_window}
+    for option, value in given.items():
         if value is not None:
             raise InputError(
                 f"{option}: {value} was given, but {path} does not hold series"

@@ -34,9 +34,9 @@ def mean_absolute_error(y: Any, outputs: Any, scale: Any = 1.0) -> tf.Tensor:
     Args:
         y: Targets, `[examples, features]`.
         outputs: Predictions, of the same shape.
-        scale: Factor of the errors, a number or `[features]`. For standardised
-            targets, give their standard deviations: the error is then in the
-            targets' original units. Defaults to 1.
+        scale: Factor of the errors, a number, `[features]` or `[examples, 1]`.
+            For standardised targets, give their standard deviations: the error
+            is then in the targets' original units. Defaults to 1.
 
     Returns:
         A float32 scalar.

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from maml_tf.algorithms.algorithm import nothing_adapts
 from maml_tf.errors import DivergenceError, InputError, refusal
 from maml_tf.functional.measures import as_taken, takes_one_hot
-from maml_tf.learner import head
+from maml_tf.learner import head, units
 from maml_tf.learner.adapted_model import AdaptedModel
 from maml_tf.learner.knowledge import derive_again
 from maml_tf.learner.labels import class_names, judge, targets
@@ -55,9 +55,10 @@ def adapt(
         _outputs(learner, labels), **_statistics(learner)
     )
     loop = algorithm.inner_loop
-    goals = _targets(learner, loop.loss, labels, y)
+    raw = units.raw_windows(learner, support_x, "support_x")
+    goals = _targets(learner, loop.loss, labels, y, raw)
     adapted = AdaptedModel(_keras_model(learner, algorithm.model), labels)
-    judged = {"": (x, y)}
+    judged = {"": (x, y, raw)}
     if validation_data is not None:
         judged["val_"] = _validation(learner, validation_data, labels)
     *_, network, to_units = adapted.keras_model.layers
@@ -72,8 +73,9 @@ def adapt(
         if loop.batch_norm == "inductive":
             statistics = loop.support_statistics(phi, state, x)
         _assign(network, algorithm.model, phi, statistics)
-        for prefix, (inputs, true) in judged.items():
-            outputs = to_units(network(inputs, training=False)).numpy()
+        for prefix, (inputs, true, raw) in judged.items():
+            outputs = network(inputs, training=False)
+            outputs = units.restored(learner, to_units, outputs, raw).numpy()
             if not np.isfinite(outputs).all():
                 raise DivergenceError(
                     "Predictions became NaN or infinite; fewer steps, or a"
@@ -85,14 +87,15 @@ def adapt(
 
 
 def _validation(learner, validation_data, labels):
-    """Returns `(inputs, targets)` of raw validation data."""
+    """Returns `(inputs, targets, raw windows)` of raw validation data."""
     if not isinstance(validation_data, tuple) or len(validation_data) != 2:
         raise InputError(
             "validation_data: give a pair of raw examples and labels, (x, y)."
         )
     x, y = validation_data
+    raw = units.raw_windows(learner, x, "validation_data")
     x = learner.prepare(x, "validation_data")
-    return x, targets(y, _length(x), labels, "validation_data")
+    return x, targets(y, _length(x), labels, "validation_data"), raw
 
 
 def _statistics(learner):
@@ -135,21 +138,12 @@ def _outputs(learner, labels):
     return len(labels)
 
 
-def _targets(learner, loss, labels, y):
+def _targets(learner, loss, labels, y, raw):
     """Returns the targets in the form that the loss takes."""
     if labels is None:
-        return tf.constant(_standardised(learner, y))
+        return tf.convert_to_tensor(units.standardised(learner, y, raw))
     one_hot = takes_one_hot(loss, learner.outputs)
     return as_taken(tf.constant(y), one_hot, _outputs(learner, labels))
-
-
-def _standardised(learner, values):
-    """Returns values in units of the training targets' deviation."""
-    mean, deviation = (
-        np.asarray(learner._description[name], np.float32)
-        for name in ("target_mean", "target_deviation")
-    )
-    return (values - mean) / deviation
 
 
 def _keras_model(learner, network):
@@ -162,9 +156,8 @@ def _keras_model(learner, network):
     outputs = network(
         learner.preparation(inputs) if learner.preparation else inputs
     )
-    model = keras.Model(
-        inputs, learner.to_units()(outputs), name="adapted_model"
-    )
+    outputs = units.restored(learner, learner.to_units(), outputs, inputs)
+    model = keras.Model(inputs, outputs, name="adapted_model")
     classifies = learner.task == "classification"
     model.compile(
         # SGD has no slots, so the file holds the weights only once.

@@ -63,7 +63,9 @@ def check_logits(model: keras.Model) -> None:
         )
 
 
-def check_units(outputs: int, mean: ArrayLike, deviation: ArrayLike) -> None:
+def check_units(
+    outputs: int, mean: ArrayLike, deviation: ArrayLike, one: bool = False
+) -> None:
     """Refuses target units that the outputs cannot have.
 
     Args:
@@ -71,19 +73,20 @@ def check_units(outputs: int, mean: ArrayLike, deviation: ArrayLike) -> None:
         mean: Subtracted from the targets, a number or `[outputs]`.
         deviation: The targets are then divided by it, a number or `[outputs]`,
             above 0.
+        one: Whether it must be a number.
 
     Raises:
         InputError: The shape is another, or a number cannot be used.
     """
+    each = "" if one else f", or one for each of the {outputs} outputs"
     for name, given in (("mean", mean), ("deviation", deviation)):
         values = np.asarray(given)
         if (
-            values.shape not in ((), (outputs,))
+            values.shape not in ((), () if one else (outputs,))
             or not np.isfinite(values).all()
             or (name == "deviation" and (values <= 0).any())
         ):
             raise InputError(
                 f"target_{name}: {values.tolist()} was given; give a number"
-                f"{' above 0' * (name == 'deviation')}, or one for each of the"
-                f" {outputs} outputs."
+                f"{' above 0' * (name == 'deviation')}{each}."
             )

@@ -31,7 +31,7 @@ SHIPPED = pathlib.Path(__file__).with_name("shipped")
 # Raise it when an older version could not read the files of this one.
 _FORMAT = 3
 # The properties that an older version does not know.
-_OF_FORMAT_3 = ("loss", "checkpoints")
+_OF_FORMAT_3 = ("loss", "checkpoints", "scaling")
 
 
 def shipped() -> list[str]:

@@ -23,19 +23,12 @@ from maml_tf.algorithms.outer_step import OuterStep
 from maml_tf.errors import InputError
 from maml_tf.evaluation.curve import Curve, meta_test
 from maml_tf.functional.measures import as_loss, as_metric, is_binary
-from maml_tf.learner import files, given_episodes, head, raw_inputs
+from maml_tf.learner import files, given_episodes, head, raw_inputs, units
 from maml_tf.learner.adapted_model import AdaptedModel
 from maml_tf.learner.adapting import adapt
-from maml_tf.learner.binary import probabilities
 from maml_tf.learner.checks import check_logits, check_units, number_of_outputs
 from maml_tf.registry import ALGORITHMS, find
 from maml_tf.training.loop import Training, meta_train
-
-# By kind of task: loss and metric.
-_TASKS = {
-    "classification": (losses.cross_entropy, losses.accuracy),
-    "regression": (losses.mean_squared_error, losses.mean_squared_error),
-}
 
 
 class Learner:
@@ -59,6 +52,10 @@ class Learner:
             targets to standardise them; a number or `[targets]`.
         target_deviation: For regression, the number by which the targets were
             then divided; a number or `[targets]`.
+        scaling: For regression. `"all"`: all targets are standardised alike.
+            `"window"`: each by the window that is its raw input; episodes hold
+            what `functional.windows.targets` makes, `target_deviation` is that
+            of a window of zeros.
         new_outputs: How a head for other classes begins. `"drawn"`: the trained
             outputs, further ones drawn like them, see `head.copy_weights`;
             `"zero"`: see `head.renew`.
@@ -71,7 +68,7 @@ class Learner:
         algorithm: The algorithm, one of `maml_tf.algorithms`.
         outputs: Number of outputs of the network in training, such as the
             number of ways.
-        about: As given, a dict.
+        about, scaling: As given.
 
     Raises:
         InputError: An argument cannot be used.
@@ -90,11 +87,12 @@ class Learner:
         preparation: keras.Model | None = None,
         target_mean: ArrayLike = 0.0,
         target_deviation: ArrayLike = 1.0,
+        scaling: str = "all",
         new_outputs: str = "drawn",
         about: dict | None = None,
         **options: Any,
     ) -> None:
-        usual_loss, usual_metric = find("task", task, _TASKS)
+        usual_loss, usual_metric = units.measures(task, scaling, loss)
         options = ALGORITHMS.with_present_names(options)
         self._give_head = find(
             "new_outputs",
@@ -113,16 +111,21 @@ class Learner:
         }
         if isinstance(loss, str):
             self._description["loss"] = loss
+        if scaling != "all":
+            self._description["scaling"] = scaling
         self.outputs = number_of_outputs(model)
         if task == "classification":
             check_logits(model)
         else:
-            check_units(self.outputs, target_mean, target_deviation)
+            one = scaling == "window"
+            check_units(self.outputs, target_mean, target_deviation, one)
         loss = as_loss(loss or usual_loss, model)
         if metric is None and is_binary(loss):
             metric = losses.binary_accuracy
+        self._has_own_loss = loss is not usual_loss
         self._losses = (loss, as_metric(metric or usual_metric, loss, model))
         self.about = dict(about or {})
+        self.scaling = scaling
         self.model = model
         self.preparation = preparation
         self.algorithm = self._algorithm(model)
@@ -357,16 +360,9 @@ class Learner:
 
         Returns:
             A layer that gives probabilities of classes, or values in their own
-            units.
+            units; see `units.restored`.
         """
-        if self.task == "classification":
-            return probabilities(self.outputs)
-        return keras.layers.Rescaling(
-            self._description["target_deviation"],
-            self._description["target_mean"],
-            name="units",
-            dtype="float32",
-        )
+        return units.layer(self)
 
     def save(
         self, folder: str | PathLike, *, checkpoints: bool = False
@@ -386,8 +382,7 @@ class Learner:
                 object; no file can hold it. (A loss may be a name. A metric
                 may be any: the loaded learner has the task's own.)
         """
-        own = self._losses[0] is not _TASKS[self.task][0]
-        if own and "loss" not in self._description:
+        if self._has_own_loss and "loss" not in self._description:
             raise files.cannot_be_saved("loss")
         description = {**self._description, "about": self.about}
         if not checkpoints and (older := files.checkpoints(folder)):

@@ -10,6 +10,7 @@ from maml_tf.algorithms.algorithm import nothing_adapts
 from maml_tf.errors import InputError
 from maml_tf.functional.layers import leaf_layers
 from maml_tf.functional.model import FunctionalModel
+from maml_tf.learner import units
 from maml_tf.learner.learner import Learner
 from maml_tf.serving.outputs import on_first_outputs, with_most_outputs
 from maml_tf.serving.requests import all_finite, checked, finite, signature
@@ -53,7 +54,7 @@ class Servable(tf.Module):
             [None, *learner.raw_input.shape[1:]], learner.raw_input.dtype
         )
         self._trained = FunctionalModel(learner.model)
-        self._to_units = learner.to_units()
+        self._learner, self._to_units = learner, learner.to_units()
         # Only attributes of TensorFlow's own kinds are saved.
         self._preparation = learner.preparation
         self._tables = _tables(learner.model) + _tables(algorithm.model)
@@ -140,11 +141,11 @@ class Servable(tf.Module):
             A dict of `"probabilities"` or of `"values"`.
         """
         x, y = self._support(support_x, support_y)
-        query_x = self._prepared(query_x, "query_x")
+        prepared = self._prepared(query_x, "query_x")
         with self._variables_in_place():
             phi, state = self._adapted(x, y, steps)
-            outputs = self.loop.predict(phi, state, query_x, x)
-        return self._answer(outputs, self._classes(y))
+            outputs = self.loop.predict(phi, state, prepared, x)
+        return self._answer(outputs, query_x, self._classes(y))
 
     def adapt(
         self, support_x: tf.Tensor, support_y: tf.Tensor, steps: tf.Tensor
@@ -187,7 +188,7 @@ class Servable(tf.Module):
         Returns:
             As in `adapt_and_predict`.
         """
-        query_x = self._prepared(query_x, "query_x")
+        prepared = self._prepared(query_x, "query_x")
         weights = checked(
             weights,
             (
@@ -210,9 +211,9 @@ class Servable(tf.Module):
             model = self.loop.functional_model
             phi, state = self._restored(weights, model.theta(), model.state())
             outputs, _ = model(
-                phi, state, query_x, training=False, batch_statistics=False
+                phi, state, prepared, training=False, batch_statistics=False
             )
-        return self._answer(outputs, num_classes)
+        return self._answer(outputs, query_x, num_classes)
 
     def predict_unadapted(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         """Predicts with the trained model, all its outputs.
@@ -232,7 +233,7 @@ class Servable(tf.Module):
             # Moving averages are of use only if they were trained.
             batch_statistics=self.loop.batch_norm != "moving",
         )
-        return self._answer(outputs, None)
+        return self._answer(outputs, x, None)
 
     def _adapted(self, x, y, steps):
         """Returns `(phi, state)` after the steps that a tensor tells."""
@@ -271,7 +272,7 @@ class Servable(tf.Module):
                 tf.shape(x)[0],
             ),
         )
-        x = self._prepared(x, "support_x")
+        raw, x = x, self._prepared(x, "support_x")
         if not self.classifies:
             y = checked(
                 y,
@@ -281,8 +282,7 @@ class Servable(tf.Module):
                     " examples out.",
                 ),
             )
-            scale, offset = self._to_units.scale, self._to_units.offset
-            return x, (y - offset) / scale
+            return x, units.standardised(self._learner, y, raw)
         largest = tf.reduce_max(y)
         classes = tf.range(self.outputs)
         is_there = tf.reduce_any(y[:, tf.newaxis] == classes, 0)
@@ -329,12 +329,12 @@ class Servable(tf.Module):
         x = checked(x, *requirements)
         return x if self._preparation is None else self._preparation(x)
 
-    def _answer(self, outputs, classes):
-        if not self.classifies:
-            return {"values": finite(self._to_units(outputs))}
+    def _answer(self, outputs, raw, classes):
         if classes is not None and not self._one_logit:
             outputs = outputs[:, :classes]
-        return {"probabilities": finite(self._to_units(outputs))}
+        answer = units.restored(self._learner, self._to_units, outputs, raw)
+        name = "probabilities" if self.classifies else "values"
+        return {name: finite(answer)}
 
     def _kept(self, phi, state):
         """Selects the weights and state elements that differ among tasks."""

@@ -10,6 +10,8 @@ Python package does not have it, so these two are converted and not tried.
 
 Preparation stays outside: TensorFlow Lite has no antialiased resizing. Inputs
 are the network's, as `Learner.prepare` makes them, ids of words as int32.
+Windows of series that are standardised by themselves are raw, because the units
+of the answer are theirs.
 """
 
 import copy
@@ -46,7 +48,8 @@ def convert(
         InputError: An argument cannot be used.
     """
     unprepared = copy.copy(learner)
-    unprepared.preparation = None
+    if learner.scaling != "window":
+        unprepared.preparation = None
     needs = {}
     with tempfile.TemporaryDirectory() as temporary:
         saved = export(unprepared, pathlib.Path(temporary, "model"), **options)

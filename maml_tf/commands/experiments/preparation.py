@@ -1,15 +1,37 @@
-"""Checks that later data are prepared like those of the training."""
+"""Prepares later data like those of the training, and checks that they are."""
 
 import json
 import pathlib
 
 from maml_tf.datasets import Dataset
 from maml_tf.errors import InputError
+from maml_tf.files import read_json
 from maml_tf.learner.files import (
     DESCRIPTION,
     PREPARATION,
     read_preparation,
 )
+
+
+def scaling(workdir: str | pathlib.Path) -> dict[str, str]:
+    """Returns the option by which a training standardised its series.
+
+    Args:
+        workdir: Folder of the training; it may be empty.
+
+    Returns:
+        A dict with `scaling`; empty if the folder holds no training.
+
+    Raises:
+        InputError: Its file cannot be read.
+    """
+    path = pathlib.Path(workdir) / DESCRIPTION
+    if not path.is_file():
+        return {}
+    # An earlier version standardised all alike and did not say so.
+    content = read_json(path, "workdir")
+    recorded = content if isinstance(content, dict) else {}
+    return {"scaling": recorded.get("scaling", "all")}
 
 
 def check(dataset: Dataset, workdir: str | pathlib.Path) -> None:

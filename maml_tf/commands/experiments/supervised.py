@@ -65,6 +65,8 @@ class Experiment:
         flag_values: The experiment's flags.
         workdir: Folder of a training that has ended: the classes are divided as
             it recorded. None to divide them as the flags say.
+        resumes: Folder of a training that may have begun. Its series stay
+            standardised as they are, as those of `workdir`.
 
     Attributes:
         flags: The flags.
@@ -80,6 +82,7 @@ class Experiment:
         self,
         flag_values: flags.FlagValues,
         workdir: str | pathlib.Path | None = None,
+        resumes: str | pathlib.Path | None = None,
     ) -> None:
         self.flags = f = flag_values
         _check_combination(f)
@@ -94,6 +97,9 @@ class Experiment:
             options["oracle"] = True
         if workdir is not None:
             options |= data_record.division(workdir, f.class_split)
+        begun = workdir or resumes
+        if begun and "scaling" in DATASETS.options(f.dataset):
+            options = preparation.scaling(begun) | options
         self.dataset = datasets.load(f.dataset, **options)
         self._check_way(f.way)
         self.is_joint = f.algorithm == "pretrain" and bool(self.dataset.joint)
@@ -143,6 +149,7 @@ class Experiment:
             preparation=dataset.preparation,
             target_mean=dataset.target_mean,
             target_deviation=dataset.target_deviation,
+            scaling=dataset.scaling,
             # An ordinary classifier has no head for other classes.
             new_outputs="zero" if self.is_joint else "drawn",
             about={

@@ -36,6 +36,8 @@ class Dataset:
             `[targets]`.
         target_deviation: The deviation that standardised targets were then
             divided by, a number or `[targets]`.
+        scaling: How targets are standardised, `"all"` or `"window"`, as in
+            `maml_tf.Learner`.
         compiles: Whether XLA can compile the drawing of an episode; it cannot
             if the drawing reads from files.
         fingerprint: Function without arguments that returns the classes by
@@ -61,6 +63,7 @@ class Dataset:
     preparation: Any = None
     target_mean: Any = 0.0
     target_deviation: Any = 1.0
+    scaling: str = "all"
     compiles: bool = True
     fingerprint: Callable | None = None
     naive: Callable | None = None

@@ -7,6 +7,7 @@ example of a series is a window of values and the values that follow it.
 import functools
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,6 +17,13 @@ from maml_tf.datasets import Dataset
 from maml_tf.datasets.building import fingerprint
 from maml_tf.datasets.building.class_splits import first_names
 from maml_tf.datasets.building.labelled_examples import LabelledExamples
+from maml_tf.datasets.building.series_scaling import (
+    Scaling,
+    by_window,
+    chosen_scaling,
+    deviations_of_series,
+    in_windows,
+)
 from maml_tf.episodes.class_pool import (
     ClassPool,
     Episode,
@@ -27,9 +35,6 @@ from maml_tf.functional import losses
 from maml_tf.graph.random_streams import fold_in
 
 WINDOW, HORIZON = 24, 1
-
-# Largest ratio of the deviations of series that one standardisation suits.
-_LARGEST_RATIO = 10.0
 
 # Keras's Normalization does not divide by less.
 _SMALLEST_DEVIATION = 1e-7
@@ -73,12 +78,14 @@ def from_rows(
         name,
         labelled,
         tasks,
-        read=lambda rows, shot: tf.gather(table, rows),
+        read=lambda rows, shot: tf.split(
+            tf.gather(table, rows), [inputs, len(targets)], axis=1
+        ),
         inputs=inputs,
-        mean=mean[inputs:],
-        deviation=deviation[inputs:],
-        preparation=_preparation(inputs, mean[:inputs], deviation[:inputs]),
+        outputs=len(targets),
         unit="rows",
+        **_alike(mean[inputs:], deviation[inputs:]),
+        preparation=_preparation(inputs, mean[:inputs], deviation[:inputs]),
     )
 
 
@@ -88,6 +95,7 @@ def from_series(
     tasks: dict[str, np.ndarray],
     window: int | None = None,
     horizon: int | None = None,
+    scaling: Scaling | None = None,
 ) -> Dataset:
     """Makes a data set of forecasts.
 
@@ -107,12 +115,18 @@ def from_series(
         window: Values of a time series that are known, the input of a
             forecast. Defaults to 24.
         horizon: Values after them to predict. Defaults to 1.
+        scaling: How series are standardised. `all`: by the mean and deviation
+            of all training series, so levels can be told apart. `window`: each
+            window by its own, so scales do not matter. Defaults to `window` if
+            the scales of the training series differ by a factor above 10, else
+            to `all`.
 
     Returns:
-        A `Dataset` with inputs `[window]` and targets `[examples, horizon]`,
-        standardised by one mean and deviation, those of the training tasks'
-        values; its loss is the mean squared error of standardised targets, its
-        metric the mean absolute error in the series' units.
+        A `Dataset` with inputs `[window]`; its loss is the mean squared error
+        of standardised targets, its metric the mean absolute error in the
+        series' units. Targets are `[examples, horizon]`; with
+        `scaling="window"`, `[examples, horizon + 1]`, see
+        `maml_tf.functional.windows`.
 
     Raises:
         InputError: An argument cannot be used.
@@ -121,8 +135,20 @@ def from_series(
     horizon = HORIZON if horizon is None else horizon
     check_at_least_one(window=window, horizon=horizon)
     mean, deviation = _mean_and_deviation(labelled, tasks["train"], ["value"])
-    _warn_of_scales(name, labelled, tasks["train"])
-    values = _standardised(labelled.examples, mean, deviation)
+    deviations = deviations_of_series(labelled, tasks["train"])
+    scaled = chosen_scaling(scaling, name, window, deviations)
+    if scaled == "window":
+        typical = float(np.median(deviations)) if deviations.size else 1.0
+        values = tf.Variable(labelled.examples, trainable=False)
+        settings = by_window(window, typical)
+    else:
+        values = _standardised(labelled.examples, mean, deviation)
+        settings = _alike(
+            np.repeat(mean, horizon), np.repeat(deviation, horizon)
+        )
+        settings["preparation"] = _preparation(
+            window, mean[0], deviation[0], axis=None
+        )
     # Query examples start this much later than they are drawn: their targets
     # begin after the support set's end. Every allowed choice is one draw of
     # distinct numbers, so all are equally likely.
@@ -132,7 +158,9 @@ def from_series(
         queries = np.arange(rows.shape[0]) >= shot
         start = tf.sort(rows) + tf.constant(gap * queries, tf.int64)
         steps = tf.range(window + horizon, dtype=tf.int64)
-        return tf.gather(values, start[:, tf.newaxis] + steps)
+        both = tf.gather(values, start[:, tf.newaxis] + steps)
+        x, y = tf.split(both, [window, horizon], axis=1)
+        return in_windows(x, y, typical) if scaled == "window" else (x, y)
 
     return _regression(
         name,
@@ -140,13 +168,12 @@ def from_series(
         tasks,
         read=read,
         inputs=window,
-        mean=np.repeat(mean, horizon),
-        deviation=np.repeat(deviation, horizon),
-        preparation=_preparation(window, mean[0], deviation[0], axis=None),
+        outputs=horizon,
         unit="values",
         margin=window + horizon - 1 + gap,
-        settings=f" (window={window}, horizon={horizon})",
+        options=f" (window={window}, horizon={horizon})",
         naive=lambda x: tf.repeat(x[:, -1:], horizon, axis=1),
+        **settings,
     )
 
 
@@ -157,13 +184,14 @@ def _regression(
     *,
     read,
     inputs,
-    mean,
-    deviation,
-    preparation,
+    outputs,
     unit,
     margin=0,
-    settings="",
+    options="",
     naive=None,
+    loss,
+    metric,
+    **settings,
 ):
     """Makes the data set.
 
@@ -171,20 +199,18 @@ def _regression(
         name: As in `from_rows`.
         labelled: As in `from_rows`.
         tasks: As in `from_rows`.
-        read: Function `(rows, shot) -> [shot + query, inputs + targets]` from
-            the drawn places in `labelled.examples`, int64 `[shot + query]`.
+        read: Function `(rows, shot) -> (x, y)`, of `shot + query` examples,
+            from the drawn places in `labelled.examples`, int64.
         inputs: Number of inputs.
-        mean: Mean of each target, in the user's units.
-        deviation: Deviation of each target, in the user's units.
-        preparation: As in `Dataset`.
+        outputs: Number of targets.
         unit: The unit of a task's size, for messages.
         margin: How many of them an episode needs beyond `shot + query`.
-        settings: The options that the margin depends on, for messages.
+        options: The options that the margin depends on, for messages.
         naive: Function from inputs to the naive forecast, or None.
+        loss: As in `Dataset`.
+        metric: As in `Dataset`.
+        **settings: Further attributes of `Dataset`.
     """
-    metric = functools.partial(
-        losses.mean_absolute_error, scale=deviation.astype(np.float32)
-    )
     # Places are drawn in the way of examples, and then read.
     places = tf.Variable(np.arange(len(labelled.examples)), trainable=False)
     pools = {
@@ -204,7 +230,7 @@ def _regression(
         check_at_least_one(shot=shot, query=query)
         requirement = (
             f"shot: {shot} was given, and {query} for query; tasks must have at"
-            f" least {shot + query + margin} {unit}{settings}"
+            f" least {shot + query + margin} {unit}{options}"
         )
         pool = _large_enough(
             pools[split], split, shot + query, margin, requirement
@@ -213,7 +239,7 @@ def _regression(
         def draw(number):
             drawn = draw_episode(pool, 1, shot, query, fold_in(stream, number))
             rows = tf.concat([drawn.support_x, drawn.query_x], axis=0)
-            x, y = tf.split(read(rows, shot), [inputs, len(deviation)], axis=1)
+            x, y = read(rows, shot)
             return Episode(x[:shot], y[:shot], x[shot:], y[shot:])
 
         return draw
@@ -221,14 +247,11 @@ def _regression(
     return Dataset(
         name=name,
         input_shape=(inputs,),
-        loss=losses.mean_squared_error,
+        loss=loss,
         metric=metric,
         metric_name="mae",
-        outputs=lambda way: len(deviation),
+        outputs=lambda way: outputs,
         episodes=episodes,
-        preparation=preparation,
-        target_mean=mean,
-        target_deviation=deviation,
         fingerprint=fingerprint.by_split(
             labelled.examples,
             labelled.first,
@@ -238,32 +261,25 @@ def _regression(
         ),
         naive=naive
         and (lambda episode: metric(episode.query_y, naive(episode.query_x))),
+        **settings,
     )
 
 
-def _warn_of_scales(name, labelled, chosen):
-    """Warns of training series whose deviations differ by a large factor."""
-    deviations = np.array(
-        [
-            labelled.examples[first : first + size].std()
-            for first, size in zip(
-                labelled.first[chosen], labelled.size[chosen]
-            )
-        ]
-    )
-    deviations = deviations[deviations > 0]
-    if not deviations.size:
-        return
-    low, high = np.quantile(deviations, [0.1, 0.9])
-    if high > _LARGEST_RATIO * low:
-        warnings.warn(
-            f"{name}: the standard deviations of a tenth of the series are"
-            f" below {low:.3g}, and of a tenth above {high:.3g}. All are"
-            " standardised alike, so the large ones decide what is learned;"
-            " divide each series by its own scale before, such as the mean of"
-            " its first values, and multiply its forecasts by it.",
-            stacklevel=4,
-        )
+def _alike(mean, deviation) -> dict[str, Any]:
+    """Returns what a `Dataset` has whose targets are standardised alike.
+
+    Args:
+        mean: Mean of each target, in the user's units.
+        deviation: Deviation of each target, in the user's units.
+    """
+    return {
+        "loss": losses.mean_squared_error,
+        "metric": functools.partial(
+            losses.mean_absolute_error, scale=deviation.astype(np.float32)
+        ),
+        "target_mean": mean,
+        "target_deviation": deviation,
+    }
 
 
 def _large_enough(pool, split, number, margin, requirement):
