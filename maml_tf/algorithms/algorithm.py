@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from maml_tf.algorithms.inner_loop import InnerLoop
+from maml_tf.algorithms.missing_derivatives import missing_derivatives_named
 from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import InputError
 from maml_tf.functional.measures import as_loss, as_metric
@@ -65,6 +66,13 @@ class Algorithm(abc.ABC):
     # values, or they mean nothing to it.
     settles: tuple[str, ...] = ()
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Makes `meta_gradient` name operations without a derivative."""
+        super().__init_subclass__(**options)
+        if "meta_gradient" in vars(cls):
+            named = missing_derivatives_named(cls.meta_gradient)
+            cls.meta_gradient = named  # type: ignore[method-assign]
+
     def __init__(
         self,
         model: keras.Model,
@@ -113,6 +121,9 @@ class Algorithm(abc.ABC):
 
         Returns:
             A `MetaGradient`.
+
+        Raises:
+            InputError: TensorFlow has no derivative for an operation.
         """
 
     @abc.abstractmethod

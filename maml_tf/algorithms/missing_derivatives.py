@@ -1,10 +1,18 @@
 """Refuses models with operations whose derivative TensorFlow lacks."""
 
 import contextlib
+import functools
 import re
 from collections.abc import Callable, Iterator
 
+import tensorflow as tf
+
 from maml_tf.errors import InputError
+from maml_tf.functional.testing import check_meta_gradient
+
+
+class MissingDerivativeError(InputError, LookupError):
+    """TensorFlow has no gradient for an operation; no layer is named."""
 
 
 @contextlib.contextmanager
@@ -21,11 +29,44 @@ def missing_derivatives_refused(check: Callable) -> Iterator[None]:
     try:
         yield
     except LookupError as error:
-        found = re.search(r"(?:op type|entry for): (\w+)", str(error))
+        found = re.search(
+            r"(?:op type|entry for): (\w+)|no gradient for (\w+)", str(error)
+        )
         if found is None:
             raise
         check()
-        raise InputError(
-            f"model: TensorFlow has no gradient for {found[1]}, which a layer"
+        operation = found[1] or found[2]
+        raise MissingDerivativeError(
+            f"model: TensorFlow has no gradient for {operation}, which a layer"
             " or the loss uses; replace it, or adapt in first order (fomaml)."
         ) from error
+
+
+def missing_derivatives_named(meta_gradient: Callable) -> Callable:
+    """Wraps `Algorithm.meta_gradient` in `missing_derivatives_refused`.
+
+    In a graph the episode has no values with which a layer could be found. The
+    one who runs the graph, such as `OuterStep`, then names it.
+
+    Args:
+        meta_gradient: The method `(algorithm, theta, episode, seed)`.
+
+    Returns:
+        The method with sentences.
+    """
+
+    @functools.wraps(meta_gradient)
+    def with_sentences(self, theta, episode, seed):
+        def check():
+            if tf.executing_eagerly():
+                check_meta_gradient(
+                    self.model,
+                    self.loss,
+                    episode.support_x,
+                    episode.support_y,
+                )
+
+        with missing_derivatives_refused(check):
+            return meta_gradient(self, theta, episode, seed)
+
+    return with_sentences

@@ -22,7 +22,8 @@ from absl import flags
 from maml_tf.commands import main as main_module
 from maml_tf.commands import packaged
 from maml_tf.commands.experiments import supervised, supervised_flags
-from maml_tf.files import replacing
+from maml_tf.errors import check_at_least_one, check_not_negative
+from maml_tf.files import check_folder, replacing
 from maml_tf.reports import figures, sine_waves, tables
 from maml_tf.reports.episode_picture import episode_picture
 
@@ -46,6 +47,12 @@ def main(argv: list[str]) -> int:
     del argv
     started = time.monotonic()
     workdir = pathlib.Path(FLAGS.workdir)
+    # Before it trains for minutes.
+    check_at_least_one(num_tasks=FLAGS.num_tasks)
+    check_not_negative(
+        iterations=FLAGS.iterations, glyph_iterations=FLAGS.glyph_iterations
+    )
+    check_folder(workdir)
     status = _sinusoid(workdir) or _glyphs(workdir) or _drawings(workdir)
     if status:
         return status

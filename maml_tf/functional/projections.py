@@ -30,7 +30,7 @@ def projected(
     """
     trainable, rest = model.trainable_variables, model.non_trainable_variables
     phi = [
-        variable.constraint(weight)
+        _constrained(variable.constraint, weight)
         if adapts and variable.constraint is not None
         else weight
         for variable, weight, adapts in zip(trainable, phi, adapted)
@@ -61,6 +61,36 @@ def normalize_spectra(model: keras.Model) -> None:
     for layer in _spectral_layers(model):
         if layer.kernel.trainable:
             _normalize(layer)
+
+
+# Keras's own: a subclass may do anything.
+_NORMS = (
+    keras.constraints.MaxNorm,
+    keras.constraints.MinMaxNorm,
+    keras.constraints.UnitNorm,
+)
+
+
+def _constrained(constraint, weight):
+    """Applies a constraint, with finite derivatives where columns are zero.
+
+    The derivative of a column's norm at zero is NaN. The map is linear there:
+    an upper bound leaves short columns as they are, and a lower bound L
+    multiplies them by L / ε, with Keras's ε.
+    """
+    if type(constraint) not in _NORMS:
+        return constraint(weight)
+    squares = tf.reduce_sum(tf.square(weight), constraint.axis, keepdims=True)
+    is_zero = squares == 0
+    # Both branches are computed, and neither may give NaN.
+    safe = tf.where(is_zero, tf.ones_like(weight), weight)
+    if isinstance(constraint, keras.constraints.UnitNorm):
+        shortest = 1.0
+    else:
+        shortest = getattr(constraint, "min_value", 0.0)
+        shortest *= getattr(constraint, "rate", 1.0)
+    slope = shortest / keras.config.epsilon() if shortest else 1.0
+    return tf.where(is_zero, slope * weight, constraint(safe))
 
 
 def _spectral_layers(model):

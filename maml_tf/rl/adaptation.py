@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from maml_tf.algorithms import Algorithm
+from maml_tf.functional.testing import check_meta_gradient
 from maml_tf.graph.over_tasks import over_tasks
 from maml_tf.graph.random_streams import fold_in
 from maml_tf.rl.environments.environment import Environment
@@ -68,6 +69,22 @@ class PolicyAdaptation:
             if step < steps:
                 phi, slots = self._step_compiled(phi, slots, *batches[-1])
         return path, batches
+
+    def check_meta_gradient(self, tasks: tf.Tensor, seed: int = 0) -> None:
+        """Checks second derivatives on a task's rollouts before adaptation.
+
+        Args:
+            tasks: Parameters of tasks; the first is taken.
+            seed: Seed of the rollouts and of directions.
+
+        Raises:
+            InputError: As in `maml_tf.testing.check_meta_gradient`.
+        """
+        _, batches = self(tasks[:1], 0, tf.constant([seed, 0], tf.int64))
+        x, y = tf.nest.map_structure(lambda t: t[0], batches[0])
+        check_meta_gradient(
+            self.algorithm.model, self.algorithm.loss, x, y, seed=seed
+        )
 
     def _step(self, phi, slots, x, y):
         inner_loop = self.algorithm.inner_loop

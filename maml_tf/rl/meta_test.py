@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf.algorithms import Algorithm
+from maml_tf.algorithms.missing_derivatives import missing_derivatives_refused
 from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.evaluation.curve import Curve, calls
 from maml_tf.graph.random_streams import Stream, stream
@@ -63,6 +64,9 @@ class PolicyMetaTest:
         if environment.in_graph:
             trajectories = tf.function(trajectories, autograph=False)
         self._trajectories = trajectories
+        self._check = lambda: adapt.check_meta_gradient(
+            environment.tasks(split, 0, 1, seed)
+        )
 
     def __call__(self, progress: bool = False) -> Curve:
         """Returns the `Curve` of the policy as it is now.
@@ -92,5 +96,10 @@ class PolicyMetaTest:
 
         Returns:
             A list over steps 0 … K of `Trajectories`, leading axis `tasks`.
+
+        Raises:
+            InputError: TensorFlow has no derivative for an operation of the
+                policy.
         """
-        return self._trajectories(tf.constant(first, tf.int64), count)
+        with missing_derivatives_refused(self._check):
+            return self._trajectories(tf.constant(first, tf.int64), count)

@@ -6,8 +6,10 @@ import tensorflow as tf
 
 from maml_tf.algorithms import Algorithm
 from maml_tf.algorithms.inner_loop import InnerLoop
+from maml_tf.algorithms.missing_derivatives import missing_derivatives_refused
 from maml_tf.algorithms.outer_step import Updates
-from maml_tf.errors import check_at_least_one, refusal
+from maml_tf.errors import InputError, check_at_least_one, refusal
+from maml_tf.functional.layer_losses import layer_with_losses
 from maml_tf.graph.random_streams import Stream, stream
 from maml_tf.rl.adaptation import PolicyAdaptation
 from maml_tf.rl.environments.environment import Environment
@@ -37,7 +39,8 @@ class PolicyOuterStep:
         seed: Seed of tasks, rollouts and actions.
 
     Raises:
-        InputError: The number of tasks is below 1.
+        InputError: The number of tasks is below 1, or a layer has a loss of
+            its own.
     """
 
     iterations_per_call = 1
@@ -53,6 +56,7 @@ class PolicyOuterStep:
         seed: int = 0,
     ) -> None:
         check_at_least_one(tasks=tasks)
+        _check_losses(algorithm.model, environment)
         self.algorithm = algorithm
         self.model = algorithm.model
         self.environment = environment
@@ -82,12 +86,28 @@ class PolicyOuterStep:
             before each inner step.
 
         Raises:
-            InputError: The count is not 1.
+            InputError: The count is not 1, or TensorFlow has no derivative for
+                an operation of the policy.
         """
         if count != 1:
             raise refusal("count", count, "it must be 1")
-        values = self._compiled(tf.constant(iteration, tf.int64)).numpy()
+        with missing_derivatives_refused(self.check_meta_gradient):
+            values = self._compiled(tf.constant(iteration, tf.int64)).numpy()
         return Updates(-values[-1:], values[-1:], -values[None, :-1])
+
+    def check_meta_gradient(self) -> None:
+        """Checks second derivatives on rollouts; see `maml_tf.testing`."""
+        try:
+            self._adapt.check_meta_gradient(
+                self.environment.tasks("train", 0, 1, self.seed)
+            )
+        except InputError as error:
+            if not isinstance(self.optimizer, TRPO):
+                raise
+            raise InputError(
+                f"{error} In first order take PPO too, because TRPO uses second"
+                " derivatives itself."
+            ) from error
 
     def _iteration(self, iteration):
         """Returns the mean return by inner step, `[inner_steps + 1]`."""
@@ -130,3 +150,18 @@ def adapted_outputs(inner_loop: InnerLoop) -> Callable:
         )
 
     return outputs_of
+
+
+def _check_losses(model, environment):
+    """Refuses losses of layers.
+
+    A trust region's step would follow them where the policy does not change,
+    and the divergence does not bound them.
+    """
+    observation = tf.zeros([1, environment.observation_size])
+    layer = layer_with_losses(model, observation)
+    if layer is not None:
+        raise InputError(
+            f"model: layer {layer!r} has a loss of its own (a regularizer or"
+            " add_loss). Policies do not count such losses; leave it out."
+        )

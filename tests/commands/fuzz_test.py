@@ -7,9 +7,10 @@ import random
 import shutil
 
 import pytest
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
 from tests.helpers import forked
+from tests.helpers.pictures import noise, write_png
 from tests.helpers.scripts import ScriptTestCase
 
 _RUNS = pathlib.Path(__file__).parents[1] / "helpers" / "many_runs.py"
@@ -44,6 +45,49 @@ _POLICIES = [
     "--validation_tasks=2",
     "--horizon=5",
 ]
+_OTHERS = [
+    "--shot=1",
+    "--query=1",
+    "--tasks=2",
+    "--validation_tasks=2",
+    "--jit_compile=false",
+    "--iterations=0",
+]
+
+# Flags of good trainings of other kinds, with their command.
+_TRAININGS = {
+    "images": [
+        "train",
+        "--workdir=new/{}",
+        "--dataset=folder:images",
+        "--network=conv4",
+        "--filters=4",
+        "--image_size=16",
+        "--way=2",
+        *_OTHERS,
+    ],
+    "series": [
+        "train",
+        "--workdir=new/{}",
+        "--dataset=table:series.csv",
+        "--widths=4",
+        "--window=6",
+        "--horizon=2",
+        *_OTHERS,
+    ],
+    "transformer": [
+        "train",
+        "--workdir=new/{}",
+        "--dataset=text:texts.csv",
+        "--network=text_transformer",
+        "--text_length=8",
+        "--embedding_width=4",
+        "--heads=2",
+        "--way=2",
+        *_OTHERS,
+    ],
+    "ppo": ["train-rl", "--workdir=new/{}", "--outer_update=ppo", *_POLICIES],
+}
 _SHARE = [
     "--output=new/{}",
     "--description=a",
@@ -87,6 +131,14 @@ _SLIPS = {
     "train-rl": [["--initial_deviation=nan"]],
     "plot-rl": [["--kind=trajectories", "--goals=1000000000"]],
     "make-series": [["--households=1000000000"], [f"--seed=1{'0' * 30}"]],
+    # It would train for minutes first.
+    "demo": [
+        ["--num_tasks=0"],
+        ["--num_tasks=1000000000"],
+        ["--iterations=-1"],
+        ["--glyph_iterations=-1"],
+        ["--workdir=texts.csv"],
+    ],
 }
 
 
@@ -105,6 +157,20 @@ def write_texts(folder):
     (folder / "halves.jsonl").write_text(half + "\n")
     (folder / "deep.jsonl").write_text("[" * 100000 + "\n")
     (folder / "new").mkdir()
+
+
+def write_images_and_series(folder):
+    """Writes pictures of 14 classes, and 14 series of five days."""
+    lines = ["task,time,value"]
+    for label in range(14):
+        for number in range(3):
+            name = f"images/class{label}/{number}.png"
+            write_png(folder / name, noise(3 * label + number))
+        lines += [
+            f"s{label},2024-01-{1 + hour // 24:02}T{hour % 24:02}:00,{hour}"
+            for hour in range(120)
+        ]
+    (folder / "series.csv").write_text("\n".join(lines) + "\n")
 
 
 def damages(folder, other):
@@ -178,7 +244,7 @@ class FuzzTest(ScriptTestCase):
     def runs(self, command, **asked):
         """Runs a command often; returns what each run ended with."""
         path = self.folder / "runs.json"
-        base = _COMMANDS[command]
+        base = _COMMANDS.get(command)
         path.write_text(
             json.dumps(
                 {"command": command, "base": base, "seconds": _SECONDS, **asked}
@@ -253,6 +319,23 @@ class FuzzTest(ScriptTestCase):
                 results = self.runs(command, runs=slips)
                 self.assertSentences(results)
                 self.assertNotIn(0, [status for _, status, _, _ in results])
+
+    @parameterized.parameters(*_TRAININGS)
+    @pytest.mark.slow
+    def test_flags_of_other_trainings(self, kind):
+        write_images_and_series(self.folder)
+        command, *base = _TRAININGS[kind]
+        results = self.runs(command, base=base, runs=[[]])
+        self.assertEqual([status for _, status, _, _ in results], [0])
+        self.assertSentences(
+            self.runs(command, base=base, values=_VALUES, most=6, seed=2)
+        )
+
+    @pytest.mark.slow
+    def test_demo_refuses_before_it_trains(self):
+        results = self.runs("demo", base=[], runs=_SLIPS["demo"])
+        self.assertSentences(results)
+        self.assertEqual({status for _, status, _, _ in results}, {1})
 
     @pytest.mark.slow
     def test_files_of_a_training(self):

@@ -10,12 +10,13 @@ from keras import layers
 from tensorflow.nn import moments
 
 import maml_tf
-from maml_tf import losses
+from maml_tf import algorithms, losses
 from maml_tf.errors import InputError
 from maml_tf.functional.testing import check_meta_gradient
 
 X = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
 Y = np.arange(8) % 2
+SEED = tf.constant([0, 0], tf.int64)
 
 
 def images(*shape):
@@ -317,6 +318,16 @@ class WrongTest(tf.test.TestCase, parameterized.TestCase):
             r"Dilation2DBackprop.*or adapt in first order \(fomaml\)\.$",
         ):
             learner.meta_train(episodes, 1, progress=False)
+        # Directly, and in a graph, where no values are at hand.
+        maml = algorithms.create("maml", model, losses.cross_entropy)
+        batch = tf.constant(images(4, 4, 4, 1)), tf.constant(Y[:4])
+        arguments = maml.theta(), maml_tf.Episode(*batch, *batch), SEED
+        with self.assertRaisesRegex(InputError, "^model: layer 'larger' .*2D"):
+            maml.meta_gradient(*arguments)
+        with self.assertRaisesRegex(
+            InputError, "^model: TensorFlow has no gradient for Dilation2DBack"
+        ):
+            tf.function(maml.meta_gradient, autograph=False)(*arguments)
         first_order = maml_tf.Learner(model, "fomaml", inner_learning_rate=0.1)
         first_order.meta_train(episodes, 1, progress=False)
 

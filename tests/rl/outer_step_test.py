@@ -5,15 +5,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from absl.testing import parameterized
+from keras import layers
 
 import maml_tf
-from maml_tf import InputError, inner_optimizers
+from maml_tf import InputError, algorithms, inner_optimizers
 from maml_tf.algorithms import MAML, Pretrain
 from maml_tf.rl import losses
 from maml_tf.rl.environments.navigation_2d import Navigation2D
 from maml_tf.rl.meta_test import PolicyMetaTest
 from maml_tf.rl.outer_step import PolicyOuterStep
-from maml_tf.rl.policy import gaussian_mlp
+from maml_tf.rl.policy import GaussianHead, gaussian_mlp
 from maml_tf.rl.ppo import PPO
 from maml_tf.rl.sampling import Sampling
 from maml_tf.rl.trajectories import PolicyTargets
@@ -110,6 +111,99 @@ class PolicyOuterStepTest(parameterized.TestCase, tf.test.TestCase):
         after = test().metric
         self.assertGreater(after[1], before[1] + 3)
         self.assertGreater(after[1], after[0] + 1.5)
+
+
+class AddsLoss(layers.Layer):
+    def call(self, x):
+        self.add_loss(tf.reduce_mean(x**2))
+        return x
+
+
+class Dilation(layers.Layer):
+    """Has no second derivative; no first one if it is `backward`."""
+
+    def __init__(self, backward=False, **options):
+        super().__init__(**options)
+        self.backward = backward
+
+    def call(self, x):
+        images = x[:, :, tf.newaxis, tf.newaxis]
+        options = {"strides": [1] * 4, "rates": [1] * 4, "padding": "SAME"}
+        window = tf.zeros([3, 1, 1])
+        if self.backward:
+            images = tf.raw_ops.Dilation2DBackpropInput(
+                input=images, filter=window, out_backprop=images, **options
+            )
+        else:
+            images = tf.raw_ops.Dilation2D(
+                input=images, filter=window, **options
+            )
+        return tf.reshape(images, tf.shape(x))
+
+
+def policy(*between, **options):
+    return keras.Sequential(
+        [
+            keras.Input((2,)),
+            layers.Dense(4, "tanh", name="first", **options),
+            *between,
+            GaussianHead(2),
+        ]
+    )
+
+
+def step_of(model, name="maml", update=None):
+    made = algorithms.create(
+        name, model, losses.reinforce, inner_learning_rate=0.1
+    )
+    return PolicyOuterStep(
+        made, Navigation2D(horizon=3), update or trpo(), SAMPLING, tasks=2
+    )
+
+
+class LayersTest(parameterized.TestCase, tf.test.TestCase):
+    @parameterized.parameters(
+        ("first", lambda: policy(kernel_regularizer="l2")),
+        ("own", lambda: policy(layers.ReLU(activity_regularizer="l2"))),
+        ("own", lambda: policy(AddsLoss())),
+    )
+    def test_losses_of_layers_are_refused(self, name, make):
+        model = make()
+        model.layers[1].name = "own"
+        for update in (trpo(), ppo()):
+            with self.assertRaisesRegex(
+                InputError, f"^model: layer '{name}' .* Policies do not count"
+            ):
+                step_of(model, update=update)
+
+    def test_a_frozen_regularizer_is_no_loss(self):
+        model = policy(layers.Dense(3, kernel_regularizer="l2"))
+        model.layers[1].trainable = False
+        step_of(model)
+
+    @pytest.mark.slow
+    def test_no_second_derivative(self):
+        model = policy(Dilation(name="larger"))
+        sentence = r"^model: layer 'larger' \(Dilation\): it has no second"
+        with self.assertRaisesRegex(InputError, f"{sentence}.* PPO too"):
+            step_of(model)(0)
+        with self.assertRaisesRegex(InputError, rf"{sentence}.*\(fomaml\)\.$"):
+            step_of(model, update=ppo())(0)
+        step_of(model, "fomaml", ppo())(0)
+
+    def test_no_first_derivative(self):
+        model = policy(Dilation(backward=True, name="larger"))
+        test = PolicyMetaTest(
+            step_of(model).algorithm,
+            Navigation2D(horizon=3),
+            SAMPLING,
+            num_tasks=2,
+            steps=1,
+        )
+        with self.assertRaisesRegex(
+            InputError, "^model: layer 'larger' .* it has no first derivative"
+        ):
+            test()
 
 
 class PPOTest(parameterized.TestCase, tf.test.TestCase):
