@@ -26,7 +26,9 @@ EXPECTED = [
     "cifar_fs_5way_1shot.flags",
     "cifar_fs_5way_5shot.flags",
     "clinc150_5way_1shot.flags",
+    "clinc150_5way_1shot_transformer.flags",
     "clinc150_5way_5shot.flags",
+    "clinc150_5way_5shot_transformer.flags",
     "demand_series_20shot.flags",
     "fc100_5way_1shot.flags",
     "fc100_5way_5shot.flags",
@@ -133,6 +135,7 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
                 ("resnet", "stride", "mean", "boil"),
                 ("resnet", "stride", "mean", "maml"),
                 ("text_cnn", "stride", "mean", "maml"),
+                ("text_transformer", "stride", "mean", "maml"),
             ],
             FORMS,
         )

@@ -62,6 +62,7 @@ def token_embedding(
     vocabulary_size: int,
     embedding_width: int,
     initializers: Iterator[keras.initializers.Initializer],
+    limit: float = 0.05,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Returns the input of a text network and its tokens' vectors.
 
@@ -70,6 +71,8 @@ def token_embedding(
         vocabulary_size: Number of token ids.
         embedding_width: Width of a token's vector.
         initializers: The iterator of `kernel_initializers`.
+        limit: Largest magnitude of an initial vector's numbers. Defaults to
+            Keras's.
 
     Returns:
         `(inputs, vectors)`: the `keras.Input` of int32 ids `[batch,
@@ -85,17 +88,24 @@ def token_embedding(
     embedding = keras.layers.Embedding(
         vocabulary_size,
         embedding_width,
-        embeddings_initializer=small_uniform(next(initializers)),
+        embeddings_initializer=small_uniform(next(initializers), limit),
         name="embedding",
     )
     return inputs, embedding(inputs)
 
 
 def small_uniform(
-    initializer: keras.initializers.Initializer,
+    initializer: keras.initializers.Initializer, limit: float = 0.05
 ) -> keras.initializers.RandomUniform:
-    """Returns Keras's initializer of embeddings, with the seed of another."""
-    return keras.initializers.RandomUniform(-0.05, 0.05, seed=initializer.seed)
+    """Returns Keras's initializer of embeddings, with the seed of another.
+
+    Args:
+        initializer: The one whose seed is taken.
+        limit: Numbers are drawn from -`limit` to `limit`. Defaults to Keras's.
+    """
+    return keras.initializers.RandomUniform(
+        -limit, limit, seed=initializer.seed
+    )
 
 
 def dropout(

@@ -339,6 +339,35 @@ class TextTest(tf.test.TestCase, parameterized.TestCase):
         padded = np.pad(ids, [[0, 0], [0, 4]])
         self.assertAllClose(short(ids), long(padded), rtol=1e-4, atol=1e-5)
 
+    def test_text_transformer_learns_from_a_support_set_at_a_rate_of_a_fifth(
+        self,
+    ):
+        # A text tells its class by one of three words, at any place.
+        generator = np.random.default_rng(0)
+        labels = np.repeat(np.arange(5), 20)
+        ids = generator.integers(20, VOCABULARY_SIZE, (100, TEXT_LENGTH))
+        places = generator.integers(0, TEXT_LENGTH, 100)
+        ids[np.arange(100), places] = (
+            2 + 3 * labels + generator.integers(0, 3, 100)
+        )
+        model = create("text_transformer", seed=0)
+        weights = [v.value for v in model.trainable_variables]
+        losses = []
+        for _ in range(11):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(
+                    keras.losses.sparse_categorical_crossentropy(
+                        labels, model(ids), from_logits=True
+                    )
+                )
+            losses.append(float(loss))
+            for weight, gradient in zip(weights, tape.gradient(loss, weights)):
+                weight.assign_sub(0.2 * tf.convert_to_tensor(gradient))
+        # The head starts small: as if it knew nothing, within 0.1.
+        self.assertAllClose(losses[0], np.log(5), atol=0.1)
+        self.assertEqual(losses, sorted(losses, reverse=True))
+        self.assertLess(losses[-1], 1.2)
+
     @parameterized.parameters(*TEXT_NETWORKS)
     def test_a_text_without_words_is_finite_twice_over(self, name):
         model = create(name, seed=0)
