@@ -20,7 +20,7 @@ class MetaGradient(NamedTuple):
     """One task's contribution to a meta-update.
 
     Attributes:
-        gradient: One tensor for each of the model's trainable weights.
+        gradient: One tensor for each of the algorithm's `meta_variables`.
         loss: Scalar, the loss that is differentiated.
         metric: Scalar, such as the accuracy on the same examples.
         support_losses: `[inner_steps]`, the support loss before each step.
@@ -104,13 +104,28 @@ class Algorithm(abc.ABC):
             raise nothing_adapts(self)
         return self._inner_loop
 
+    @property
+    def own_variables(self) -> list[keras.Variable]:
+        """The variables that it learns beside the model's weights."""
+        return self._inner_loop.own_variables if self._inner_loop else []
+
+    @property
+    def meta_variables(self) -> list[keras.Variable]:
+        """The variables that meta-training changes: the model's, its own."""
+        return [*self.model.trainable_variables, *self.own_variables]
+
     def theta(self) -> list[tf.Tensor]:
-        """Returns θ as tensors, in the order of `model.trainable_variables`."""
-        return self._functional_model.theta()
+        """Returns θ as tensors, in the order of `meta_variables`."""
+        own = [tf.convert_to_tensor(v.value) for v in self.own_variables]
+        return self._functional_model.theta() + own
 
     @abc.abstractmethod
     def meta_gradient(
-        self, theta: list, episode: Episode, seed: tf.Tensor
+        self,
+        theta: list,
+        episode: Episode,
+        seed: tf.Tensor,
+        iteration: int | tf.Tensor = 0,
     ) -> MetaGradient:
         """Computes one task's contribution to the meta-update.
 
@@ -118,6 +133,8 @@ class Algorithm(abc.ABC):
             theta: The initialisation, as `theta()` returns it.
             episode: A `maml_tf.Episode`.
             seed: Int tensor `[2]`, for dropout and minibatches.
+            iteration: Number of the meta-update, from 0, an int64 scalar. What
+                changes during a training depends on it.
 
         Returns:
             A `MetaGradient`.
@@ -141,14 +158,6 @@ class Algorithm(abc.ABC):
         Returns:
             `(losses, metrics)`, each `[steps + 1]`, at φ_0 … φ_K.
         """
-
-
-def dense_gradient(
-    tape: tf.GradientTape, loss: tf.Tensor, theta: list[tf.Tensor]
-) -> list[tf.Tensor]:
-    """Returns ∂loss/∂θ as dense tensors, zero for weights without effect."""
-    gradient = tape.gradient(loss, theta, unconnected_gradients="zero")
-    return [tf.convert_to_tensor(g) for g in gradient]
 
 
 def nothing_adapts(algorithm: Algorithm) -> InputError:

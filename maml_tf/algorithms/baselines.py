@@ -9,9 +9,9 @@ import tensorflow as tf
 from maml_tf.algorithms.algorithm import (
     Algorithm,
     MetaGradient,
-    dense_gradient,
     nothing_adapts,
 )
+from maml_tf.algorithms.dense_gradient import dense_gradient
 from maml_tf.algorithms.inner_loop import BatchNorm
 from maml_tf.algorithms.maml import MAML
 from maml_tf.episodes.class_pool import Episode
@@ -44,7 +44,11 @@ class Pretrain(MAML):
         super().__init__(*args, inner_steps=0, **options)
 
     def meta_gradient(
-        self, theta: list, episode: Episode, seed: tf.Tensor
+        self,
+        theta: list,
+        episode: Episode,
+        seed: tf.Tensor,
+        iteration: int | tf.Tensor = 0,
     ) -> MetaGradient:
         """Differentiates the joint loss of support and query set by θ."""
         x, y = tf.nest.map_structure(
@@ -53,10 +57,11 @@ class Pretrain(MAML):
             (episode.query_x, episode.query_y),
         )
         state = self.inner_loop.functional_model.state(seed)
+        weights, _ = self.inner_loop.split(theta)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(theta)
             outputs, losses = self.inner_loop.predict_with_losses(
-                theta, state, x, x, training=True
+                weights, state, x, x, training=True
             )
             loss = with_layer_losses(self.loss(y, outputs), losses)
         return MetaGradient(
@@ -130,7 +135,11 @@ class NearestCentroid(Algorithm):
         super().__init__(model, loss, metric, inner_steps)
 
     def meta_gradient(
-        self, theta: list, episode: Episode, seed: tf.Tensor
+        self,
+        theta: list,
+        episode: Episode,
+        seed: tf.Tensor,
+        iteration: int | tf.Tensor = 0,
     ) -> MetaGradient:
         """Raises an `InputError`: the algorithm has nothing to meta-train."""
         raise nothing_adapts(self)

@@ -47,6 +47,8 @@ class InnerLoop:
             averages, which meta-training leaves as they are.
         inner_regularization: Whether inner steps also minimise the losses of
             layers, such as `kernel_regularizer`.
+        beginning: What makes φ_0 of θ, if they are not the same; see
+            `maml_tf.algorithms.beginnings`.
         clip_norm: Deprecated; chain `inner_optimizers.clip_by_global_norm`.
         clip_value: Deprecated; chain `inner_optimizers.clip_by_value`.
 
@@ -64,6 +66,7 @@ class InnerLoop:
         second_order: bool = True,
         batch_norm: str = "transductive",
         inner_regularization: bool = False,
+        beginning: Any = None,
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ):
@@ -89,6 +92,47 @@ class InnerLoop:
         self.inner_regularization = inner_regularization
         self.second_order = second_order
         self.batch_norm = batch_norm
+        self.beginning = beginning
+
+    @property
+    def own_variables(self) -> list[keras.Variable]:
+        """The variables of θ beside the weights: its parts' own."""
+        parts = (self.beginning, self.optimizer)
+        return [v for part in parts for v in getattr(part, "variables", ())]
+
+    def split(self, theta: list) -> tuple[list, list]:
+        """Returns `(weights, own)`, the two parts of θ."""
+        number = len(self.model.trainable_variables)
+        return list(theta[:number]), list(theta[number:])
+
+    def begin(
+        self,
+        theta: list,
+        support_x: Any = None,
+        support_y: Any = None,
+        seed: tf.Tensor | None = None,
+    ) -> tuple[list, Any, list]:
+        """Prepares a task's first step.
+
+        Args:
+            theta: As in `adapt`.
+            support_x: As in `adapt`.
+            support_y: As in `adapt`.
+            seed: As in `adapt`.
+
+        Returns:
+            `(phi, slots, state)`: the weights φ_0, the optimizer's slots, and
+            the non-trainable weights.
+        """
+        state = self.functional_model.state(seed)
+        phi, own = self.split(theta)
+        if self.beginning is not None:
+            number = len(self.beginning.variables)
+            phi = self.beginning(phi, own[:number], state, support_x, support_y)
+            own = own[number:]
+        # Only optimizers that learn their rates take a second argument.
+        slots = self.optimizer.start(phi, *([own] if own else []))
+        return phi, slots, state
 
     @property
     def adapted(self) -> list[bool]:
@@ -109,7 +153,7 @@ class InnerLoop:
 
         Args:
             theta: The initialisation, tensors in the order of
-                `model.trainable_variables` (`functional_model.theta()`).
+                `model.trainable_variables` and then of `own_variables`.
             support_x: Inputs `[examples, ...]`, or a structure of them.
             support_y: Targets in any form that the loss takes.
             steps: K, a Python integer, 0 or more.
@@ -131,7 +175,8 @@ class InnerLoop:
             batches = [(support_x, support_y)] * steps
         else:
             batches = minibatches(support_x, support_y, steps, seed, batch_size)
-        return self.adapt_along(theta, batches, seed)
+        start = self.begin(theta, support_x, support_y, seed)
+        return self._along(start, batches)
 
     def adapt_along(
         self, theta: list, batches: list, seed: tf.Tensor | None = None
@@ -147,9 +192,11 @@ class InnerLoop:
         Returns:
             An `Adaptation`.
         """
-        state = self.functional_model.state(seed)
-        phi = list(theta)
-        slots = self.optimizer.start(phi)
+        x, y = batches[0] if batches else (None, None)
+        return self._along(self.begin(theta, x, y, seed), batches)
+
+    def _along(self, start, batches):
+        phi, slots, state = start
         path, losses = [phi], []
         for x, y in batches:
             phi, slots, state, loss = self.step(phi, slots, state, x, y)

@@ -10,8 +10,8 @@ from maml_tf.algorithms.adapted_weights import Selection
 from maml_tf.algorithms.algorithm import (
     Algorithm,
     MetaGradient,
-    dense_gradient,
 )
+from maml_tf.algorithms.dense_gradient import dense_gradient
 from maml_tf.algorithms.inner_loop import BatchNorm, InnerLoop
 from maml_tf.algorithms.inner_optimizers import GradientDescent, clipped
 from maml_tf.algorithms.rates import check_rates
@@ -103,7 +103,11 @@ class MAML(Algorithm):
         self.rematerialize = rematerialize
 
     def meta_gradient(
-        self, theta: list, episode: Episode, seed: tf.Tensor
+        self,
+        theta: list,
+        episode: Episode,
+        seed: tf.Tensor,
+        iteration: int | tf.Tensor = 0,
     ) -> MetaGradient:
         """Differentiates the query loss at φ_K by θ; see `Algorithm`."""
         if self.rematerialize and self.inner_steps > 0:

@@ -49,14 +49,14 @@ def missing_derivatives_named(meta_gradient: Callable) -> Callable:
     one who runs the graph, such as `OuterStep`, then names it.
 
     Args:
-        meta_gradient: The method `(algorithm, theta, episode, seed)`.
+        meta_gradient: The method.
 
     Returns:
         The method with sentences.
     """
 
     @functools.wraps(meta_gradient)
-    def with_sentences(self, theta, episode, seed):
+    def with_sentences(self, theta, episode, *arguments, **options):
         def check():
             if tf.executing_eagerly():
                 check_meta_gradient(
@@ -67,6 +67,6 @@ def missing_derivatives_named(meta_gradient: Callable) -> Callable:
                 )
 
         with missing_derivatives_refused(check):
-            return meta_gradient(self, theta, episode, seed)
+            return meta_gradient(self, theta, episode, *arguments, **options)
 
     return with_sentences

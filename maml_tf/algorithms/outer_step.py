@@ -96,7 +96,7 @@ class OuterStep:
         self.parallel_tasks = parallel_tasks
         self.iterations_per_call = iterations_per_call
         # A checkpoint can only restore slots that exist.
-        optimizer.build(self.model.trainable_variables)
+        optimizer.build(algorithm.meta_variables)
         self._trainability = Trainability(self.model)
         self._compiled = tf.function(
             self._updates, autograph=False, jit_compile=jit_compile
@@ -137,9 +137,7 @@ class OuterStep:
 
         def body(index, arrays):
             update = self.meta_gradient(iteration + tf.cast(index, tf.int64))
-            self.optimizer.apply(
-                update.gradient, self.model.trainable_variables
-            )
+            self.optimizer.apply(update.gradient, self.algorithm.meta_variables)
             normalize_spectra(self.model)
             return index + 1, tuple(
                 array.write(index, value)
@@ -175,24 +173,25 @@ class OuterStep:
             iteration: Number of the iteration, an integer or int64 scalar.
         """
         theta = self.algorithm.theta()
-        first = tf.cast(iteration, tf.int64) * self.tasks
+        iteration = tf.cast(iteration, tf.int64)
+        first = iteration * self.tasks
         if self.vectorize:
-            total = self._sum_vectorized(theta, first)
+            total = self._sum_vectorized(theta, first, iteration)
         else:
-            total = self._sum_in_a_loop(theta, first)
+            total = self._sum_in_a_loop(theta, first, iteration)
         return tf.nest.map_structure(lambda t: t / self.tasks, total)
 
     def _draw(self, number):
         seed = stream(self.seed, Stream.TRAINING_TASKS, number)
         return self.episodes(number), seed
 
-    def _contribution(self, theta, episode, seed):
-        result = self.algorithm.meta_gradient(theta, episode, seed)
+    def _contribution(self, theta, iteration, episode, seed):
+        result = self.algorithm.meta_gradient(theta, episode, seed, iteration)
         # A user's loss may be of another dtype.
         reports = (tf.cast(value, tf.float32) for value in result[1:])
         return MetaGradient(result.gradient, *reports)
 
-    def _sum_vectorized(self, theta, first):
+    def _sum_vectorized(self, theta, first, iteration):
         numbers = first + tf.range(self.tasks, dtype=tf.int64)
         # Tasks are drawn in a loop: random operations cannot be vectorised. The
         # trace gives the shapes without running a user's generator.
@@ -204,11 +203,12 @@ class OuterStep:
         drawn = tf.map_fn(self._draw, numbers, fn_output_signature=signature)
         with by_patches():
             stacked = tf.vectorized_map(
-                lambda task: self._contribution(theta, *task), drawn
+                lambda task: self._contribution(theta, iteration, *task),
+                drawn,
             )
         return tf.nest.map_structure(lambda t: tf.reduce_sum(t, 0), stacked)
 
-    def _sum_in_a_loop(self, theta, first):
+    def _sum_in_a_loop(self, theta, first, iteration):
         # A task's graph ends with its own gradient, inside the loop's body, so
         # no activation outlives its task. The sum's order is fixed, so the
         # result is the same to the last bit.
@@ -222,7 +222,7 @@ class OuterStep:
         contribution = loop_body(self._contribution)
 
         def add(task, total):
-            one = contribution(theta, *self._draw(first + task))
+            one = contribution(theta, iteration, *self._draw(first + task))
             return task + 1, tf.nest.map_structure(tf.add, total, one)
 
         with variables_read_once(self.model):

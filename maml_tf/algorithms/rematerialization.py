@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from maml_tf.algorithms.dense_gradient import dense_gradient
 from maml_tf.functional.randomness import unrepeatable_refused
 
 
@@ -51,22 +52,33 @@ def rematerialized(
             )
         return (phi, (slots, state)), loss
 
-    start = (
-        list(theta),
-        (loop.optimizer.start(theta), loop.functional_model.state(seed)),
-    )
-    return pull_back(
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(theta)
+        phi, *rest = loop.begin(
+            theta, episode.support_x, episode.support_y, seed
+        )
+    start = phi, tuple(rest)
+    adjoints, *results = pull_back(
         step,
         start,
         steps,
         lambda carry: query_loss(carry[0], carry[1][1], episode),
     )
+    tensors, gradients = zip(
+        *[
+            (tensor, adjoint)
+            for tensor, adjoint in zip(tf.nest.flatten(start), adjoints)
+            if adjoint is not None
+        ]
+    )
+    gradient = dense_gradient(tape, list(tensors), theta, list(gradients))
+    return gradient, *results
 
 
 def pull_back(
     step: Callable, start: tuple[Any, Any], steps: int, evaluate: Callable
-) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Computes the gradient of a loss after some steps by the first weights.
+) -> tuple[list[tf.Tensor | None], tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Computes the gradient of a loss after some steps by the first carry.
 
     It is exact: the numbers are those of differentiating through all steps at
     once.
@@ -75,14 +87,14 @@ def pull_back(
         step: Function `carry -> (carry, report)`, one inner step. The carry is
             a structure of tensors that keep their shapes and dtypes, the report
             a float32 scalar.
-        start: `(phi, rest)`, the first carry; the gradient is by `phi`, a
-            structure of weights.
+        start: `(phi, rest)`, the first carry; `phi` is a structure of weights.
         steps: K, a Python integer of 1 or more.
         evaluate: Function `carry -> (loss, other)` of the last carry.
 
     Returns:
-        `(gradient, loss, other, reports)`: the gradient is a flat list in the
-        order of `tf.nest.flatten(phi)`, the reports are `[steps]`.
+        `(adjoints, loss, other, reports)`: the adjoints are the gradients by
+        the tensors of `tf.nest.flatten(start)`, None for integers and for those
+        without effect; the reports are `[steps]`.
     """
 
     def pack(flat):
@@ -150,8 +162,9 @@ def pull_back(
         maximum_iterations=steps,
         parallel_iterations=1,
     )
+    by_place = dict(zip(tracked, adjoints))
     return (
-        list(adjoints[: len(tracked)])[:weights],
+        [by_place.get(place) for place in range(len(flat))],
         loss,
         other,
         reports.stack(),

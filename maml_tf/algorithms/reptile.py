@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from maml_tf.algorithms.dense_gradient import dense_gradient
 from maml_tf.algorithms.inner_optimizers import Adam
 from maml_tf.algorithms.maml import MAML, MetaGradient
 from maml_tf.algorithms.rates import check_rates
@@ -49,16 +50,19 @@ class Reptile(MAML):
         )
 
     def meta_gradient(
-        self, theta: list, episode: Episode, seed: tf.Tensor
+        self,
+        theta: list,
+        episode: Episode,
+        seed: tf.Tensor,
+        iteration: int | tf.Tensor = 0,
     ) -> MetaGradient:
-        """Computes θ − φ_K, and loss and metric of the query set at φ_K."""
+        """Computes φ_0 − φ_K, and loss and metric of the query set at φ_K."""
+        support = episode.support_x, episode.support_y
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(theta)
+            start, *_ = self.inner_loop.begin(theta, *support, seed)
         adaptation = self.inner_loop.adapt(
-            theta,
-            episode.support_x,
-            episode.support_y,
-            self.inner_steps,
-            seed,
-            self.inner_batch_size,
+            theta, *support, self.inner_steps, seed, self.inner_batch_size
         )
         phi = adaptation.phi[-1]
         outputs, losses = self.inner_loop.predict_with_losses(
@@ -70,8 +74,9 @@ class Reptile(MAML):
                 " of their own (regularizers or add_loss), and Reptile has no"
                 " outer loss in which they could count; give True."
             )
+        moved = [before - after for before, after in zip(start, phi)]
         return MetaGradient(
-            [start - end for start, end in zip(theta, phi)],
+            dense_gradient(tape, start, theta, moved),
             self.loss(episode.query_y, outputs),
             self.metric(episode.query_y, outputs),
             adaptation.support_losses,

@@ -127,7 +127,7 @@ def _trajectories(workdirs, recorded):
         if FLAGS.seed is not None:
             f.seed = FLAGS.seed
         built = policies.RLExperiment(f)
-        training_run.restore(built.model, workdir)
+        training_run.restore(built.algorithm, workdir)
         settings.append(_setting(built.setting(), FLAGS.split, FLAGS.goals))
         goals = built.environment.tasks(FLAGS.split, 0, FLAGS.goals, f.seed)
         paths = _paths(built)

@@ -18,7 +18,6 @@ from maml_tf.algorithms.inner_loop import InnerLoop
 from maml_tf.episodes.told_apart import for_each_task
 from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.evaluation.curve import adaptation_seed
-from maml_tf.functional.model import FunctionalModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,7 +199,6 @@ def what_moved(
         loop.optimizer,
         batch_norm=loop.batch_norm,
     )
-    functional_model = FunctionalModel(model)
     places = _places(model.trainable_variables)
 
     def features(phi, state, episode):
@@ -221,24 +219,25 @@ def what_moved(
     @tf.function(autograph=False)
     def measure(number):
         episode = episodes(number)
-        theta = functional_model.theta()
+        theta = algorithm.theta()
         task_seed = adaptation_seed(seed, number)
         adaptation = loop.adapt(
             theta, episode.support_x, episode.support_y, steps, task_seed
         )
-        phi, state = adaptation.phi[-1], adaptation.state
+        start, *_, phi = adaptation.phi
+        state = adaptation.state
         changes = []
         for layer in moving_layers:
             chosen = [places[id(variable)] for variable in layer.variables]
             changes.append(
                 relative_change(
-                    [theta[i] for i in chosen], [phi[i] for i in chosen]
+                    [start[i] for i in chosen], [phi[i] for i in chosen]
                 )
             )
         similarities = [
             linear_cka(before, after)
             for before, after in zip(
-                features(theta, state, episode), features(phi, state, episode)
+                features(start, state, episode), features(phi, state, episode)
             )
         ]
         return tf.stack(changes), tf.stack(similarities)

@@ -28,6 +28,7 @@ def call_method(
     weak = weakref.WeakMethod(method)
 
     def call(*arrays):
-        return weak()(*arrays)
+        present: Any = weak()
+        return present(*arrays)
 
     return tf.numpy_function(call, inputs, dtypes, stateful=stateful)

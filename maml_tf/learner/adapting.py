@@ -63,9 +63,9 @@ def adapt(
         judged["val_"] = _validation(learner, validation_data, labels)
     *_, network, to_units = adapted.keras_model.layers
     # Steps one by one: two sets of weights are kept, not those of all steps.
-    phi = algorithm.theta()
-    state = loop.functional_model.state(tf.constant([0, 0], tf.int64))
-    slots = loop.optimizer.start(phi)
+    phi, slots, state = loop.begin(
+        algorithm.theta(), x, goals, tf.constant([0, 0], tf.int64)
+    )
     for step in range(steps + 1):
         if step:
             phi, slots, state, _ = loop.step(phi, slots, state, x, goals)

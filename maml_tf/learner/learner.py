@@ -27,6 +27,7 @@ from maml_tf.learner import files, given_episodes, head, raw_inputs, units
 from maml_tf.learner.adapted_model import AdaptedModel
 from maml_tf.learner.adapting import adapt
 from maml_tf.learner.checks import check_logits, check_units, number_of_outputs
+from maml_tf.learner.learned import copy_learned, write_learned
 from maml_tf.registry import ALGORITHMS, find
 from maml_tf.training.loop import Training, meta_train
 
@@ -186,12 +187,14 @@ class Learner:
         if not renews and outputs == self.outputs:
             if not options:
                 return self.algorithm
-            return self._algorithm(self.model, **options)
+            algorithm = self._algorithm(self.model, **options)
+            return copy_learned(self.algorithm, algorithm)
         if outputs > self.outputs:
             self._check_head_adapts(outputs)
         model = head.with_outputs(self.model, outputs)
         self._give_head(self.model, model)
         algorithm = self._algorithm(model, **options)
+        copy_learned(self.algorithm, algorithm)
         if _adapted(algorithm) != _adapted(self.algorithm):
             raise InputError(
                 "adapts: this function chooses other weights if the model has"
@@ -215,13 +218,14 @@ class Learner:
             )
 
     def renew_head(self, algorithm: Algorithm) -> None:
-        """Copies the model's present weights to an algorithm's network.
+        """Copies what was learned until now to an algorithm of another way.
 
         Args:
-            algorithm: An algorithm that `with_outputs` returned.
+            algorithm: One that `with_outputs` returned.
         """
         if algorithm.model is not self.model:
             self._give_head(self.model, algorithm.model)
+        copy_learned(self.algorithm, algorithm)
 
     def meta_train(
         self,
@@ -388,6 +392,7 @@ class Learner:
         if not checkpoints and (older := files.checkpoints(folder)):
             description["checkpoints"] = older
         files.write(folder, self.model, self.preparation, description)
+        write_learned(folder, self.algorithm)
 
 
 def _adapted(algorithm):

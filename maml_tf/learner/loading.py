@@ -6,6 +6,7 @@ from maml_tf.errors import InputError
 from maml_tf.learner import files
 from maml_tf.learner.files import DESCRIPTION, find_folder, shipped
 from maml_tf.learner.knowledge import derive_again
+from maml_tf.learner.learned import read_learned
 from maml_tf.learner.learner import Learner
 from maml_tf.training.checkpoints import restore_weights
 
@@ -39,6 +40,7 @@ def load(name: str | PathLike) -> Learner:
         learner = Learner(
             network, preparation=preparation, **description, **options
         )
+        read_learned(folder, learner.algorithm)
     except InputError:
         raise
     except Exception as error:  # From Keras, zipfile or json.
@@ -48,7 +50,9 @@ def load(name: str | PathLike) -> Learner:
         ) from error
     has_checkpoints = (folder / "checkpoints").is_dir()
     if has_checkpoints and files.checkpoints(folder) != older:
-        restored = restore_weights(network, folder / "checkpoints")
+        restored = restore_weights(
+            network, folder / "checkpoints", learner.algorithm.own_variables
+        )
         if restored is not None:
             learner.about["iteration"], learner.about["checkpoint"] = restored
             derive_again(network)

@@ -50,10 +50,9 @@ class PolicyAdaptation:
             rollouts at φ_0 … φ_K, and a loss's batch of each.
         """
         number = tasks.shape[0]
-        theta = self.algorithm.theta()
+        phi, slots, _ = self.algorithm.inner_loop.begin(self.algorithm.theta())
         phi, slots = tf.nest.map_structure(
-            lambda t: tf.repeat(t[tf.newaxis], number, axis=0),
-            (theta, self.algorithm.inner_loop.optimizer.start(theta)),
+            lambda t: tf.repeat(t[tf.newaxis], number, axis=0), (phi, slots)
         )
         path, batches = [], []
         for step in range(steps + 1):

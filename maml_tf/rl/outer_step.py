@@ -64,7 +64,7 @@ class PolicyOuterStep:
         self.tasks = tasks
         self.seed = seed
         self._adapt = PolicyAdaptation(algorithm, environment, sampling)
-        update.build(self.model.trainable_variables)
+        update.build(algorithm.meta_variables)
         self._update_compiled = tf.function(self._update, autograph=False)
         self._compiled = (
             tf.function(self._iteration, autograph=False)
@@ -123,7 +123,7 @@ class PolicyOuterStep:
     def _update(self, batches):
         *supports, (query_x, query_y) = batches
         return self.optimizer.update(
-            self.model.trainable_variables,
+            self.algorithm.meta_variables,
             adapted_outputs(self.algorithm.inner_loop),
             (supports, query_x, query_y),
         )

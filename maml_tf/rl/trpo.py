@@ -84,7 +84,8 @@ class TRPO:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(theta)
                 loss = losses.low_variance(task[-1], outputs_of(theta, task))
-            return loss, _vector(tape.gradient(loss, theta))
+            slope = tape.gradient(loss, theta, unconnected_gradients="zero")
+            return loss, _vector(slope)
 
         def product(vector):
             return self.damping * vector + mean_over_tasks(

@@ -46,6 +46,7 @@ class Servable(tf.Module):
         self.classifies = learner.task == "classification"
         algorithm = with_most_outputs(learner, max_classes, batch_norm)
         self.loop = on_first_outputs(algorithm.inner_loop, self.classifies)
+        self._theta = algorithm.theta
         self.outputs = algorithm.model.output_shape[-1]
         self._one_logit = self.classifies and self.outputs == 1
         if self._one_logit:
@@ -56,6 +57,7 @@ class Servable(tf.Module):
         self._trained = FunctionalModel(learner.model)
         self._learner, self._to_units = learner, learner.to_units()
         # Only attributes of TensorFlow's own kinds are saved.
+        self._own_variables = [v.value for v in algorithm.own_variables]
         self._preparation = learner.preparation
         self._tables = _tables(learner.model) + _tables(algorithm.model)
         self._trained_variables = [v.value for v in learner.model.variables]
@@ -239,9 +241,7 @@ class Servable(tf.Module):
         """Returns `(phi, state)` after the steps that a tensor tells."""
         loop = self.loop
         # As in Learner.adapt.
-        state = loop.functional_model.state(tf.constant([0, 0], tf.int64))
-        phi = loop.functional_model.theta()
-        start = (phi, loop.optimizer.start(phi), state)
+        start = loop.begin(self._theta(), x, y, tf.constant([0, 0], tf.int64))
 
         def step(k, carry):
             phi, slots, state = carry

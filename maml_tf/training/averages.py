@@ -4,8 +4,6 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-import keras
-
 
 def averages(optimizer: Any) -> list:
     """Returns the averages of the trainable weights, in their order.
@@ -21,33 +19,33 @@ def averages(optimizer: Any) -> list:
     return list(optimizer._model_variables_moving_average)
 
 
-def take_averages(model: keras.Model, optimizer: Any) -> None:
-    """Overwrites the weights by their averages, as Keras's `fit` ends.
+def take_averages(variables: list, optimizer: Any) -> None:
+    """Overwrites variables by their averages, as Keras's `fit` ends.
 
     Args:
-        model: The model; without averages, or before the first update, it
-            stays as it is.
-        optimizer: Its optimizer, or None.
+        variables: What the optimizer was built for; without averages, or before
+            the first update, they stay as they are.
+        optimizer: The optimizer, or None.
     """
     if averages(optimizer) and int(optimizer.iterations.numpy()) > 0:
-        optimizer.finalize_variable_values(model.trainable_variables)
+        optimizer.finalize_variable_values(variables)
 
 
 @contextlib.contextmanager
-def averages_in_place(model: keras.Model, optimizer: Any) -> Iterator[None]:
-    """Gives the model its averages for a while.
+def averages_in_place(variables: list, optimizer: Any) -> Iterator[None]:
+    """Gives variables their averages for a while.
 
     Args:
-        model: The model.
-        optimizer: Its optimizer, or None.
+        variables: As in `take_averages`.
+        optimizer: The optimizer, or None.
     """
     if not averages(optimizer):
         yield
         return
-    weights = [v.numpy() for v in model.trainable_variables]
-    take_averages(model, optimizer)
+    values = [v.numpy() for v in variables]
+    take_averages(variables, optimizer)
     try:
         yield
     finally:
-        for variable, value in zip(model.trainable_variables, weights):
+        for variable, value in zip(variables, values):
             variable.assign(value)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
+from collections.abc import Iterable
 
 import keras
 import tensorflow as tf
@@ -36,6 +37,7 @@ class Checkpoints:
         optimizer: Its optimizer, built; None to read weights alone.
         directory: Folder of `latest/` and `best/`.
         keep: How many of the latest states stay.
+        own_variables: What the algorithm learns beside the model's weights.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Checkpoints:
         optimizer: keras.Optimizer | None,
         directory: str | os.PathLike,
         keep: int = 3,
+        own_variables: Iterable = (),
     ) -> None:
         directory = pathlib.Path(directory)
         for folder in (directory, directory / "latest", directory / "best"):
@@ -53,11 +56,14 @@ class Checkpoints:
         # Lists of variables, not the objects: what a Keras object tracks
         # changes between versions, the weights' order does not.
         parts = {"weights": _values(model.variables)}
+        own_variables = list(own_variables)
+        if own_variables:
+            parts["own"] = _values(own_variables)
         if optimizer is not None:
             parts["optimizer"] = _values(optimizer.variables)
             if averages(optimizer):
                 parts["averages"] = _values(averages(optimizer))
-        self._model = model
+        self._learned = [*model.trainable_variables, *own_variables]
         self._is_whole = optimizer is not None
         checkpoint = tf.train.Checkpoint(
             **parts, iteration=self._iteration, best_score=self._best_score
@@ -135,15 +141,13 @@ class Checkpoints:
 
     def _take_averages(self, path):
         """Overwrites the weights if a checkpoint has averages of them."""
-        read = [tf.Variable(v.value) for v in self._model.trainable_variables]
+        read = [tf.Variable(v.value) for v in self._learned]
         status = tf.train.Checkpoint(averages=read).restore(str(path))
         status.expect_partial()
         with contextlib.suppress(AssertionError):
             status.assert_existing_objects_matched()
             if self.iteration > 0:
-                for variable, average in zip(
-                    self._model.trainable_variables, read
-                ):
+                for variable, average in zip(self._learned, read):
                     variable.assign(average)
 
     def _restore(self, manager):
@@ -219,7 +223,9 @@ def _paths(folder):
 
 
 def restore_weights(
-    model: keras.Model, directory: str | os.PathLike
+    model: keras.Model,
+    directory: str | os.PathLike,
+    own_variables: Iterable = (),
 ) -> tuple[int, str] | None:
     """Restores a training's weights: the best, if it was validated.
 
@@ -228,6 +234,7 @@ def restore_weights(
     Args:
         model: The Keras model.
         directory: As in `Checkpoints`.
+        own_variables: As in `Checkpoints`.
 
     Returns:
         `(iteration, which)`, `which` being `"best"` or `"latest"`; None if
@@ -236,7 +243,9 @@ def restore_weights(
     Raises:
         InputError: There are checkpoints, and none can be read.
     """
-    checkpoints = Checkpoints(model, None, directory)
+    checkpoints = Checkpoints(
+        model, None, directory, own_variables=own_variables
+    )
     try:
         if checkpoints.restore_best():
             return checkpoints.iteration, "best"

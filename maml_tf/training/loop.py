@@ -112,8 +112,12 @@ def meta_train(
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(
-        outer_step.model, outer_step.optimizer, workdir / "checkpoints"
+        outer_step.model,
+        outer_step.optimizer,
+        workdir / "checkpoints",
+        own_variables=outer_step.algorithm.own_variables,
     )
+    learned = outer_step.algorithm.meta_variables
     if not checkpoints.restore_latest():
         # A divergence then has a good state to name and to fall back to.
         checkpoints.save(0)
@@ -155,10 +159,10 @@ def meta_train(
             validated = iteration % validation_interval == 0 or last
             if validated or iteration % checkpoint_interval == 0:
                 _require_finite_weights(
-                    outer_step.model, iteration, checkpoints, not temporary
+                    learned, iteration, checkpoints, not temporary
                 )
             if validation and validated:
-                with averages_in_place(outer_step.model, outer_step.optimizer):
+                with averages_in_place(learned, outer_step.optimizer):
                     curve = validation()
                 log.write(iteration, "validation", _by_step(curve, metric_name))
                 log.write_adaptation(
@@ -180,10 +184,10 @@ def meta_train(
                 print(f"{iteration}/{iterations}: {pairs}", file=sys.stderr)
         if saved < iteration:
             _require_finite_weights(
-                outer_step.model, iteration, checkpoints, not temporary
+                learned, iteration, checkpoints, not temporary
             )
             checkpoints.save(iteration)
-    take_averages(outer_step.model, outer_step.optimizer)
+    take_averages(learned, outer_step.optimizer)
     return Training(
         iteration,
         checkpoints.best_score,
@@ -237,9 +241,9 @@ def _require_finite(updates, iteration, checkpoints, is_kept):
         raise _divergence(loss, diverged, checkpoints, is_kept)
 
 
-def _require_finite_weights(model, iteration, checkpoints, is_kept):
+def _require_finite_weights(learned, iteration, checkpoints, is_kept):
     """Refuses to save weights from which the next update could only diverge."""
-    for variable in model.trainable_variables:
+    for variable in learned:
         if not np.isfinite(np.asarray(variable, np.float32)).all():
             weight = f"The weight {variable.path} became NaN or infinite"
             raise _divergence(weight, iteration, checkpoints, is_kept)

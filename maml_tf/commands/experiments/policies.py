@@ -158,7 +158,7 @@ def evaluate(
         The dict that `evaluation_<split>.json` holds.
     """
     built = RLExperiment(flag_values)
-    iteration, checkpoint = training_run.restore(built.model, workdir)
+    iteration, checkpoint = training_run.restore(built.algorithm, workdir)
     curve = built.meta_test(split, num_tasks, inner_steps)(progress=progress)
     return {
         **built.setting(),

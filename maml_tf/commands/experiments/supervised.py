@@ -37,6 +37,7 @@ from maml_tf.errors import refusal
 from maml_tf.evaluation.intervals import interval
 from maml_tf.evaluation.naive import naive_metrics
 from maml_tf.learner.files import DESCRIPTION
+from maml_tf.learner.learned import copy_learned
 from maml_tf.registry import ALGORITHMS, DATASETS, NETWORKS
 from maml_tf.training.metrics_log import finite
 
@@ -269,8 +270,9 @@ class Experiment:
         if not checkpoints.is_dir() and (workdir / DESCRIPTION).is_file():
             shared = load(workdir)
             self.model.set_weights(shared.model.get_weights())
+            copy_learned(shared.algorithm, self.algorithm)
             return shared.about["iteration"], shared.about["checkpoint"]
-        return training_run.restore(self.model, workdir)
+        return training_run.restore(self.algorithm, workdir)
 
 
 def trained(workdir: str | pathlib.Path) -> Experiment:

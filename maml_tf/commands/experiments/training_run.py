@@ -9,7 +9,6 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 from absl import flags
 
@@ -81,14 +80,16 @@ def train(
     return 0
 
 
-def restore(model: keras.Model, workdir: str | pathlib.Path) -> tuple[int, str]:
-    """Restores the model's weights from a training.
+def restore(
+    algorithm: Algorithm, workdir: str | pathlib.Path
+) -> tuple[int, str]:
+    """Restores what a training learned.
 
     They are those of the best checkpoint by validation. If none was validated,
     or the best cannot be read, they are those of the latest.
 
     Args:
-        model: The Keras model.
+        algorithm: The training's algorithm.
         workdir: Folder of the training.
 
     Returns:
@@ -98,7 +99,9 @@ def restore(model: keras.Model, workdir: str | pathlib.Path) -> tuple[int, str]:
         InputError: No checkpoint exists or can be read.
     """
     checkpoints = pathlib.Path(workdir) / "checkpoints"
-    restored = checkpoints.is_dir() and restore_weights(model, checkpoints)
+    restored = checkpoints.is_dir() and restore_weights(
+        algorithm.model, checkpoints, algorithm.own_variables
+    )
     if not restored:
         raise InputError(
             f"workdir: {str(workdir)!r} has no checkpoint; train there first."
