@@ -14,7 +14,7 @@ from maml_tf.algorithms.baselines import (
 )
 from maml_tf.algorithms.maml import MAML
 from maml_tf.algorithms.reptile import Reptile
-from maml_tf.algorithms.variants import ANIL, BOIL, FOMAML
+from maml_tf.algorithms.variants import ANIL, BOIL, FOMAML, MetaSGD
 from maml_tf.registry import ALGORITHMS
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "BOIL",
     "FOMAML",
     "MAML",
+    "MetaSGD",
     "Algorithm",
     "MetaGradient",
     "NearestCentroid",

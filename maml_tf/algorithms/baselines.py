@@ -37,7 +37,7 @@ class Pretrain(MAML):
         **options: As in `MAML`.
     """
 
-    settles: tuple[str, ...] = ("rematerialize", "second_order")
+    settles: tuple[str, ...] = ("inner_rates", "rematerialize", "second_order")
 
     def __init__(self, *args: Any, inner_steps: int = 1, **options: Any):
         del inner_steps
@@ -88,7 +88,7 @@ class Oracle(Pretrain):
 class Scratch(MAML):
     """Fine-tunes the network's random initial weights; no meta-training."""
 
-    settles = ("rematerialize", "second_order")
+    settles = ("inner_rates", "rematerialize", "second_order")
     meta_trains = False
 
 

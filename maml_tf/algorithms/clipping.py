@@ -33,9 +33,14 @@ class Chain:
         """The optimizer's learning rate."""
         return self.optimizer.learning_rate
 
-    def start(self, phi: list) -> Any:
+    @property
+    def variables(self) -> list:
+        """The variables that the optimizer learns."""
+        return getattr(self.optimizer, "variables", [])
+
+    def start(self, phi: list, *learned: list) -> Any:
         """Returns the optimizer's slots before the first step."""
-        return self.optimizer.start(phi)
+        return self.optimizer.start(phi, *learned)
 
     def update(
         self, phi: list, gradients: list, slots: Any

@@ -13,7 +13,8 @@ from maml_tf.algorithms.algorithm import (
 )
 from maml_tf.algorithms.dense_gradient import dense_gradient
 from maml_tf.algorithms.inner_loop import BatchNorm, InnerLoop
-from maml_tf.algorithms.inner_optimizers import GradientDescent, clipped
+from maml_tf.algorithms.inner_optimizers import clipped
+from maml_tf.algorithms.learned_rates import InnerRates, gradient_descent
 from maml_tf.algorithms.rates import check_rates
 from maml_tf.algorithms.rematerialization import rematerialized
 from maml_tf.episodes.class_pool import Episode
@@ -37,6 +38,10 @@ class MAML(Algorithm):
         inner_steps: K, the number of gradient steps in meta-training.
         inner_learning_rate: α, the learning rate of inner steps, or a list with
             one for each trainable weight.
+        inner_rates: Which rates meta-training learns, from α on. `fixed`: none.
+            `per_weight`: one for each weight tensor. `per_weight_and_step`: one
+            for each of them and each of the inner steps (LSLR of MAML++).
+            `per_element`: one for each element (Meta-SGD).
         inner_optimizer: An inner optimizer in place of gradient descent with α;
             see `maml_tf.inner_optimizers`.
         inner_clip_norm: Largest norm of an inner gradient, all weights
@@ -74,6 +79,7 @@ class MAML(Algorithm):
         *,
         inner_steps: int = 1,
         inner_learning_rate: float | list = 0.01,
+        inner_rates: InnerRates = "fixed",
         inner_optimizer: Any = None,
         inner_clip_norm: float | None = None,
         inner_clip_value: float | None = None,
@@ -89,7 +95,13 @@ class MAML(Algorithm):
         check_above_zero(
             inner_clip_norm=inner_clip_norm, inner_clip_value=inner_clip_value
         )
-        optimizer = inner_optimizer or GradientDescent(inner_learning_rate)
+        optimizer = gradient_descent(
+            model,
+            inner_rates,
+            inner_learning_rate,
+            inner_steps,
+            inner_optimizer,
+        )
         inner_loop = InnerLoop(
             model,
             loss,

@@ -30,7 +30,7 @@ class Reptile(MAML):
         **options: As in `MAML`.
     """
 
-    settles = ("rematerialize", "second_order")
+    settles = ("inner_rates", "rematerialize", "second_order")
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""FOMAML, ANIL and BOIL: MAML with one line changed in each."""
+"""FOMAML, ANIL, BOIL and Meta-SGD: MAML with one line changed in each."""
 
 from typing import Any
 
@@ -42,3 +42,16 @@ class BOIL(MAML):
 
     def __init__(self, model: keras.Model, *args: Any, **options: Any):
         super().__init__(model, *args, adapts="body", **options)
+
+
+class MetaSGD(MAML):
+    """MAML that learns a rate for each element of its weights.
+
+    φ_{k+1} = φ_k − a ∘ g_k, and meta-training learns a beside θ; it begins at
+    the inner learning rate (Li, Zhou, Chen and Li 2017, equation 3).
+    """
+
+    settles = ("inner_rates", "inner_optimizer")
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, inner_rates="per_element", **options)

@@ -13,6 +13,7 @@ import pathlib
 
 from absl import flags
 
+from maml_tf import InputError
 from maml_tf.commands.experiments import (
     policies,
     policy_flags,
@@ -88,6 +89,7 @@ def main(argv: list[str]) -> int:
     for workdir, flag_values in zip(workdirs, recorded):
         for name in _CHANGEABLE:
             if FLAGS[name].value is not None:
+                _check_changeable(name, workdir, flag_values)
                 flag_values[name].value = FLAGS[name].value
         result = policies.evaluate(
             workdir,
@@ -105,6 +107,15 @@ def main(argv: list[str]) -> int:
     for output in outputs:
         print(f"Written to {output}.")
     return 0
+
+
+def _check_changeable(name, workdir, flag_values):
+    """Refuses another rate for a training that learned its rates."""
+    if "learning_rate" in name and policies.learns_rates(flag_values):
+        raise InputError(
+            f"{name}: {FLAGS[name].value} was given, but {workdir} learned its"
+            " inner rates; leave it out."
+        )
 
 
 def run() -> None:

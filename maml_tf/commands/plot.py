@@ -16,6 +16,8 @@ adaptation, over many episodes with --classes of them.
 --kind=moved: how far the inner loop moves each layer's weights, and how alike
 the features of the queries stay (linear CKA, 1 for the same).
 
+--kind=rates: the inner learning rates that were learned, weight by weight.
+
 --kind=fits: the network before and after adaptation to sine waves.
 
 Flags left out are as in the training.
@@ -38,6 +40,7 @@ from maml_tf.evaluation.curve import interval
 from maml_tf.evaluation.what_moved import what_moved
 from maml_tf.learner.files import find_folder
 from maml_tf.reports import figures, layers_moved, matrices, sine_waves, tables
+from maml_tf.reports.rates import learned_rates
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(supervised)
@@ -56,7 +59,7 @@ flags.mark_flag_as_required("output")
 flags.DEFINE_enum(
     "kind",
     "curves",
-    ["curves", "confusion", "moved", "fits"],
+    ["curves", "confusion", "moved", "rates", "fits"],
     "Kind of picture; see above.",
 )
 flags.DEFINE_enum(
@@ -112,6 +115,7 @@ def main(argv: list[str]) -> int:
         "curves": (_curves, "training and adaptation curves"),
         "confusion": (_confusion, "confusion matrix"),
         "moved": (_moved, "what the inner loop moved"),
+        "rates": (_rates, "learned inner rates"),
         "fits": (_fits, "fits"),
     }[kind]
     _save(draw(workdirs, recorded), path, content)
@@ -243,6 +247,19 @@ def _moved(workdirs, recorded):
     change, similarity = figure.subplots(1, 2)
     layers_moved.moved(change, similarity, dict(zip(labels, runs)))
     figure.suptitle(f"What the inner loop moves: {title}")
+    return figure
+
+
+def _rates(workdirs, recorded):
+    built = [supervised.trained(workdir) for workdir in workdirs]
+    settings = [{"dataset": f.dataset} for f in recorded]
+    title, labels = training_curves.names(workdirs, recorded, settings)
+    figure = figures.new_figure(8, 4.5 * len(built))
+    columns = figure.subplots(len(built), 1, squeeze=False)[:, 0]
+    for axes, label, one in zip(columns, labels, built):
+        learned_rates(axes, one.algorithm)
+        axes.set_title(label)
+    figure.suptitle(f"Learned inner rates: {title}")
     return figure
 
 

@@ -86,7 +86,7 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
         algorithm = create(name)
         result = contribution(algorithm)
         for gradient, variable in zip(
-            result.gradient, algorithm.model.trainable_variables, strict=True
+            result.gradient, algorithm.meta_variables, strict=True
         ):
             self.assertEqual(gradient.shape, variable.shape)
             self.assertEqual(gradient.dtype, tf.float32)
@@ -146,7 +146,7 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
         given = create(name).meta_gradient(
             theta, episodes(0), tf.constant(SEED)
         )
-        for variable in moved.model.trainable_variables:
+        for variable in moved.meta_variables:
             variable.assign_add(tf.fill(variable.shape, 0.1))
         self.assert_same(given, contribution(moved))
 
@@ -215,6 +215,7 @@ class CreateTest(tf.test.TestCase, parameterized.TestCase):
                 "boil",
                 "fomaml",
                 "maml",
+                "meta_sgd",
                 "nearest_centroid",
                 "oracle",
                 "pretrain",
@@ -427,7 +428,7 @@ class BaselinesTest(tf.test.TestCase):
 
     def test_gradient_descent_is_the_inner_optimizer(self):
         for name in algorithms.names():
-            if name not in ("nearest_centroid", "reptile"):
+            if name not in ("meta_sgd", "nearest_centroid", "reptile"):
                 optimizer = create(name).inner_loop.optimizer
                 self.assertIsInstance(optimizer, GradientDescent)
                 self.assertEqual(optimizer.learning_rate, 0.02)

@@ -116,6 +116,27 @@ class PlotScriptTest(ScriptTestCase):
                 self.assertRefuses(run("plot", picture, *flags), *patterns)
 
     @pytest.mark.slow
+    def test_learned_rates(self):
+        workdirs = []
+        for kind in ("per_weight_and_step", "per_element", "fixed"):
+            workdirs.append(self.folder / kind)
+            flags = f"--workdir={workdirs[-1]}", f"--inner_rates={kind}"
+            self.assertSucceeds(
+                run(
+                    "train", *SMALL, *flags, "--iterations=5", "--inner_steps=2"
+                )
+            )
+        learned = f"--workdir={workdirs[0]},{workdirs[1]}"
+        said = self.plot("rates.svg", learned, "--kind=rates")
+        self.assertContainsSubset(
+            ["step 1", "step 2", "median, 5th to 95th percentile"], said
+        )
+        picture = f"--output={self.folder / 'x.png'}", "--kind=rates"
+        self.assertRefuses(
+            run("plot", f"--workdir={workdirs[2]}", *picture), "kind: rates"
+        )
+
+    @pytest.mark.slow
     def test_each_kind_of_a_regression(self):
         workdir = self.folder / "run"
         self.assertSucceeds(

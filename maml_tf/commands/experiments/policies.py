@@ -61,11 +61,25 @@ class RLExperiment:
             f.algorithm,
             self.model,
             loss=losses.INNER[f.inner_loss],
-            inner_optimizer=ScheduledGradientDescent(self.inner_learning_rates),
+            **self._inner_steps(),
             **option_flags.given(
                 ALGORITHMS, f.algorithm, f, leave_out=policy_flags.DECIDED
             ),
         )
+
+    def _inner_steps(self):
+        """Returns the options of the algorithm for its inner steps."""
+        f = self.flags
+        if not learns_rates(f):
+            rates = self.inner_learning_rates
+            return {"inner_optimizer": ScheduledGradientDescent(rates)}
+        if f.later_inner_learning_rate is not None:
+            raise InputError(
+                f"later_inner_learning_rate: {f.later_inner_learning_rate} was"
+                " given, but this training learns its inner rates; leave it"
+                " out."
+            )
+        return {"inner_learning_rate": f.inner_learning_rate}
 
     @property
     def inner_learning_rates(self) -> list[float]:
@@ -193,6 +207,17 @@ def check_same_environment(
                 f" {str(workdirs[0])!r} in {first}; give trainings in one"
                 " environment."
             )
+
+
+def learns_rates(flag_values: flags.FlagValues) -> bool:
+    """Returns whether a training learns its inner rates.
+
+    Args:
+        flag_values: Its flags.
+    """
+    f = flag_values
+    learned = f.inner_rates not in (None, "fixed")
+    return learned or f.algorithm == "meta_sgd"
 
 
 def _check_combination(f):

@@ -11,7 +11,16 @@ from maml_tf.rl.policy import gaussian_mlp
 from maml_tf.rl.sampling import Sampling
 
 # Entries of `maml_tf.algorithms` that can adapt by rollouts.
-ALGORITHMS = ("anil", "boil", "fomaml", "maml", "oracle", "pretrain", "scratch")
+ALGORITHMS = (
+    "anil",
+    "boil",
+    "fomaml",
+    "maml",
+    "meta_sgd",
+    "oracle",
+    "pretrain",
+    "scratch",
+)
 # Options of algorithms that policies have in another form or do not have.
 DECIDED = ("batch_norm", "inner_learning_rate", "rematerialize")
 
