@@ -14,7 +14,14 @@ from maml_tf.algorithms.baselines import (
 )
 from maml_tf.algorithms.maml import MAML
 from maml_tf.algorithms.reptile import Reptile
-from maml_tf.algorithms.variants import ANIL, BOIL, FOMAML, MetaSGD
+from maml_tf.algorithms.variants import (
+    ANIL,
+    BOIL,
+    FOMAML,
+    MetaSGD,
+    ProtoMAML,
+    ProtoNet,
+)
 from maml_tf.registry import ALGORITHMS
 
 __all__ = [
@@ -28,6 +35,8 @@ __all__ = [
     "NearestCentroid",
     "Oracle",
     "Pretrain",
+    "ProtoMAML",
+    "ProtoNet",
     "Reptile",
     "Scratch",
     "create",

@@ -100,6 +100,12 @@ class InnerLoop:
         parts = (self.beginning, self.optimizer)
         return [v for part in parts for v in getattr(part, "variables", ())]
 
+    @property
+    def changes(self) -> list[bool]:
+        """Whether each trainable weight differs from θ's in a task."""
+        begun = getattr(self.beginning, "changes", [False] * len(self.adapted))
+        return [one or other for one, other in zip(self.adapted, begun)]
+
     def split(self, theta: list) -> tuple[list, list]:
         """Returns `(weights, own)`, the two parts of θ."""
         number = len(self.model.trainable_variables)

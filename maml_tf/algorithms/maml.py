@@ -11,6 +11,7 @@ from maml_tf.algorithms.algorithm import (
     Algorithm,
     MetaGradient,
 )
+from maml_tf.algorithms.beginnings import HeadBeginning, beginning
 from maml_tf.algorithms.dense_gradient import dense_gradient
 from maml_tf.algorithms.inner_loop import BatchNorm, InnerLoop
 from maml_tf.algorithms.inner_optimizers import clipped
@@ -65,6 +66,12 @@ class MAML(Algorithm):
         inner_regularization: Whether the losses of layers, such as
             `kernel_regularizer`, count in the inner loop too. They always count
             in the outer loss.
+        head: How the head of a task begins. `learned`: at its own weights.
+            `zero`: at zero. `shared`: at one learned vector for all classes.
+            `prototypes`: as the nearest class mean. All but `learned` serve any
+            number of ways.
+        prototype_scale: Factor of the distances that `prototypes` begins with.
+            Defaults to 1 / √d for d features.
 
     Raises:
         InputError: An argument cannot be used.
@@ -88,12 +95,16 @@ class MAML(Algorithm):
         batch_norm: BatchNorm = "transductive",
         rematerialize: bool = False,
         inner_regularization: bool = False,
+        head: HeadBeginning = "learned",
+        prototype_scale: float | None = None,
     ):
         if inner_steps < 0:
             raise refusal("inner_steps", inner_steps, "it must be 0 or more")
         check_rates(inner_learning_rate=inner_learning_rate)
         check_above_zero(
-            inner_clip_norm=inner_clip_norm, inner_clip_value=inner_clip_value
+            inner_clip_norm=inner_clip_norm,
+            inner_clip_value=inner_clip_value,
+            prototype_scale=prototype_scale,
         )
         optimizer = gradient_descent(
             model,
@@ -110,6 +121,13 @@ class MAML(Algorithm):
             second_order=second_order,
             batch_norm=batch_norm,
             inner_regularization=inner_regularization,
+            beginning=beginning(
+                model,
+                head,
+                batch_norm=batch_norm,
+                prototype_scale=prototype_scale,
+                adapts=adapts,
+            ),
         )
         super().__init__(model, loss, metric, inner_steps, inner_loop)
         self.rematerialize = rematerialize

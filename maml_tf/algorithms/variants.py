@@ -1,4 +1,4 @@
-"""FOMAML, ANIL, BOIL and Meta-SGD: MAML with one line changed in each."""
+"""MAML with one line changed in each: FOMAML, ANIL, BOIL and others."""
 
 from typing import Any
 
@@ -42,6 +42,65 @@ class BOIL(MAML):
 
     def __init__(self, model: keras.Model, *args: Any, **options: Any):
         super().__init__(model, *args, adapts="body", **options)
+
+
+class ProtoMAML(MAML):
+    """MAML whose head begins as the nearest class mean in each task.
+
+    (Triantafillou et al. 2020, section 3.) The body is learned through the
+    means. It has no head to learn, so any number of ways will do.
+    """
+
+    settles = ("head",)
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, head="prototypes", **options)
+
+
+class ProtoNet(MAML):
+    """Prototypical networks: the nearest class mean, without an inner loop.
+
+    p(y = n | x) = softmax_n(−|f(x) − c_n|²), where f are the features that the
+    model's head is computed from and c_n the mean of class n's support examples
+    (Snell, Swersky and Zemel 2017, equations 1 and 2).
+
+    Args:
+        *args: As in `MAML`.
+        inner_steps: Has no effect.
+        inner_learning_rate: Has no effect.
+        prototype_scale: Factor of the squared distances; the paper's is 1.
+        **options: As in `MAML`.
+    """
+
+    settles = (
+        "adapts",
+        "head",
+        "inner_clip_norm",
+        "inner_clip_value",
+        "inner_optimizer",
+        "inner_rates",
+        "inner_regularization",
+        "rematerialize",
+        "second_order",
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        inner_steps: int = 0,
+        inner_learning_rate: float | list = 0.0,
+        prototype_scale: float = 1.0,
+        **options: Any,
+    ):
+        del inner_steps, inner_learning_rate
+        super().__init__(
+            *args,
+            inner_steps=0,
+            adapts=lambda variable: False,
+            head="prototypes",
+            prototype_scale=prototype_scale,
+            **options,
+        )
 
 
 class MetaSGD(MAML):

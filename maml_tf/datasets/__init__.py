@@ -1,7 +1,7 @@
 """Data sets by name, each an endless stream of episodes.
 
 To add one, write `maml_tf/datasets/<name>.py` with a function `load(**options)`
-that returns a `Dataset`, and name it in `DATASETS` of `maml_tf/registry.py`.
+that returns a `Dataset`, and name it in `DATASETS` of `maml_tf.registry`.
 If the name ends in a colon and a word, as in `folder:PATH`, the user's text
 after the colon is the first argument of `load`. A data set of your own need not
 be registered: construct a `Dataset` and hand it over.

@@ -396,5 +396,5 @@ class Learner:
 
 
 def _adapted(algorithm):
-    """Tells of each trainable weight if it adapts; [] without inner loop."""
-    return algorithm.inner_loop.adapted if algorithm.has_inner_loop else []
+    """Tells of each trainable weight if it changes; [] without inner loop."""
+    return algorithm.inner_loop.changes if algorithm.has_inner_loop else []

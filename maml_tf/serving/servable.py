@@ -342,7 +342,7 @@ class Servable(tf.Module):
             tensor
             for tensor, kept in zip(
                 (*phi, *state),
-                (*self.loop.adapted, *self._state_kept),
+                (*self.loop.changes, *self._state_kept),
                 strict=True,
             )
             if kept
@@ -350,7 +350,7 @@ class Servable(tf.Module):
 
     def _restored(self, weights, phi, state):
         """Returns `(phi, state)` with `_kept`'s elements from a vector."""
-        names = (*self.loop.adapted, *self._state_kept)
+        names = (*self.loop.changes, *self._state_kept)
         values, first = [], 0
         for tensor, kept in zip((*phi, *state), names, strict=True):
             if kept:

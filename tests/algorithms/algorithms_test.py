@@ -14,8 +14,9 @@ from maml_tf.evaluation.curve import MetaTest
 
 layers = keras.layers
 
-# nearest_centroid has no network to adapt; tests/algorithms/ has its own.
-NETWORKS = [name for name in algorithms.names() if name != "nearest_centroid"]
+# These need classes, and have tests of their own.
+CLASSIFIERS = ("nearest_centroid", "proto_maml", "protonet")
+NETWORKS = [name for name in algorithms.names() if name not in CLASSIFIERS]
 EVERY_ALGORITHM = [(name, name) for name in NETWORKS]
 META_TRAINED = [(name, name) for name in NETWORKS if name != "scratch"]
 SEED = (1, 2)
@@ -219,6 +220,8 @@ class CreateTest(tf.test.TestCase, parameterized.TestCase):
                 "nearest_centroid",
                 "oracle",
                 "pretrain",
+                "proto_maml",
+                "protonet",
                 "reptile",
                 "scratch",
             ),
@@ -397,7 +400,7 @@ class ReptileTest(tf.test.TestCase):
 
 class BaselinesTest(tf.test.TestCase):
     def test_two_baselines_alone_do_not_meta_train(self):
-        for name in algorithms.names():
+        for name in ("nearest_centroid", *NETWORKS):
             self.assertEqual(
                 create(name).meta_trains,
                 name not in ("nearest_centroid", "scratch"),
@@ -427,8 +430,8 @@ class BaselinesTest(tf.test.TestCase):
         self.assertEqual(algorithm.inner_steps, 0)
 
     def test_gradient_descent_is_the_inner_optimizer(self):
-        for name in algorithms.names():
-            if name not in ("meta_sgd", "nearest_centroid", "reptile"):
+        for name in NETWORKS:
+            if name not in ("meta_sgd", "reptile"):
                 optimizer = create(name).inner_loop.optimizer
                 self.assertIsInstance(optimizer, GradientDescent)
                 self.assertEqual(optimizer.learning_rate, 0.02)

@@ -2,7 +2,7 @@
 
 To add one, write a class or function that returns an `Environment` in
 `maml_tf/rl/environments/<name>.py`, and name it in `ENVIRONMENTS` of
-`maml_tf/registry.py`. If the name ends in a colon and a word, as in
+`maml_tf/registry/__init__.py`. If the name ends in a colon and a word, as in
 `gymnasium:ID`, the user's text after the colon is the first argument. A
 Gymnasium environment of your own need not be named there: see
 `gymnasium_environment`.
