@@ -23,6 +23,7 @@ LARGEST = {
     "shot": 10_000,
     "query": 10_000,
     "train_shot": 10_000,
+    "train_way": 10_000,
     "tasks": 10_000,
     "num_tasks": 1_000_000,
     "validation_tasks": 1_000_000,

@@ -103,11 +103,12 @@ class Experiment:
             options = preparation.scaling(begun) | options
         self.dataset = datasets.load(f.dataset, **options)
         self._check_way(f.way)
+        self._check_way(self._train_way, "train_way")
         self.is_joint = f.algorithm == "pretrain" and bool(self.dataset.joint)
         if self.is_joint and self.dataset.num_classes:
             outputs = self.dataset.num_classes("train")
         else:
-            outputs = self.dataset.outputs(f.way)
+            outputs = self.dataset.outputs(self._train_way)
         self.model = self._network(outputs)
         self.learner = self._learner()
         self.algorithm = self.learner.algorithm
@@ -128,11 +129,16 @@ class Experiment:
             ),
         )
 
-    def _check_way(self, way):
+    @property
+    def _train_way(self):
+        f = self.flags
+        return f.way if f.train_way is None else f.train_way
+
+    def _check_way(self, way, name="way"):
         """Refuses a classification into one class, which is always right."""
         if self.dataset.metric_name == "accuracy" and way < 2:
             raise refusal(
-                "way", way, "it must be 2 or more, classes to tell apart"
+                name, way, "it must be 2 or more, classes to tell apart"
             )
 
     def _learner(self):
@@ -227,11 +233,11 @@ class Experiment:
             )
         shot = f.shot if f.train_shot is None else f.train_shot
         if self.is_joint and self.dataset.joint:
-            examples = f.way * (shot + f.query)
+            examples = self._train_way * (shot + f.query)
             episodes = self.dataset.joint("train", examples, f.seed)
         else:
             episodes = self.dataset.episodes(
-                "train", f.way, shot, f.query, f.seed
+                "train", self._train_way, shot, f.query, f.seed
             )
         return OuterStep(
             self.algorithm,

@@ -45,6 +45,13 @@ def define(flag_values: flags.FlagValues) -> None:
         "Support examples per class in meta-training, if they differ from"
         " --shot (Reptile).",
     )
+    add(
+        "integer",
+        "train_way",
+        None,
+        "Classes in a task in meta-training, if they differ from --way"
+        " (protonet).",
+    )
     option_flags.define(where, DATASETS, only=PLACES)
     option_flags.define(add, DATASETS, leave_out=("oracle", *PLACES))
 
