@@ -87,8 +87,8 @@ class ProtoNet(MAML):
     def __init__(
         self,
         *args: Any,
-        inner_steps: int = 0,
-        inner_learning_rate: float | list = 0.0,
+        inner_steps: int = 1,
+        inner_learning_rate: float | list = 0.01,
         prototype_scale: float = 1.0,
         **options: Any,
     ):

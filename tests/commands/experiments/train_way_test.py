@@ -32,7 +32,6 @@ class TrainWayTest(ScriptTestCase):
                 f"--class_split={split}",
                 "--network=text_cnn",
                 "--way=3",
-                "--inner_steps=1",
                 *given,
             ]
         )
