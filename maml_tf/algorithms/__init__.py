@@ -12,6 +12,7 @@ from maml_tf.algorithms.baselines import (
     Pretrain,
     Scratch,
 )
+from maml_tf.algorithms.black_box import BlackBox
 from maml_tf.algorithms.maml import MAML
 from maml_tf.algorithms.reptile import Reptile
 from maml_tf.algorithms.variants import (
@@ -31,6 +32,7 @@ __all__ = [
     "MAML",
     "MetaSGD",
     "Algorithm",
+    "BlackBox",
     "MetaGradient",
     "NearestCentroid",
     "Oracle",

@@ -21,6 +21,7 @@ from maml_tf.algorithms.rematerialization import rematerialized
 from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import check_above_zero, refusal
 from maml_tf.functional.layer_losses import with_layer_losses
+from maml_tf.networks.support_memory import refuse_memory
 from maml_tf.registry import ALGORITHMS
 
 
@@ -77,6 +78,9 @@ class MAML(Algorithm):
         InputError: An argument cannot be used.
     """
 
+    # The class of its inner loop.
+    loop: type[InnerLoop] = InnerLoop
+
     @ALGORITHMS.takes_former_names
     def __init__(
         self,
@@ -113,7 +117,9 @@ class MAML(Algorithm):
             inner_steps,
             inner_optimizer,
         )
-        inner_loop = InnerLoop(
+        if self.loop is InnerLoop:
+            refuse_memory(model)
+        inner_loop = self.loop(
             model,
             loss,
             clipped(optimizer, inner_clip_norm, inner_clip_value),

@@ -45,6 +45,9 @@ LARGEST = {
     "kernel_sizes": 1_000,
     "embedding_width": 10_000,
     "heads": 1_000,
+    "token_width": 10_000,
+    "attention_blocks": 100,
+    "units": 10_000,
     # Steps.
     "inner_steps": 10_000,
     "test_inner_steps": 10_000,

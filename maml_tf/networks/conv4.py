@@ -1,5 +1,6 @@
 """The four-layer convolutional network of few-shot classification."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import keras
@@ -48,13 +49,46 @@ def conv4(
         InputError: An argument cannot be used, or the image is too small to
             be pooled four times.
     """
+    initializers = layers.kernel_initializers(seed)
+    inputs = keras.Input(input_shape)
+    hidden = blocks_of_convolution(
+        "conv4", inputs, filters, downsampling, readout, initializers
+    )
+    head = keras.layers.Dense(
+        outputs, kernel_initializer=next(initializers), name="head"
+    )
+    return keras.Model(inputs, head(hidden), name="conv4")
+
+
+def blocks_of_convolution(
+    network: str,
+    inputs: keras.KerasTensor,
+    filters: int | tuple[int, ...],
+    downsampling: str,
+    readout: str,
+    initializers: Iterator[keras.initializers.Initializer],
+) -> keras.KerasTensor:
+    """Returns the features that `conv4` computes its outputs from.
+
+    Args:
+        network: Name of the network, for messages.
+        inputs: Images `[batch, height, width, channels]`.
+        filters: As in `conv4`.
+        downsampling: As in `conv4`.
+        readout: As in `conv4`.
+        initializers: The iterator of `layers.kernel_initializers`.
+
+    Returns:
+        A Keras tensor `[batch, features]`.
+
+    Raises:
+        InputError: As in `conv4`.
+    """
     widths = layers.one_each("filters", filters, BLOCKS)
     layers.require_choice("downsampling", downsampling, ("stride", "max_pool"))
     layers.require_choice("readout", readout, ("mean", "flatten"))
     pools = downsampling == "max_pool"
-    layers.require_image("conv4", input_shape, 2**BLOCKS if pools else 1)
-    initializers = layers.kernel_initializers(seed)
-    inputs = keras.Input(input_shape)
+    layers.require_image(network, inputs.shape[1:], 2**BLOCKS if pools else 1)
     hidden = inputs
     for number, width in enumerate(widths, start=1):
         hidden = keras.layers.Conv2D(
@@ -70,10 +104,5 @@ def conv4(
         if pools:
             hidden = keras.layers.MaxPooling2D(2, name=f"pool{number}")(hidden)
     if readout == "mean":
-        hidden = keras.layers.GlobalAveragePooling2D(name="mean")(hidden)
-    else:
-        hidden = keras.layers.Flatten(name="flatten")(hidden)
-    head = keras.layers.Dense(
-        outputs, kernel_initializer=next(initializers), name="head"
-    )
-    return keras.Model(inputs, head(hidden), name="conv4")
+        return keras.layers.GlobalAveragePooling2D(name="mean")(hidden)
+    return keras.layers.Flatten(name="flatten")(hidden)

@@ -1,5 +1,7 @@
 """The multi-layer perceptron of the sinusoid experiments."""
 
+from collections.abc import Iterator
+
 import keras
 
 from maml_tf.networks import layers
@@ -31,11 +33,36 @@ def mlp(
     Raises:
         InputError: `widths` or `seed` cannot be used.
     """
-    layers.require_integers("widths", widths)
     initializers = layers.kernel_initializers(seed)
     inputs = keras.Input(input_shape)
+    hidden = dense_layers(inputs, widths, initializers)
+    head = keras.layers.Dense(
+        outputs, kernel_initializer=next(initializers), name="head"
+    )
+    return keras.Model(inputs, head(hidden), name="mlp")
+
+
+def dense_layers(
+    inputs: keras.KerasTensor,
+    widths: tuple[int, ...],
+    initializers: Iterator[keras.initializers.Initializer],
+) -> keras.KerasTensor:
+    """Returns the features that `mlp` computes its outputs from.
+
+    Args:
+        inputs: `[batch, ...]`.
+        widths: As in `mlp`.
+        initializers: The iterator of `layers.kernel_initializers`.
+
+    Returns:
+        A Keras tensor `[batch, features]`.
+
+    Raises:
+        InputError: `widths` cannot be used.
+    """
+    layers.require_integers("widths", widths)
     hidden = inputs
-    if len(input_shape) > 1:
+    if len(inputs.shape) > 2:
         hidden = keras.layers.Flatten(name="flatten")(hidden)
     for number, width in enumerate(widths, start=1):
         hidden = keras.layers.Dense(
@@ -44,7 +71,4 @@ def mlp(
             kernel_initializer=next(initializers),
             name=f"dense{number}",
         )(hidden)
-    head = keras.layers.Dense(
-        outputs, kernel_initializer=next(initializers), name="head"
-    )
-    return keras.Model(inputs, head(hidden), name="mlp")
+    return hidden

@@ -33,6 +33,7 @@ ALGORITHMS = Registry(
     "algorithm",
     {
         "anil": "maml_tf.algorithms.variants:ANIL",
+        "black_box": "maml_tf.algorithms.black_box:BlackBox",
         "boil": "maml_tf.algorithms.variants:BOIL",
         "fomaml": "maml_tf.algorithms.variants:FOMAML",
         "maml": "maml_tf.algorithms.maml:MAML",
@@ -87,8 +88,10 @@ ENVIRONMENTS = Registry(
 NETWORKS = Registry(
     "network",
     {
+        "attention": "maml_tf.networks.attention:attention",
         "conv4": "maml_tf.networks.conv4:conv4",
         "dense_omniglot": "maml_tf.networks.dense_omniglot:dense_omniglot",
+        "lstm": "maml_tf.networks.lstm:lstm",
         "mlp": "maml_tf.networks.mlp:mlp",
         "resnet": "maml_tf.networks.resnet:resnet",
         "text_cnn": "maml_tf.networks.text_cnn:text_cnn",

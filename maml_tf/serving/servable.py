@@ -351,13 +351,13 @@ class Servable(tf.Module):
     def _restored(self, weights, phi, state):
         """Returns `(phi, state)` with `_kept`'s elements from a vector."""
         names = (*self.loop.changes, *self._state_kept)
-        values, first = [], 0
-        for tensor, kept in zip((*phi, *state), names, strict=True):
-            if kept:
-                end = first + tensor.shape.num_elements()
-                tensor = tf.reshape(weights[first:end], tensor.shape)
-                first = end
-            values.append(tensor)
+        # A memory has any number of rows; there is one at most.
+        sizes = [t.shape.num_elements() or -1 for t in self._kept(phi, state)]
+        parts = iter(tf.split(weights, sizes) if sizes else ())
+        values = [
+            tf.reshape(next(parts), [n or -1 for n in t.shape]) if kept else t
+            for t, kept in zip((*phi, *state), names, strict=True)
+        ]
         return values[: len(phi)], values[len(phi) :]
 
     def _variables_in_place(self):
