@@ -38,6 +38,7 @@ EXPECTED = [
     "omniglot_20way_1shot.flags",
     "omniglot_20way_5shot.flags",
     "omniglot_5way_1shot.flags",
+    "omniglot_5way_1shot_black_box.flags",
     "omniglot_5way_5shot.flags",
     "omniglot_dense_5way_1shot.flags",
     "omniglot_dense_5way_5shot.flags",
@@ -50,6 +51,7 @@ EXPECTED = [
     "rl_half_cheetah_velocity.flags",
     "rl_navigation_2d.flags",
     "sinusoid_10shot.flags",
+    "sinusoid_10shot_black_box.flags",
 ]
 POLICIES = [name for name in FLAGFILES if name.startswith("rl_")]
 SUPERVISED = [name for name in FLAGFILES if name not in POLICIES]

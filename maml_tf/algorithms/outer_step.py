@@ -90,6 +90,8 @@ class OuterStep:
         jit_compile = told_apart.check_compiles(self.episodes, jit_compile)
         if vectorize is None:
             vectorize = execution.vectorizes(algorithm, tasks)
+        elif vectorize:
+            execution.check_vectorizes(self.model)
         if jit_compile is None:
             jit_compile = execution.compiles(vectorize)
         self.vectorize = vectorize

@@ -11,6 +11,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from maml_tf.errors import InputError
+
 # Layers whose operations `tf.vectorized_map` turns into batched ones.
 _DENSE = (
     keras.layers.InputLayer,
@@ -68,6 +70,23 @@ def vectorizes(algorithm: Any, tasks: int) -> bool:
     if not all(_is_plain(layer, kinds) for layer in model.layers):
         return False
     return gpu or tasks * model.count_params() <= _MOST_WEIGHTS
+
+
+def check_vectorizes(model: keras.Model) -> None:
+    """Refuses to run all tasks as one if a layer loops over a sequence.
+
+    Args:
+        model: A built `keras.Model`.
+
+    Raises:
+        InputError: It has such a layer.
+    """
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.RNN) and not layer.unroll:
+            raise InputError(
+                "vectorize: true was given, but the loop of layer"
+                f" {layer.name!r} cannot be vectorised; give false."
+            )
 
 
 def _is_plain(layer, kinds):

@@ -5,9 +5,7 @@ from typing import Literal
 import keras
 
 from maml_tf.errors import refusal
-from maml_tf.networks import layers
-from maml_tf.networks.conv4 import blocks_of_convolution
-from maml_tf.networks.mlp import dense_layers
+from maml_tf.networks import conv4, layers, mlp
 from maml_tf.networks.support_memory import SupportMemory
 
 
@@ -37,10 +35,10 @@ def attention(
     Args:
         input_shape: Shape of one example, such as `(28, 28, 1)`.
         outputs: Number of outputs: the most ways, or the number of targets.
-        filters: As in `conv4`.
-        downsampling: As in `conv4`.
-        readout: As in `conv4`.
-        widths: As in `mlp`.
+        filters: As in `conv4.conv4`.
+        downsampling: As in `conv4.conv4`.
+        readout: As in `conv4.conv4`.
+        widths: As in `mlp.mlp`.
         token_width: Width of a token within the blocks, a multiple of `heads`.
         heads: Number of attention heads, which share the width.
         attention_blocks: Number of blocks of attention.
@@ -74,11 +72,11 @@ def attention(
 
     inputs = keras.Input(input_shape)
     if len(input_shape) == 3:
-        features = blocks_of_convolution(
+        features = conv4.blocks_of_convolution(
             "attention", inputs, filters, downsampling, readout, initializers
         )
     else:
-        features = dense_layers(inputs, widths, initializers)
+        features = mlp.dense_layers(inputs, widths, initializers)
     tokens = SupportMemory(outputs, name="support")(features)
     embed = dense(token_width, "tokens")
     # [1, examples, width]: the support set, and then all queries at once.

@@ -72,9 +72,10 @@ class SupportMemory(keras.layers.Layer):
             A tensor `[examples, features + labels]`.
         """
         y = tf.convert_to_tensor(y[0] if isinstance(y, tuple) else y)
-        if y.shape.rank == 1 and self.labels > 1:
-            y = tf.one_hot(tf.cast(y, tf.int32), self.labels)
-        y = tf.reshape(y, [tf.shape(y)[0], y.shape[1] if y.shape[1:] else 1])
+        if y.shape.rank == 1:
+            numbers = tf.cast(y, tf.int32)
+            binary = y[:, tf.newaxis]
+            y = tf.one_hot(numbers, self.labels) if self.labels > 1 else binary
         y = y[:, : self.labels]
         y = tf.pad(y, [[0, 0], [0, self.labels - y.shape[1]]])
         dtype = self.variable_dtype

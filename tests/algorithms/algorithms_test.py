@@ -14,8 +14,8 @@ from maml_tf.evaluation.curve import MetaTest
 
 layers = keras.layers
 
-# These need classes, and have tests of their own.
-CLASSIFIERS = ("nearest_centroid", "proto_maml", "protonet")
+# These need classes or a network of their own, and have tests of their own.
+CLASSIFIERS = ("black_box", "nearest_centroid", "proto_maml", "protonet")
 NETWORKS = [name for name in algorithms.names() if name not in CLASSIFIERS]
 EVERY_ALGORITHM = [(name, name) for name in NETWORKS]
 META_TRAINED = [(name, name) for name in NETWORKS if name != "scratch"]
@@ -213,6 +213,7 @@ class CreateTest(tf.test.TestCase, parameterized.TestCase):
             algorithms.names(),
             (
                 "anil",
+                "black_box",
                 "boil",
                 "fomaml",
                 "maml",
