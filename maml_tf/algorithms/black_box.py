@@ -63,8 +63,9 @@ class BlackBox(MAML):
 
     The outputs are a function of the query and of the support set with its
     labels, learned as any other. What is kept of a task is one token for each
-    support example. The support set comes in a new order in each task of
-    meta-training, so a network cannot learn the order of classes.
+    support example. A network that reads them as a sequence has them in
+    another order in each task of meta-training, so it cannot learn the order of
+    classes.
 
     Args:
         model: A network with one `SupportMemory`, such as `attention` and
@@ -116,9 +117,10 @@ class BlackBox(MAML):
         seed: tf.Tensor,
         iteration: int | tf.Tensor = 0,
     ) -> MetaGradient:
-        """Differentiates the query loss, the support set in a random order."""
-        x, y = episode.support_x, episode.support_y
-        order = random_order(tf.nest.flatten(x)[0].shape[0], fold_in(seed, 0))
-        x, y = tf.nest.map_structure(lambda t: tf.gather(t, order), (x, y))
-        episode = episode._replace(support_x=x, support_y=y)
+        """Differentiates the query loss by θ; see `Algorithm`."""
+        if memories(self.model)[0].ordered:
+            x, y = episode.support_x, episode.support_y
+            order = random_order(x.shape[0], fold_in(seed, 0))
+            x, y = tf.nest.map_structure(lambda t: tf.gather(t, order), (x, y))
+            episode = episode._replace(support_x=x, support_y=y)
         return super().meta_gradient(theta, episode, seed, iteration)

@@ -20,8 +20,7 @@ def lstm(
     then one query, whose label is zeros. The first LSTM has `units`, the second
     one for each output, as in Stanford's course CS330 (after Santoro et al.
     2016); the outputs are a linear function of the second one's, which alone
-    would be between -1 and 1. The support set is read once for all queries,
-    after a token of zeros.
+    would be between -1 and 1. The support set is read once for all queries.
 
     Args:
         input_shape: Shape of one example, such as `(28, 28, 1)`.
@@ -42,9 +41,9 @@ def lstm(
     ops = keras.ops
     inputs = keras.Input(input_shape)
     features = keras.layers.Flatten(name="flatten")(inputs)
-    support, queries = SupportMemory(outputs, name="support")(features)
-    # The first token lets the sequence of an empty support set have an end.
-    support = ops.expand_dims(ops.pad(support, [[1, 0], [0, 0]]), 0)
+    memory = SupportMemory(outputs, ordered=True, name="support")
+    support, queries = memory(features)
+    support = ops.expand_dims(support, 0)
     queries = ops.expand_dims(queries, 1)
     for name, width in (("lstm1", units), ("lstm2", outputs)):
         read = keras.layers.LSTM(
@@ -55,6 +54,7 @@ def lstm(
             recurrent_initializer=keras.initializers.Orthogonal(
                 seed=next(initializers).seed
             ),
+            seed=seed,
             name=name,
         )
         support, *state = read(support)

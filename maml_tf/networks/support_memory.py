@@ -1,4 +1,4 @@
-"""What a network that reads the support set keeps of a task: its examples."""
+"""The layer in which a network keeps the support set that it reads."""
 
 from typing import Any
 
@@ -20,23 +20,25 @@ class SupportMemory(keras.layers.Layer):
 
     Args:
         labels: Numbers in a label: the number of classes, or of targets.
+        ordered: Whether the network reads the tokens as a sequence. Each task
+            of meta-training then has them in another order.
         **options: As in `keras.layers.Layer`.
 
     Attributes:
-        labels: As given.
+        labels, ordered: As given.
         tokens: The variable of tokens, `[examples, features + labels]`. At
-            first it has no examples.
+            first it has one, of zeros.
     """
 
-    def __init__(self, labels: int, **options: Any):
+    def __init__(self, labels: int, ordered: bool = False, **options: Any):
         super().__init__(**options)
-        self.labels = labels
+        self.labels, self.ordered = labels, ordered
 
     def build(self, input_shape: tuple) -> None:
         """Makes the variable, for features `[examples, features]`."""
         self.tokens = _Rows(
             "zeros",
-            (0, input_shape[-1] + self.labels),
+            (1, input_shape[-1] + self.labels),
             dtype=self.variable_dtype,
             trainable=False,
             name="tokens",
@@ -83,7 +85,8 @@ class SupportMemory(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Returns the arguments of a layer like this."""
-        return {**super().get_config(), "labels": self.labels}
+        own = {"labels": self.labels, "ordered": self.ordered}
+        return {**super().get_config(), **own}
 
 
 def memories(model: keras.Model) -> list[SupportMemory]:

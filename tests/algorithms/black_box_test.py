@@ -115,9 +115,7 @@ class ReadingTest(tf.test.TestCase, parameterized.TestCase):
         algorithm, task = made("lstm"), episode()
         weights = [w.numpy() for w in algorithm.theta()]
         one_hot = np.eye(WAY)[task.support_y]
-        sequence = np.concatenate(
-            [np.zeros((1, 7)), np.c_[task.support_x, one_hot]]
-        )
+        sequence = np.c_[task.support_x, one_hot]
         sequence = np.r_[sequence, [[*task.query_x[0].numpy(), 0, 0, 0]]]
 
         def sigmoid(x):

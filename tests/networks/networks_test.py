@@ -8,6 +8,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from maml_tf import errors, networks
+from maml_tf.networks.support_memory import memories
 
 IMAGE = (28, 28, 1)
 EVERY_NETWORK = [(name, name) for name in networks.names()]
@@ -61,7 +62,7 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
         model = create(name, seed=0)
         outputs = model(inputs(name, 7), training=True)
         self.assertEqual(outputs.shape, (7, 5))
-        self.assertEqual({v.dtype for v in model.variables}, {"float32"})
+        self.assertEqual({v.dtype for v in model.weights}, {"float32"})
         # Raw outputs are neither probabilities nor rectified.
         self.assertLess(tf.reduce_min(outputs), 0)
         self.assertGreater(tf.reduce_max(outputs), 0)
@@ -77,6 +78,10 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
         model = create(name, seed=0)
         images = inputs(name, 20)
         generator = np.random.default_rng(0)
+        for memory in memories(model):
+            # One support example leaves attention nothing to choose.
+            tokens = generator.normal(size=(6, memory.tokens.shape[1]))
+            memory.tokens.assign(tokens)
         weights = generator.normal(size=(20, 5)).astype(np.float32)
         # Batch statistics would cancel a bias before the normalisation.
         for training in (False, True):
@@ -134,6 +139,8 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.named_parameters(EVERY_NETWORK)
     def test_layers_of_one_shape_start_differently(self, name):
+        if name == "lstm":
+            self.skipTest("Its two LSTMs have different shapes.")
         if name in TEXT_NETWORKS:
             model = create(name, 64, seed=0, **_equal(name))
         else:
@@ -415,7 +422,7 @@ class InputErrorTest(parameterized.TestCase):
     """Each message names the argument, the given value and usable ones."""
 
     @parameterized.parameters(
-        ("vgg", {}, "network: 'vgg' is unknown; available: conv4, dense_o"),
+        ("vgg", {}, "network: 'vgg' is unknown; available: attention, conv4"),
         (
             "conv4",
             {"width": 3},
