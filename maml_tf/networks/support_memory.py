@@ -117,6 +117,8 @@ def refuse_memory(model: keras.Model) -> None:
 class _Rows(keras.Variable):
     """A variable that can be given any number of rows."""
 
+    _shape: Any
+
     def _initialize(self, value):
         self._value = tf.Variable(
             value,
