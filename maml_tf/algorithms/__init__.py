@@ -13,6 +13,7 @@ from maml_tf.algorithms.baselines import (
     Scratch,
 )
 from maml_tf.algorithms.maml import MAML
+from maml_tf.algorithms.maml_plus_plus import MAMLPlusPlus
 from maml_tf.algorithms.reptile import Reptile
 from maml_tf.algorithms.variants import (
     ANIL,
@@ -29,6 +30,7 @@ __all__ = [
     "BOIL",
     "FOMAML",
     "MAML",
+    "MAMLPlusPlus",
     "MetaSGD",
     "Algorithm",
     "MetaGradient",

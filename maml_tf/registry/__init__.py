@@ -36,6 +36,7 @@ ALGORITHMS = Registry(
         "boil": "maml_tf.algorithms.variants:BOIL",
         "fomaml": "maml_tf.algorithms.variants:FOMAML",
         "maml": "maml_tf.algorithms.maml:MAML",
+        "maml_plus_plus": "maml_tf.algorithms.maml_plus_plus:MAMLPlusPlus",
         "meta_sgd": "maml_tf.algorithms.variants:MetaSGD",
         "nearest_centroid": "maml_tf.algorithms.baselines:NearestCentroid",
         "oracle": "maml_tf.algorithms.baselines:Oracle",
