@@ -14,7 +14,7 @@ from maml_tf.algorithms.normalization_per_step import NormalizationPerStep
 from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import InputError, check_not_negative
 
-# What remains of the weight of each step but the last, times the steps.
+# The least weight of a step but the last, times the number of steps.
 _LEAST = 0.03
 
 
@@ -80,6 +80,7 @@ class MAMLPlusPlus(MAML):
             self.inner_loop.optimizer = NormalizationPerStep(
                 model, self.inner_loop.optimizer, inner_steps
             )
+        self._all_steps = False  # True in a phase that counts them all.
         self.multi_step_iterations = multi_step_iterations
         self.first_order_iterations = first_order_iterations
 
@@ -148,11 +149,11 @@ def multi_step_weights(steps: int, progress: Any) -> tf.Tensor:
     """Computes the weights v_k of the query losses after steps 1 … K.
 
     v_k = max(1/K − p/K, 0.03/K) before the last step, and the last has the rest
-    of 1 (Antoniou et al. 2019, equation 4).
+    of 1 (Antoniou et al. 2019, section 4).
 
     Args:
         steps: K, 1 or more.
-        progress: p, the part of the multi-step meta-updates that is over, from
+        progress: The part p of the multi-step meta-updates that is over, from
             0 to 1.
 
     Returns:
