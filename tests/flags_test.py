@@ -35,6 +35,7 @@ EXPECTED = [
     "glyphs_5way_1shot.flags",
     "mini_imagenet_5way_1shot.flags",
     "mini_imagenet_5way_5shot.flags",
+    "mini_imagenet_cavia_5way_1shot.flags",
     "omniglot_20way_1shot.flags",
     "omniglot_20way_5shot.flags",
     "omniglot_5way_1shot.flags",
@@ -50,6 +51,7 @@ EXPECTED = [
     "rl_half_cheetah_velocity.flags",
     "rl_navigation_2d.flags",
     "sinusoid_10shot.flags",
+    "sinusoid_cavia_10shot.flags",
 ]
 POLICIES = [name for name in FLAGFILES if name.startswith("rl_")]
 SUPERVISED = [name for name in FLAGFILES if name not in POLICIES]
@@ -126,11 +128,13 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     def test_what_runs_is_of_every_network_and_algorithm(self):
         self.assertContainsSubset(
             [
+                ("conv4", "max_pool", "flatten", "cavia"),
                 ("conv4", "max_pool", "flatten", "maml"),
                 ("conv4", "stride", "flatten", "reptile"),
                 ("conv4", "stride", "mean", "boil"),
                 ("conv4", "stride", "mean", "maml"),
                 ("dense_omniglot", "stride", "mean", "maml"),
+                ("mlp", "stride", "mean", "cavia"),
                 ("mlp", "stride", "mean", "maml"),
                 ("resnet", "stride", "mean", "boil"),
                 ("resnet", "stride", "mean", "maml"),

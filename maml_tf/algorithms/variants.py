@@ -56,7 +56,7 @@ class CAVIA(MAML):
     Args:
         model: As in `MAML`.
         *args: As in `MAML`.
-        inner_learning_rate: As in `MAML`. The paper's rate of cavia is 1.
+        inner_learning_rate: As in `MAML`. The paper's is 1.
         **options: As in `MAML`.
 
     Raises:
