@@ -19,7 +19,6 @@ from maml_tf import (
     Learner,
     OuterStep,
     algorithms,
-    losses,
     meta_test,
     networks,
 )
@@ -418,6 +417,7 @@ class UseTest(tf.test.TestCase, parameterized.TestCase):
         for part, whole in zip(trained(6, folder), trained(6)):
             self.assertAllEqual(part, whole)
 
+    @pytest.mark.slow
     def test_learns_sinusoids(self):
         """Five numbers tell waves apart; one wave for all leaves 3 and more."""
         sines = maml_tf.datasets.load("sinusoid")
