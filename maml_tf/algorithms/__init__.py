@@ -13,6 +13,7 @@ from maml_tf.algorithms.baselines import (
     Scratch,
 )
 from maml_tf.algorithms.maml import MAML
+from maml_tf.algorithms.maml_plus_plus import MAMLPlusPlus
 from maml_tf.algorithms.reptile import Reptile
 from maml_tf.algorithms.variants import (
     ANIL,
@@ -31,6 +32,7 @@ __all__ = [
     "CAVIA",
     "FOMAML",
     "MAML",
+    "MAMLPlusPlus",
     "MetaSGD",
     "Algorithm",
     "MetaGradient",

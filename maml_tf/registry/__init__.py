@@ -37,6 +37,7 @@ ALGORITHMS = Registry(
         "cavia": "maml_tf.algorithms.variants:CAVIA",
         "fomaml": "maml_tf.algorithms.variants:FOMAML",
         "maml": "maml_tf.algorithms.maml:MAML",
+        "maml_plus_plus": "maml_tf.algorithms.maml_plus_plus:MAMLPlusPlus",
         "meta_sgd": "maml_tf.algorithms.variants:MetaSGD",
         "nearest_centroid": "maml_tf.algorithms.baselines:NearestCentroid",
         "oracle": "maml_tf.algorithms.baselines:Oracle",
