@@ -35,6 +35,7 @@ EXPECTED = [
     "glyphs_5way_1shot.flags",
     "mini_imagenet_5way_1shot.flags",
     "mini_imagenet_5way_5shot.flags",
+    "mini_imagenet_cavia_5way_1shot.flags",
     "mini_imagenet_maml_plus_plus_5way_1shot.flags",
     "omniglot_20way_1shot.flags",
     "omniglot_20way_5shot.flags",
@@ -57,6 +58,7 @@ EXPECTED = [
     "rl_half_cheetah_velocity.flags",
     "rl_navigation_2d.flags",
     "sinusoid_10shot.flags",
+    "sinusoid_cavia_10shot.flags",
     "sinusoid_meta_sgd_5shot.flags",
 ]
 POLICIES = [name for name in FLAGFILES if name.startswith("rl_")]
@@ -134,6 +136,7 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     def test_what_runs_is_of_every_network_and_algorithm(self):
         self.assertContainsSubset(
             [
+                ("conv4", "max_pool", "flatten", "cavia"),
                 ("conv4", "max_pool", "flatten", "maml"),
                 ("conv4", "max_pool", "flatten", "protonet"),
                 ("conv4", "max_pool", "mean", "maml_plus_plus"),
@@ -143,6 +146,7 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
                 ("conv4", "stride", "mean", "meta_sgd"),
                 ("conv4", "stride", "mean", "proto_maml"),
                 ("dense_omniglot", "stride", "mean", "maml"),
+                ("mlp", "stride", "mean", "cavia"),
                 ("mlp", "stride", "mean", "maml"),
                 ("mlp", "stride", "mean", "meta_sgd"),
                 ("resnet", "stride", "mean", "boil"),

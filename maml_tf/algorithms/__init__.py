@@ -18,6 +18,7 @@ from maml_tf.algorithms.reptile import Reptile
 from maml_tf.algorithms.variants import (
     ANIL,
     BOIL,
+    CAVIA,
     FOMAML,
     MetaSGD,
     ProtoMAML,
@@ -28,6 +29,7 @@ from maml_tf.registry import ALGORITHMS
 __all__ = [
     "ANIL",
     "BOIL",
+    "CAVIA",
     "FOMAML",
     "MAML",
     "MAMLPlusPlus",

@@ -52,6 +52,22 @@ class ZeroHead:
         ]
 
 
+class ZeroContexts(ZeroHead):
+    """Begins with contexts of zeros, which are not learned (CAVIA).
+
+    Args:
+        model: A model with `maml_tf.ContextParameters` layers.
+
+    Raises:
+        InputError: The model has no such layer.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        is_context = adapted_weights.contexts(model)
+        self.variables = []
+        self.changes = [is_context(v) for v in model.trainable_variables]
+
+
 class SharedHead:
     """Begins with the same vector and bias for each class (UNICORN-MAML).
 

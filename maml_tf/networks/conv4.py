@@ -5,8 +5,11 @@ from typing import Literal
 import keras
 
 from maml_tf.networks import layers
+from maml_tf.networks.context import ContextParameters
 
 BLOCKS = 4
+# The block that a context modulates.
+MODULATED = 3
 
 
 def conv4(
@@ -15,6 +18,7 @@ def conv4(
     filters: int | tuple[int, ...] = 64,
     downsampling: Literal["stride", "max_pool"] = "stride",
     readout: Literal["mean", "flatten"] = "mean",
+    context: int = 0,
     seed: int | None = None,
 ) -> keras.Model:
     """Returns four blocks of 3x3 convolution, batch norm and ReLU, and a head.
@@ -37,6 +41,9 @@ def conv4(
             padding, after convolutions of stride 1.
         readout: The features that the head gets. `mean`: each filter's mean
             over height and width. `flatten`: every position.
+        context: Numbers in a task's context, for `cavia`, that modulate the
+            third convolution after its batch norm; see
+            `maml_tf.ContextParameters`. 0: it has none.
         seed: Integer of 0 or more that makes the initial weights reproducible.
             By default they are drawn from Keras's own random state.
 
@@ -51,6 +58,7 @@ def conv4(
     widths = layers.one_each("filters", filters, BLOCKS)
     layers.require_choice("downsampling", downsampling, ("stride", "max_pool"))
     layers.require_choice("readout", readout, ("mean", "flatten"))
+    layers.require_integer("context", context, smallest=0)
     pools = downsampling == "max_pool"
     layers.require_image("conv4", input_shape, 2**BLOCKS if pools else 1)
     initializers = layers.kernel_initializers(seed)
@@ -66,6 +74,10 @@ def conv4(
             name=f"conv{number}",
         )(hidden)
         hidden = layers.batch_norm(f"batch_norm{number}")(hidden)
+        if context and number == MODULATED:
+            hidden = ContextParameters(
+                context, "modulate", next(initializers), name="context"
+            )(hidden)
         hidden = keras.layers.ReLU(name=f"relu{number}")(hidden)
         if pools:
             hidden = keras.layers.MaxPooling2D(2, name=f"pool{number}")(hidden)

@@ -3,12 +3,14 @@
 import keras
 
 from maml_tf.networks import layers
+from maml_tf.networks.context import ContextParameters
 
 
 def mlp(
     input_shape: tuple[int, ...],
     outputs: int,
     widths: tuple[int, ...] = (40, 40),
+    context: int = 0,
     seed: int | None = None,
 ) -> keras.Model:
     """Returns dense ReLU layers with a linear head.
@@ -21,6 +23,8 @@ def mlp(
         outputs: Number of outputs: 1 for a sinusoid, the number of ways for
             classification.
         widths: Units of each hidden layer, first to last.
+        context: Numbers in a task's context, for `cavia`, appended to the
+            input; see `maml_tf.ContextParameters`. 0: it has none.
         seed: Integer of 0 or more that makes the initial weights reproducible.
             By default they are drawn from Keras's own random state.
 
@@ -29,14 +33,17 @@ def mlp(
         `[batch, outputs]`.
 
     Raises:
-        InputError: `widths` or `seed` cannot be used.
+        InputError: `widths`, `context` or `seed` cannot be used.
     """
     layers.require_integers("widths", widths)
+    layers.require_integer("context", context, smallest=0)
     initializers = layers.kernel_initializers(seed)
     inputs = keras.Input(input_shape)
     hidden = inputs
     if len(input_shape) > 1:
         hidden = keras.layers.Flatten(name="flatten")(hidden)
+    if context:
+        hidden = ContextParameters(context, name="context")(hidden)
     for number, width in enumerate(widths, start=1):
         hidden = keras.layers.Dense(
             width,

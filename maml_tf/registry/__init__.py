@@ -34,6 +34,7 @@ ALGORITHMS = Registry(
     {
         "anil": "maml_tf.algorithms.variants:ANIL",
         "boil": "maml_tf.algorithms.variants:BOIL",
+        "cavia": "maml_tf.algorithms.variants:CAVIA",
         "fomaml": "maml_tf.algorithms.variants:FOMAML",
         "maml": "maml_tf.algorithms.maml:MAML",
         "maml_plus_plus": "maml_tf.algorithms.maml_plus_plus:MAMLPlusPlus",

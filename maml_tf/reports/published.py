@@ -6,6 +6,7 @@ _MAML = "Finn et al. 2017, table 1"
 _REPTILE = "Nichol et al. 2018, table 2"
 _ANIL = "Raghu et al. 2020, table 1"
 _CIFAR_FS = "{} % (the official code), {} % (Bertinetto et al. 2019)"
+_CAVIA = "Zintgraf et al. 2019, 32 filters"
 _BOIL = "Oh et al. 2021, table 1"
 _MAML_PLUS_PLUS = "Antoniou et al. 2019, the mean of five checkpoints"
 _META_SGD = "Li et al. 2017"
@@ -41,6 +42,10 @@ _ACCURACIES = {
     ),
     ("mini_imagenet", "conv4", "anil", 5, 1): "46.7 % (" + _ANIL + ")",
     ("mini_imagenet", "conv4", "anil", 5, 5): "61.5 % (" + _ANIL + ")",
+    ("mini_imagenet", "conv4", "cavia", 5, 1): (
+        "47.24 ± 0.65 % (" + _CAVIA + ")"
+    ),
+    ("mini_imagenet", "conv4", "cavia", 5, 5): "59.05 % (" + _CAVIA + ")",
     ("mini_imagenet", "conv4", "boil", 5, 1): "49.61 % (" + _BOIL + ")",
     ("mini_imagenet", "conv4", "boil", 5, 5): "66.45 % (" + _BOIL + ")",
     ("omniglot", "conv4", "maml_plus_plus", 5, 1): (
