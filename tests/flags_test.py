@@ -19,6 +19,7 @@ from tests.helpers import (
     tiny_mini_imagenet,
     tiny_omniglot,
 )
+from tests.helpers.few_glyphs import few_glyphs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FLAGFILES = sorted(path.name for path in (ROOT / "flags").iterdir())
@@ -123,7 +124,8 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
         )
         # A second step is traced as all after it are.
         values.inner_steps = min(values.inner_steps, 2)
-        return supervised.Experiment(values)
+        with few_glyphs(self.folder):
+            return supervised.Experiment(values)
 
     @parameterized.parameters(*SUPERVISED)
     def test_is_built(self, name):
