@@ -26,6 +26,7 @@ LARGEST = {
     "train_way": 10_000,
     "tasks": 10_000,
     "num_tasks": 1_000_000,
+    "numberings": 10_000,
     "validation_tasks": 1_000_000,
     "classes": 1_000,
     "max_classes": 10_000,
