@@ -46,6 +46,7 @@ LARGEST = {
     "kernel_sizes": 1_000,
     "embedding_width": 10_000,
     "heads": 1_000,
+    "context": 10_000,
     # Steps.
     "inner_steps": 10_000,
     "test_inner_steps": 10_000,
@@ -55,6 +56,8 @@ LARGEST = {
     "iterations": 100_000_000,
     "glyph_iterations": 100_000_000,
     "iterations_per_call": 1_000_000,
+    "multi_step_iterations": 100_000_000,
+    "first_order_iterations": 100_000_000,
     "conjugate_gradient_steps": 1_000,
     "line_search_steps": 1_000,
     "ppo_epochs": 10_000,
