@@ -24,6 +24,7 @@ if typing.TYPE_CHECKING:
     from maml_tf.evaluation import Curve, MetaTest, meta_test
     from maml_tf.functional import FunctionalModel, losses, testing
     from maml_tf.learner import AdaptedModel, Learner, load
+    from maml_tf.networks.context import ContextParameters
     from maml_tf.serving import export
     from maml_tf.training import Checkpoints, Training, meta_train
 
@@ -34,6 +35,7 @@ __all__ = [
     "Adaptation",
     "Checkpoints",
     "ClassPool",
+    "ContextParameters",
     "Curve",
     "DivergenceError",
     "Episode",
@@ -66,6 +68,7 @@ _HOMES = {
     "Adaptation": "algorithms.inner_loop",
     "Checkpoints": "training",
     "ClassPool": "episodes",
+    "ContextParameters": "networks.context",
     "Curve": "evaluation",
     "DivergenceError": "errors",
     "Episode": "episodes",

@@ -1,5 +1,6 @@
 """Settings of the test run."""
 
+import gc
 import os
 import tempfile
 
@@ -19,6 +20,9 @@ def pytest_configure(config):
     if "PYTEST_XDIST_WORKER" not in os.environ:
         cache = config.stash[_CACHE] = tempfile.TemporaryDirectory()
         os.environ["XDG_CACHE_HOME"] = cache.name
+    else:
+        # Workers, and what they start, would take each other's cores.
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
 def pytest_unconfigure(config):
@@ -30,3 +34,10 @@ def pytest_unconfigure(config):
 def pytest_collection_modifyitems(items):
     """Drops `tf.test.TestCase.test_session`, a helper and no test."""
     items[:] = [item for item in items if item.name != "test_session"]
+
+
+def pytest_collection_finish():
+    """Leaves TensorFlow out of garbage collection, and collects less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

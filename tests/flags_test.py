@@ -19,6 +19,7 @@ from tests.helpers import (
     tiny_mini_imagenet,
     tiny_omniglot,
 )
+from tests.helpers.few_glyphs import few_glyphs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FLAGFILES = sorted(path.name for path in (ROOT / "flags").iterdir())
@@ -35,6 +36,8 @@ EXPECTED = [
     "glyphs_5way_1shot.flags",
     "mini_imagenet_5way_1shot.flags",
     "mini_imagenet_5way_5shot.flags",
+    "mini_imagenet_cavia_5way_1shot.flags",
+    "mini_imagenet_maml_plus_plus_5way_1shot.flags",
     "omniglot_20way_1shot.flags",
     "omniglot_20way_5shot.flags",
     "omniglot_5way_1shot.flags",
@@ -46,12 +49,20 @@ EXPECTED = [
     "omniglot_futurama_boil_resnet.flags",
     "omniglot_futurama_maml_conv4.flags",
     "omniglot_futurama_maml_resnet.flags",
+    "omniglot_maml_plus_plus_20way_1shot.flags",
+    "omniglot_maml_plus_plus_5way_1shot.flags",
+    "omniglot_meta_sgd_5way_1shot.flags",
+    "omniglot_proto_maml_20way_1shot.flags",
+    "omniglot_protonet_20way_1shot.flags",
+    "omniglot_protonet_5way_1shot.flags",
     "omniglot_reptile_5way_1shot.flags",
     "rl_half_cheetah_direction.flags",
     "rl_half_cheetah_velocity.flags",
     "rl_navigation_2d.flags",
     "sinusoid_10shot.flags",
     "sinusoid_10shot_black_box.flags",
+    "sinusoid_cavia_10shot.flags",
+    "sinusoid_meta_sgd_5shot.flags",
 ]
 POLICIES = [name for name in FLAGFILES if name.startswith("rl_")]
 SUPERVISED = [name for name in FLAGFILES if name not in POLICIES]
@@ -115,7 +126,8 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
         )
         # A second step is traced as all after it are.
         values.inner_steps = min(values.inner_steps, 2)
-        return supervised.Experiment(values)
+        with few_glyphs(self.folder):
+            return supervised.Experiment(values)
 
     @parameterized.parameters(*SUPERVISED)
     def test_is_built(self, name):
@@ -128,12 +140,19 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     def test_what_runs_is_of_every_network_and_algorithm(self):
         self.assertContainsSubset(
             [
+                ("conv4", "max_pool", "flatten", "cavia"),
                 ("conv4", "max_pool", "flatten", "maml"),
+                ("conv4", "max_pool", "flatten", "protonet"),
+                ("conv4", "max_pool", "mean", "maml_plus_plus"),
                 ("conv4", "stride", "flatten", "reptile"),
                 ("conv4", "stride", "mean", "boil"),
                 ("conv4", "stride", "mean", "maml"),
+                ("conv4", "stride", "mean", "meta_sgd"),
+                ("conv4", "stride", "mean", "proto_maml"),
                 ("dense_omniglot", "stride", "mean", "maml"),
+                ("mlp", "stride", "mean", "cavia"),
                 ("mlp", "stride", "mean", "maml"),
+                ("mlp", "stride", "mean", "meta_sgd"),
                 ("resnet", "stride", "mean", "boil"),
                 ("resnet", "stride", "mean", "maml"),
                 ("text_cnn", "stride", "mean", "maml"),

@@ -14,10 +14,12 @@ from maml_tf.algorithms.baselines import (
 )
 from maml_tf.algorithms.black_box import BlackBox
 from maml_tf.algorithms.maml import MAML
+from maml_tf.algorithms.maml_plus_plus import MAMLPlusPlus
 from maml_tf.algorithms.reptile import Reptile
 from maml_tf.algorithms.variants import (
     ANIL,
     BOIL,
+    CAVIA,
     FOMAML,
     MetaSGD,
     ProtoMAML,
@@ -28,8 +30,10 @@ from maml_tf.registry import ALGORITHMS
 __all__ = [
     "ANIL",
     "BOIL",
+    "CAVIA",
     "FOMAML",
     "MAML",
+    "MAMLPlusPlus",
     "MetaSGD",
     "Algorithm",
     "BlackBox",

@@ -12,6 +12,7 @@ import keras
 from maml_tf.algorithms.head_layers import head_layers
 from maml_tf.errors import InputError
 from maml_tf.functional.layers import leaf_layers
+from maml_tf.networks.context import ContextParameters
 from maml_tf.registry import find
 
 NORMALIZATIONS = (
@@ -69,6 +70,27 @@ def all_but_normalization(model: keras.Model) -> Callable:
         if isinstance(layer, NORMALIZATIONS)
     )
     return lambda variable: id(variable) not in variables
+
+
+def contexts(model: keras.Model) -> Callable:
+    """Selects the vectors of `ContextParameters` layers (CAVIA).
+
+    Raises:
+        InputError: The model has no such layer, or all are frozen.
+    """
+    variables = {
+        id(layer.context)
+        for layer in leaf_layers(model)
+        if isinstance(layer, ContextParameters) and layer.trainable
+    }
+    if not variables:
+        raise InputError(
+            f"model: {model.name!r} has no trainable ContextParameters layer,"
+            " the one that cavia adapts; give the network mlp context=5"
+            " (--context=5), conv4 context=100, or put a"
+            " maml_tf.ContextParameters layer into your model."
+        )
+    return lambda variable: id(variable) in variables
 
 
 SELECTIONS = {

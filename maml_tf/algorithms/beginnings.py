@@ -52,6 +52,22 @@ class ZeroHead:
         ]
 
 
+class ZeroContexts(ZeroHead):
+    """Begins with contexts of zeros, which are not learned (CAVIA).
+
+    Args:
+        model: A model with `maml_tf.ContextParameters` layers.
+
+    Raises:
+        InputError: The model has no such layer.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        is_context = adapted_weights.contexts(model)
+        self.variables = []
+        self.changes = [is_context(v) for v in model.trainable_variables]
+
+
 class SharedHead:
     """Begins with the same vector and bias for each class (UNICORN-MAML).
 
@@ -124,10 +140,10 @@ class Prototypes:
             raise _cannot(model, "prototypes", "has no bias or one output")
         self.variables: list[keras.Variable] = []
         self.changes = in_head(model)
-        self._features = Features(model, head)
+        self.features = Features(model, head)
         self._batch_statistics = batch_norm != "moving"
         width = head.kernel.shape[0]
-        self._scale = width**-0.5 if scale is None else scale
+        self.scale = width**-0.5 if scale is None else scale
         self._way = head.units
 
     def __call__(
@@ -135,13 +151,13 @@ class Prototypes:
     ) -> list:
         """Returns φ_0; see `ZeroHead`."""
         del own
-        features = self._features(
+        features = self.features(
             phi, state, x, batch_statistics=self._batch_statistics
         )
         means = class_means(features, y, self._way)
         squares = tf.reduce_sum(tf.square(means), 1)
         head = iter(
-            (2.0 * self._scale * tf.transpose(means), -self._scale * squares)
+            (2.0 * self.scale * tf.transpose(means), -self.scale * squares)
         )
         return [
             tf.cast(next(head), weight.dtype) if changes else weight

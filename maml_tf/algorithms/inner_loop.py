@@ -103,8 +103,9 @@ class InnerLoop:
     @property
     def changes(self) -> list[bool]:
         """Whether each trainable weight differs from θ's in a task."""
-        begun = getattr(self.beginning, "changes", [False] * len(self.adapted))
-        return [one or other for one, other in zip(self.adapted, begun)]
+        parts = (self.beginning, self.optimizer)
+        changes = [p.changes for p in parts if hasattr(p, "changes")]
+        return [any(marks) for marks in zip(self.adapted, *changes)]
 
     def split(self, theta: list) -> tuple[list, list]:
         """Returns `(weights, own)`, the two parts of θ."""

@@ -13,6 +13,7 @@ import tensorflow as tf
 from maml_tf.algorithms.inner_optimizers import GradientDescent
 from maml_tf.algorithms.rates import check_rates, one_per_weight
 from maml_tf.errors import InputError
+from maml_tf.functional.model import FunctionalModel
 from maml_tf.registry import find
 
 InnerRates = Literal[
@@ -48,7 +49,7 @@ class LearnedRates:
         check_rates(learning_rate=learning_rate)
         self.kind = find("inner_rates", kind, dict.fromkeys(_KINDS, kind))
         weights = model.trainable_variables
-        rates = one_per_weight(learning_rate, [w.value for w in weights])
+        rates = one_per_weight(learning_rate, FunctionalModel(model).theta())
         if kind == "per_element":
             self.variables = [
                 _variable(np.broadcast_to(rate, weight.shape), weight.dtype)

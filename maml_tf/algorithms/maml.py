@@ -166,15 +166,18 @@ class MAML(Algorithm):
                 self.inner_steps,
                 seed,
             )
-            loss, metric = self._query_loss(
-                adaptation.phi[-1], adaptation.state, episode
-            )
+            loss, metric = self._outer_loss(adaptation, episode, iteration)
         return MetaGradient(
             dense_gradient(tape, loss, theta),
             loss,
             metric,
             adaptation.support_losses,
         )
+
+    def _outer_loss(self, adaptation, episode, iteration):
+        """Returns the loss that the meta-gradient is of, and the metric."""
+        del iteration
+        return self._query_loss(adaptation.phi[-1], adaptation.state, episode)
 
     def _query_loss(self, phi, state, episode):
         """Returns the loss and metric of the query set, dropout being on."""

@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from maml_tf.algorithms import adapted_weights
+from maml_tf.algorithms.beginnings import ZeroContexts
 from maml_tf.algorithms.maml import MAML
 
 
@@ -42,6 +44,39 @@ class BOIL(MAML):
 
     def __init__(self, model: keras.Model, *args: Any, **options: Any):
         super().__init__(model, *args, adapts="body", **options)
+
+
+class CAVIA(MAML):
+    """MAML that adapts contexts alone, from zero; θ is fixed in a task.
+
+    "Fast context adaptation via meta-learning" (Zintgraf, Shiarlis, Kurin,
+    Hofmann and Whiteson 2019, equations 3 and 4). Meta-training learns all
+    other weights. The model has `maml_tf.ContextParameters` layers.
+
+    Args:
+        model: As in `MAML`.
+        *args: As in `MAML`.
+        inner_learning_rate: As in `MAML`. The paper's is 1.
+        **options: As in `MAML`.
+
+    Raises:
+        InputError: The model has no such layer, or an argument cannot be used.
+    """
+
+    settles = ("adapts", "head", "prototype_scale")
+
+    def __init__(
+        self,
+        model: keras.Model,
+        *args: Any,
+        inner_learning_rate: float | list = 1.0,
+        **options: Any,
+    ):
+        super().__init__(
+            model, *args, inner_learning_rate=inner_learning_rate, **options
+        )
+        self.inner_loop.adapts = adapted_weights.contexts(model)
+        self.inner_loop.beginning = ZeroContexts(model)
 
 
 class ProtoMAML(MAML):

@@ -21,7 +21,11 @@ from absl import flags
 
 from maml_tf.commands import main as main_module
 from maml_tf.commands import packaged
-from maml_tf.commands.experiments import supervised, supervised_flags
+from maml_tf.commands.experiments import (
+    evaluation,
+    supervised,
+    supervised_flags,
+)
 from maml_tf.errors import check_at_least_one, check_not_negative
 from maml_tf.files import check_folder, replacing
 from maml_tf.reports import figures, sine_waves, tables
@@ -121,7 +125,7 @@ def _glyphs(workdir):
     if status:
         return status
     print("\nTesting on letters of scripts never seen")
-    result = supervised.evaluate(
+    result = evaluation.evaluate(
         training, supervised_flags.recorded(training), num_tasks=FLAGS.num_tasks
     )
     _show(tables.adaptation(result), workdir / "glyphs.txt")
@@ -184,7 +188,7 @@ def _sinusoid_result(workdir, shot):
     flag_values["shot"].value = shot
     # As many queries for every K: the error is judged on the same points.
     flag_values["query"].value = 100
-    return supervised.evaluate(
+    return evaluation.evaluate(
         workdir,
         flag_values,
         num_tasks=FLAGS.num_tasks,

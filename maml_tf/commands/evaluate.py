@@ -12,6 +12,7 @@ import pathlib
 from absl import flags
 
 from maml_tf.commands.experiments import (
+    evaluation,
     supervised,
     supervised_flags,
     training_run,
@@ -66,6 +67,13 @@ flags.DEFINE_string(
     None,
     "Folder of prepared data sets; default: as in the training.",
 )
+flags.DEFINE_integer(
+    "numberings",
+    1,
+    "Ways to number each task's classes. With 2 or more, also prints how much"
+    " the accuracy of a task differs between them.",
+    lower_bound=1,
+)
 flags.DEFINE_bool("progress", True, "Show a progress bar, on a terminal.")
 flags.DEFINE_string(
     "output",
@@ -83,13 +91,14 @@ def main(argv: list[str]) -> int:
     for name in ("dataset", "shot", "query", "seed", "batch_norm", "data_dir"):
         if FLAGS[name].value is not None:
             recorded[name].value = FLAGS[name].value
-    result = supervised.evaluate(
+    result = evaluation.evaluate(
         workdir,
         recorded,
         split=FLAGS.split,
         num_tasks=FLAGS.num_tasks,
         inner_steps=FLAGS.inner_steps,
         way=FLAGS.way,
+        numberings=FLAGS.numberings,
         progress=FLAGS.progress,
     )
     # Folders of the package are not written to.

@@ -20,6 +20,7 @@ from absl import flags
 from maml_tf import InputError
 from maml_tf.commands.experiments import (
     data_record,
+    evaluation,
     supervised,
     supervised_flags,
 )
@@ -86,7 +87,7 @@ def main(argv: list[str]) -> int:
     for mode in modes:
         recorded.batch_norm = mode
         results.append(
-            supervised.evaluate(
+            evaluation.evaluate(
                 FLAGS.workdir,
                 recorded,
                 num_tasks=FLAGS.num_tasks,

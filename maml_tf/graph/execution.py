@@ -90,7 +90,10 @@ def check_vectorizes(model: keras.Model) -> None:
 
 
 def _is_plain(layer, kinds):
-    """Returns whether a layer is of these types, with Keras's functions."""
+    """Returns whether a layer is of these types, with Keras's functions.
+
+    A layer of ours that vectorises says so itself.
+    """
     functions = (
         getattr(layer, "activation", None),
         getattr(layer, "activity_regularizer", None),
@@ -98,7 +101,7 @@ def _is_plain(layer, kinds):
         *(v.constraint for v in layer.variables),
     )
     return (
-        type(layer) in kinds
+        (type(layer) in kinds or "vectorizes" in vars(type(layer)))
         and not getattr(layer, "lora_enabled", False)
         and not getattr(layer, "quantization_mode", None)
         and all(_is_of_keras(f) for f in functions if f is not None)

@@ -6,8 +6,11 @@ from typing import Literal
 import keras
 
 from maml_tf.networks import layers
+from maml_tf.networks.context import ContextParameters
 
 BLOCKS = 4
+# The block that a context modulates.
+MODULATED = 3
 
 
 def conv4(
@@ -16,6 +19,7 @@ def conv4(
     filters: int | tuple[int, ...] = 64,
     downsampling: Literal["stride", "max_pool"] = "stride",
     readout: Literal["mean", "flatten"] = "mean",
+    context: int = 0,
     seed: int | None = None,
 ) -> keras.Model:
     """Returns four blocks of 3x3 convolution, batch norm and ReLU, and a head.
@@ -38,6 +42,9 @@ def conv4(
             padding, after convolutions of stride 1.
         readout: The features that the head gets. `mean`: each filter's mean
             over height and width. `flatten`: every position.
+        context: Numbers in a task's context, for `cavia`, that modulate the
+            third convolution after its batch norm; see
+            `maml_tf.ContextParameters`. 0: it has none.
         seed: Integer of 0 or more that makes the initial weights reproducible.
             By default they are drawn from Keras's own random state.
 
@@ -52,7 +59,7 @@ def conv4(
     initializers = layers.kernel_initializers(seed)
     inputs = keras.Input(input_shape)
     hidden = blocks_of_convolution(
-        "conv4", inputs, filters, downsampling, readout, initializers
+        "conv4", inputs, filters, downsampling, readout, initializers, context
     )
     head = keras.layers.Dense(
         outputs, kernel_initializer=next(initializers), name="head"
@@ -67,6 +74,7 @@ def blocks_of_convolution(
     downsampling: str,
     readout: str,
     initializers: Iterator[keras.initializers.Initializer],
+    context: int = 0,
 ) -> keras.KerasTensor:
     """Returns the features that `conv4` computes its outputs from.
 
@@ -77,6 +85,7 @@ def blocks_of_convolution(
         downsampling: As in `conv4`.
         readout: As in `conv4`.
         initializers: The iterator of `layers.kernel_initializers`.
+        context: As in `conv4`.
 
     Returns:
         A Keras tensor `[batch, features]`.
@@ -87,6 +96,7 @@ def blocks_of_convolution(
     widths = layers.one_each("filters", filters, BLOCKS)
     layers.require_choice("downsampling", downsampling, ("stride", "max_pool"))
     layers.require_choice("readout", readout, ("mean", "flatten"))
+    layers.require_integer("context", context, smallest=0)
     pools = downsampling == "max_pool"
     layers.require_image(network, inputs.shape[1:], 2**BLOCKS if pools else 1)
     hidden = inputs
@@ -100,6 +110,10 @@ def blocks_of_convolution(
             name=f"conv{number}",
         )(hidden)
         hidden = layers.batch_norm(f"batch_norm{number}")(hidden)
+        if context and number == MODULATED:
+            hidden = ContextParameters(
+                context, "modulate", next(initializers), name="context"
+            )(hidden)
         hidden = keras.layers.ReLU(name=f"relu{number}")(hidden)
         if pools:
             hidden = keras.layers.MaxPooling2D(2, name=f"pool{number}")(hidden)

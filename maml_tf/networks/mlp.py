@@ -5,12 +5,14 @@ from collections.abc import Iterator
 import keras
 
 from maml_tf.networks import layers
+from maml_tf.networks.context import ContextParameters
 
 
 def mlp(
     input_shape: tuple[int, ...],
     outputs: int,
     widths: tuple[int, ...] = (40, 40),
+    context: int = 0,
     seed: int | None = None,
 ) -> keras.Model:
     """Returns dense ReLU layers with a linear head.
@@ -23,6 +25,8 @@ def mlp(
         outputs: Number of outputs: 1 for a sinusoid, the number of ways for
             classification.
         widths: Units of each hidden layer, first to last.
+        context: Numbers in a task's context, for `cavia`, appended to the
+            input; see `maml_tf.ContextParameters`. 0: it has none.
         seed: Integer of 0 or more that makes the initial weights reproducible.
             By default they are drawn from Keras's own random state.
 
@@ -31,11 +35,12 @@ def mlp(
         `[batch, outputs]`.
 
     Raises:
-        InputError: `widths` or `seed` cannot be used.
+        InputError: `widths`, `context` or `seed` cannot be used.
     """
+    layers.require_integer("context", context, smallest=0)
     initializers = layers.kernel_initializers(seed)
     inputs = keras.Input(input_shape)
-    hidden = dense_layers(inputs, widths, initializers)
+    hidden = dense_layers(inputs, widths, initializers, context)
     head = keras.layers.Dense(
         outputs, kernel_initializer=next(initializers), name="head"
     )
@@ -46,6 +51,7 @@ def dense_layers(
     inputs: keras.KerasTensor,
     widths: tuple[int, ...],
     initializers: Iterator[keras.initializers.Initializer],
+    context: int = 0,
 ) -> keras.KerasTensor:
     """Returns the features that `mlp` computes its outputs from.
 
@@ -53,6 +59,7 @@ def dense_layers(
         inputs: `[batch, ...]`.
         widths: As in `mlp`.
         initializers: The iterator of `layers.kernel_initializers`.
+        context: As in `mlp`.
 
     Returns:
         A Keras tensor `[batch, features]`.
@@ -64,6 +71,8 @@ def dense_layers(
     hidden = inputs
     if len(inputs.shape) > 2:
         hidden = keras.layers.Flatten(name="flatten")(hidden)
+    if context:
+        hidden = ContextParameters(context, name="context")(hidden)
     for number, width in enumerate(widths, start=1):
         hidden = keras.layers.Dense(
             width,

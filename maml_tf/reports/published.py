@@ -6,7 +6,11 @@ _MAML = "Finn et al. 2017, table 1"
 _REPTILE = "Nichol et al. 2018, table 2"
 _ANIL = "Raghu et al. 2020, table 1"
 _CIFAR_FS = "{} % (the official code), {} % (Bertinetto et al. 2019)"
+_CAVIA = "Zintgraf et al. 2019, 32 filters"
 _BOIL = "Oh et al. 2021, table 1"
+_MAML_PLUS_PLUS = "Antoniou et al. 2019, the mean of five checkpoints"
+_META_SGD = "Li et al. 2017"
+_PROTONET = "Snell et al. 2017, trained with more ways"
 _ACCURACIES = {
     ("omniglot", "conv4", "maml", 5, 1): "98.7 ± 0.4 % (" + _MAML + ")",
     ("omniglot", "conv4", "maml", 5, 5): "99.9 ± 0.1 % (" + _MAML + ")",
@@ -38,8 +42,52 @@ _ACCURACIES = {
     ),
     ("mini_imagenet", "conv4", "anil", 5, 1): "46.7 % (" + _ANIL + ")",
     ("mini_imagenet", "conv4", "anil", 5, 5): "61.5 % (" + _ANIL + ")",
+    ("mini_imagenet", "conv4", "cavia", 5, 1): (
+        "47.24 ± 0.65 % (" + _CAVIA + ")"
+    ),
+    ("mini_imagenet", "conv4", "cavia", 5, 5): "59.05 % (" + _CAVIA + ")",
     ("mini_imagenet", "conv4", "boil", 5, 1): "49.61 % (" + _BOIL + ")",
     ("mini_imagenet", "conv4", "boil", 5, 5): "66.45 % (" + _BOIL + ")",
+    ("omniglot", "conv4", "maml_plus_plus", 5, 1): (
+        "99.47 % (" + _MAML_PLUS_PLUS + ")"
+    ),
+    ("omniglot", "conv4", "maml_plus_plus", 5, 5): (
+        "99.93 % (" + _MAML_PLUS_PLUS + ")"
+    ),
+    ("omniglot", "conv4", "maml_plus_plus", 20, 1): (
+        "97.65 % (" + _MAML_PLUS_PLUS + ")"
+    ),
+    ("omniglot", "conv4", "maml_plus_plus", 20, 5): (
+        "99.33 % (" + _MAML_PLUS_PLUS + ")"
+    ),
+    ("omniglot", "conv4", "meta_sgd", 5, 1): (
+        "99.53 ± 0.26 % (" + _META_SGD + ")"
+    ),
+    ("omniglot", "conv4", "meta_sgd", 5, 5): (
+        "99.93 ± 0.09 % (" + _META_SGD + ")"
+    ),
+    ("omniglot", "conv4", "protonet", 5, 1): ("98.8 % (" + _PROTONET + ")"),
+    ("omniglot", "conv4", "protonet", 5, 5): ("99.7 % (" + _PROTONET + ")"),
+    ("omniglot", "conv4", "protonet", 20, 1): ("96.0 % (" + _PROTONET + ")"),
+    ("omniglot", "conv4", "protonet", 20, 5): ("98.9 % (" + _PROTONET + ")"),
+    ("mini_imagenet", "conv4", "maml_plus_plus", 5, 1): (
+        "52.15 ± 0.26 % (" + _MAML_PLUS_PLUS + ")"
+    ),
+    ("mini_imagenet", "conv4", "maml_plus_plus", 5, 5): (
+        "68.32 ± 0.44 % (" + _MAML_PLUS_PLUS + ")"
+    ),
+    ("mini_imagenet", "conv4", "meta_sgd", 5, 1): (
+        "50.47 ± 1.87 % (" + _META_SGD + ")"
+    ),
+    ("mini_imagenet", "conv4", "meta_sgd", 5, 5): (
+        "64.03 ± 0.94 % (" + _META_SGD + ")"
+    ),
+    ("mini_imagenet", "conv4", "protonet", 5, 1): (
+        "49.42 ± 0.78 % (" + _PROTONET + ")"
+    ),
+    ("mini_imagenet", "conv4", "protonet", 5, 5): (
+        "68.20 ± 0.66 % (" + _PROTONET + ")"
+    ),
     ("cifar_fs", "conv4", "maml", 5, 1): _CIFAR_FS.format("56.8 ± 1.9", "58.9"),
     ("cifar_fs", "conv4", "maml", 5, 5): _CIFAR_FS.format("70.8 ± 0.9", "71.5"),
 }

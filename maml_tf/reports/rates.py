@@ -68,7 +68,8 @@ def rates_by_weight(algorithm: Algorithm) -> dict[str, np.ndarray]:
     optimizer = None
     if algorithm.has_inner_loop:
         optimizer = algorithm.inner_loop.optimizer
-        optimizer = getattr(optimizer, "optimizer", optimizer)
+        while hasattr(optimizer, "optimizer"):
+            optimizer = optimizer.optimizer
     kind = getattr(optimizer, "kind", None)
     if optimizer is None or kind is None:
         raise InputError(

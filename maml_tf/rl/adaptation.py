@@ -2,7 +2,9 @@
 
 import tensorflow as tf
 
+from maml_tf import registry
 from maml_tf.algorithms import Algorithm
+from maml_tf.errors import refusal
 from maml_tf.functional.testing import check_meta_gradient
 from maml_tf.graph.over_tasks import over_tasks
 from maml_tf.graph.random_streams import fold_in
@@ -10,6 +12,18 @@ from maml_tf.rl.environments.environment import Environment
 from maml_tf.rl.policy import Policy
 from maml_tf.rl.sampling import Sampling
 from maml_tf.rl.trajectories import Trajectories
+
+# Entries of `maml_tf.algorithms` that can adapt by rollouts.
+ALGORITHMS = (
+    "anil",
+    "boil",
+    "fomaml",
+    "maml",
+    "meta_sgd",
+    "oracle",
+    "pretrain",
+    "scratch",
+)
 
 
 class PolicyAdaptation:
@@ -21,11 +35,17 @@ class PolicyAdaptation:
         algorithm: One of `maml_tf.algorithms`; its inner loop adapts.
         environment: A `maml_tf.rl.environments.Environment`.
         sampling: A `maml_tf.rl.sampling.Sampling`.
+
+    Raises:
+        InputError: The algorithm cannot adapt by rollouts.
     """
 
     def __init__(
         self, algorithm: Algorithm, environment: Environment, sampling: Sampling
     ) -> None:
+        name = registry.ALGORITHMS.name_of(type(algorithm))
+        if name in registry.ALGORITHMS.names():
+            check_available(name)
         self.algorithm = algorithm
         self.environment = environment
         self.sampling = sampling
@@ -94,3 +114,17 @@ class PolicyAdaptation:
             return phi, slots
 
         return over_tasks(step, phi, slots, x, y)
+
+
+def check_available(name: str) -> None:
+    """Refuses an algorithm that cannot adapt by rollouts.
+
+    Args:
+        name: Its name in `maml_tf.algorithms`.
+
+    Raises:
+        InputError: It is not one of `ALGORITHMS`.
+    """
+    if name not in ALGORITHMS:
+        available = f"available for policies: {', '.join(ALGORITHMS)}"
+        raise refusal("algorithm", name, available)

@@ -68,10 +68,7 @@ class Servable(tf.Module):
                 algorithm.model.variables, learner.model.variables, strict=True
             )
         ]
-        in_state = _state_to_keep(algorithm.model)
-        self._state_kept = [
-            id(v) in in_state for v in algorithm.model.non_trainable_variables
-        ]
+        self._state_kept = _state_to_keep(self.loop)
 
     def signatures(self, steps: int) -> dict[str, Any]:
         """Makes the concrete functions.
@@ -384,17 +381,20 @@ def _equal(one, other):
     return one.shape == other.shape and np.array_equal(one, other)
 
 
-def _state_to_keep(model):
-    """Returns the ids of the variables that a support set may change.
+def _state_to_keep(loop):
+    """Tells of each non-trainable weight if a support set may change it.
 
-    They are statistics and the like, not frozen weights or random streams.
+    Statistics and the like may change, not frozen weights, random streams or
+    moving averages.
     """
-    frozen: set[int] = set()
-    statistics: set[int] = set()
-    for layer in leaf_layers(model):
-        (statistics if layer.trainable else frozen).update(
+    changing: dict[bool, set[int]] = {True: set(), False: set()}
+    for layer in leaf_layers(loop.model):
+        has_averages = isinstance(layer, keras.layers.BatchNormalization)
+        moving = has_averages and loop.batch_norm == "moving"
+        changing[layer.trainable and not moving].update(
             id(v)
             for v in layer.non_trainable_variables
             if keras.backend.is_float_dtype(v.dtype)
         )
-    return statistics - frozen
+    kept = changing[True] - changing[False]
+    return [id(v) in kept for v in loop.model.non_trainable_variables]

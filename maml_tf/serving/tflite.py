@@ -12,6 +12,9 @@ Preparation stays outside: TensorFlow Lite has no antialiased resizing. Inputs
 are the network's, as `Learner.prepare` makes them, ids of words as int32.
 Windows of series that are standardised by themselves are raw, because the units
 of the answer are theirs.
+
+A prototypical network also becomes `encoder.tflite`; see
+`maml_tf.serving.encoder`.
 """
 
 import copy
@@ -24,9 +27,11 @@ import tensorflow as tf
 
 from maml_tf.files import replacing
 from maml_tf.learner.learner import Learner
+from maml_tf.serving.encoder import predicts_by_means, write_encoder
 from maml_tf.serving.saved_model import export
 
 BUILT_IN = "TensorFlow Lite's own operations"
+ENCODER = "encoder.tflite"
 FLEX = "needs the Flex delegate (SELECT_TF_OPS)"
 
 
@@ -64,6 +69,9 @@ def convert(
                 path = pathlib.Path(folder, f"{name}.tflite")
                 with replacing(path) as partial:
                     partial.write_bytes(content)
+    if predicts_by_means(learner):
+        encoder = write_encoder(learner, pathlib.Path(folder, ENCODER))
+        needs["encoder"] = f"{BUILT_IN}; distances times {encoder.scale:g}"
     return needs
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from maml_tf import adapted_weights, algorithms, losses
+from maml_tf import ContextParameters, adapted_weights, algorithms, losses
 from maml_tf.algorithms.inner_optimizers import Adam, Chain, GradientDescent
 from maml_tf.algorithms.outer_step import OuterStep
 from maml_tf.episodes.class_pool import Episode
@@ -40,6 +40,17 @@ def network(dropout=0.0):
     return model
 
 
+def with_context(model):
+    """The same network, its hidden layer modulated by a context of zeros."""
+    hidden = x = keras.Input((1,))
+    initializer = keras.initializers.GlorotUniform(seed=0)
+    for layer in model.layers:
+        hidden = layer(hidden)
+        if layer.name == "hidden":
+            hidden = ContextParameters(9, "modulate", initializer)(hidden)
+    return keras.Model(x, hidden)
+
+
 def episodes(number):
     """A sine wave of an amplitude from 1 to 3, ten points to learn from."""
     number = tf.cast(number, tf.int32)
@@ -51,9 +62,12 @@ def episodes(number):
 
 def create(name, model=None, **options):
     """An algorithm of two inner steps on the squared error."""
+    model = model or network()
+    if name == "cavia" and model.trainable_variables:
+        model = with_context(model)
     return algorithms.create(
         name,
-        model or network(),
+        model,
         losses.mean_squared_error,
         **({"inner_steps": 2, "inner_learning_rate": 0.02} | options),
     )
@@ -92,15 +106,18 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
             self.assertEqual(gradient.shape, variable.shape)
             self.assertEqual(gradient.dtype, tf.float32)
             self.assertAllInRange(gradient, -1e3, 1e3)
-            self.assertGreater(tf.reduce_max(tf.abs(gradient)), 0)
+            # A context begins at zero whatever θ has.
+            is_zero = tf.reduce_all(gradient == 0.0)
+            self.assertEqual(is_zero, variable.name == "context")
         self.assertEqual(result.loss.shape, [])
         self.assertEqual(result.support_losses.shape, [algorithm.inner_steps])
 
     @parameterized.named_parameters(EVERY_ALGORITHM)
     def test_the_metric_is_of_the_same_outputs_as_the_loss(self, name):
+        model = network(dropout=0.5)
         algorithm = algorithms.create(
             name,
-            network(dropout=0.5),
+            with_context(model) if name == "cavia" else model,
             losses.mean_squared_error,
             lambda y, outputs: 3.0 * losses.mean_squared_error(y, outputs),
         )
@@ -111,7 +128,9 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
         )
         self.assertAllClose(metrics, 3.0 * curve)
         # Without a metric, the loss is reported.
-        self.assertAllEqual(*contribution(create(name))[1:3])
+        # MAML++ has a loss of all steps and a metric of the last, at first.
+        options = {"multi_step_iterations": 0} if "plus" in name else {}
+        self.assertAllEqual(*contribution(create(name, **options))[1:3])
 
     @parameterized.named_parameters(EVERY_ALGORITHM)
     def test_compiled_is_eager(self, name):
@@ -167,7 +186,9 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.named_parameters(EVERY_ALGORITHM)
     def test_adapting_helps_but_for_the_oracle(self, name):
-        algorithm = create(name)
+        # A context's nine numbers take longer steps than hundreds of weights.
+        rate = {"inner_learning_rate": 0.2} if name == "cavia" else {}
+        algorithm = create(name, **rate)
         curve, _ = algorithm.curve(
             algorithm.theta(), episodes(0), 10, tf.constant(SEED)
         )
@@ -215,8 +236,10 @@ class CreateTest(tf.test.TestCase, parameterized.TestCase):
                 "anil",
                 "black_box",
                 "boil",
+                "cavia",
                 "fomaml",
                 "maml",
+                "maml_plus_plus",
                 "meta_sgd",
                 "nearest_centroid",
                 "oracle",
@@ -239,6 +262,7 @@ class CreateTest(tf.test.TestCase, parameterized.TestCase):
         ("reptile", "second_order", True),
         ("anil", "adapts", None),
         ("boil", "adapts", None),
+        ("cavia", "head", "zero"),
         ("pretrain", "second_order", True),
         ("oracle", "adapts", None),
         ("oracle", "second_order", True),
@@ -432,7 +456,7 @@ class BaselinesTest(tf.test.TestCase):
 
     def test_gradient_descent_is_the_inner_optimizer(self):
         for name in NETWORKS:
-            if name not in ("meta_sgd", "reptile"):
+            if name not in ("maml_plus_plus", "meta_sgd", "reptile"):
                 optimizer = create(name).inner_loop.optimizer
                 self.assertIsInstance(optimizer, GradientDescent)
                 self.assertEqual(optimizer.learning_rate, 0.02)

@@ -243,9 +243,12 @@ class UseTest(tf.test.TestCase, parameterized.TestCase):
             inner_steps=2,
             **({"head": head} if head else {}),
         )
-        before = learner.meta_test(episodes, num_tasks=100).loss[-1]
+        test = maml_tf.MetaTest(
+            learner.algorithm, episodes, num_tasks=100, steps=learner.steps
+        )
+        before = test().loss[-1]
         learner.meta_train(episodes, 60, tasks=4, progress=False)
-        after = learner.meta_test(episodes, num_tasks=100)
+        after = test()
         self.assertLess(after.loss[-1], before)
         self.assertGreater(after.metric[-1], 0.75)
         folder = pathlib.Path(self.create_tempdir().full_path)

@@ -209,7 +209,10 @@ class FiniteDifferencesTest(tf.test.TestCase, parameterized.TestCase):
         return algorithm.theta(), tf.function(
             lambda theta: algorithm.meta_gradient(
                 theta, episode, tf.constant(SEED)
-            )
+            ),
+            # Converting the library's code takes seconds, and the outer step
+            # does not either.
+            autograph=False,
         )
 
     def assert_exact(self, contribution, theta, gradient):

@@ -199,7 +199,7 @@ class PathTest(tf.test.TestCase):
 
     def test_compiled_is_eager(self):
         loop = loop_of(stateful_model())
-        compiled = tf.function(lambda: adapt(loop, steps=2))
+        compiled = tf.function(lambda: adapt(loop, steps=2), autograph=False)
         self.assertAllClose(
             compiled().phi[-1], adapt(loop, steps=2).phi[-1], atol=1e-6
         )
@@ -393,7 +393,7 @@ class StateTest(tf.test.TestCase, parameterized.TestCase):
                 training=True,
             )
 
-        (tf.function(run) if compiled else run)()
+        (tf.function(run, autograph=False) if compiled else run)()
         for old, new in zip(before, snapshot(model), strict=True):
             self.assertAllEqual(old, new)
 

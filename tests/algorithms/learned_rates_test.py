@@ -1,5 +1,6 @@
 """Tests of maml_tf/algorithms/learned_rates.py."""
 
+import functools
 import pathlib
 
 import keras
@@ -67,8 +68,21 @@ def meta_gradient(algorithm, theta=None):
     return algorithm.meta_gradient(theta, regression(), tf.constant(SEED))
 
 
-def trained(learner, **options):
-    learner.meta_train(classes, 20, tasks=2, progress=False, **options)
+def learner_of(kind):
+    return Learner(
+        network("float32"),
+        inner_rates=kind,
+        inner_learning_rate=RATE,
+        inner_steps=2,
+    )
+
+
+@functools.cache
+def trained(kind):
+    """A learner after 20 iterations in one go; nothing changes it."""
+    learner = learner_of(kind)
+    learner.meta_train(classes, 20, tasks=2, progress=False)
+    return learner
 
 
 class MetaGradientTest(tf.test.TestCase, parameterized.TestCase):
@@ -167,18 +181,9 @@ class MetaGradientTest(tf.test.TestCase, parameterized.TestCase):
 
 
 class UseTest(tf.test.TestCase, parameterized.TestCase):
-    def learner(self, kind):
-        return Learner(
-            network("float32"),
-            inner_rates=kind,
-            inner_learning_rate=RATE,
-            inner_steps=2,
-        )
-
     @parameterized.parameters(*KINDS)
     def test_rates_are_learned_kept_and_served(self, kind):
-        learner = self.learner(kind)
-        trained(learner)
+        learner = trained(kind)
         rates = [v.numpy() for v in learner.algorithm.own_variables]
         self.assertNotAllClose(rates[0], np.full(rates[0].shape, RATE))
         folder = pathlib.Path(self.create_tempdir().full_path)
@@ -201,11 +206,10 @@ class UseTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.parameters(*KINDS)
     def test_a_resumed_training_is_the_same_to_the_last_bit(self, kind):
-        whole = self.learner(kind)
-        trained(whole)
+        whole = trained(kind)
         folder = self.create_tempdir().full_path
         for iterations in (7, 20):
-            part = self.learner(kind)
+            part = learner_of(kind)
             part.meta_train(
                 classes, iterations, tasks=2, workdir=folder, progress=False
             )
@@ -219,7 +223,7 @@ class UseTest(tf.test.TestCase, parameterized.TestCase):
         )
 
     def test_new_outputs_get_the_mean_rate(self):
-        learner = self.learner("per_element")
+        learner = learner_of("per_element")
         head = learner.algorithm.own_variables[-2]
         head.assign(np.arange(8.0).reshape(4, 2))
         larger = learner.with_outputs(3).own_variables[-2]

@@ -58,7 +58,7 @@ def create(name, model, **options):
         model,
         losses.cross_entropy,
         losses.accuracy,
-        **({"inner_steps": 4, "inner_learning_rate": 0.3} | options),
+        **({"inner_steps": 2, "inner_learning_rate": 0.3} | options),
     )
 
 
@@ -77,7 +77,7 @@ def gradient_function(name, model, **options):
 
 class RematerializationTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(
-        ("dropout", "maml", {}),
+        ("dropout", "maml", {"inner_steps": 4}),
         ("dropout", "maml", {"batch_norm": "moving"}),
         ("dropout", "maml", {"inner_optimizer": Adam(0.05, beta_1=0.9)}),
         ("dropout", "maml", {"inner_clip_norm": 0.1}),

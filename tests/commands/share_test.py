@@ -12,6 +12,7 @@ import maml_tf
 from tests.helpers.scripts import SMALL, ScriptTestCase, run
 
 
+@pytest.mark.slow
 class ShareTest(ScriptTestCase):
     @classmethod
     def setUpClass(cls):
@@ -49,7 +50,6 @@ class ShareTest(ScriptTestCase):
         )
         return json.loads(output.read_text())
 
-    @pytest.mark.slow
     def test_what_is_shared_is_what_was_trained(self):
         self.assertSucceeds(self.trained)
         self.assertSucceeds(self.shares)
@@ -86,6 +86,8 @@ class ShareTest(ScriptTestCase):
             text = (self.shared / name).read_text("utf-8")
             self.assertNotIn(str(self.once), text)
 
+
+class RefusalTest(ScriptTestCase):
     def test_no_training(self):
         output = self.folder / "shared"
         result = run(

@@ -5,8 +5,11 @@ by itself, but for the seconds that importing TensorFlow takes. Requests and
 answers are lines of JSON on stdin and stdout.
 """
 
+import gc
+import importlib
 import json
 import os
+import pkgutil
 import runpy
 import sys
 
@@ -14,7 +17,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf  # noqa: E402
 
-import maml_tf  # noqa: E402, F401  Nothing is computed before the fork.
+import maml_tf  # noqa: E402
+
+# Nothing is computed before the fork. Commands are left out: each defines its
+# own flags.
+for found in pkgutil.walk_packages(maml_tf.__path__, "maml_tf."):
+    if not found.name.startswith("maml_tf.commands"):
+        importlib.import_module(found.name)
+
+# Forks need not look through all that when they collect garbage and end.
+gc.collect()
+gc.freeze()
 
 
 def next_request():

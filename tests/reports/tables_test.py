@@ -67,6 +67,14 @@ class TablesTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn(["0", "20.00", "%", "1.23", "1.6000"], rows)
         self.assertIn(["1", "98.77", "%", "-", "0.0500"], rows)
 
+    def test_says_how_much_numbers_of_classes_count(self):
+        spread = {"numberings": 4, "mean": 0.5, "lowest": 0.41, "highest": 0.62}
+        self.assertEndsWith(
+            tables.adaptation(result("anil", network="mlp", numberings=spread)),
+            "Of 4 numberings of a task's classes, after the last step: mean"
+            " 50.00 %, lowest 41.00 %, highest 62.00 %, means over tasks",
+        )
+
     def test_says_that_a_task_diverged(self):
         steps = [
             {"step": 0, "mse": 3.0, "ci95": 0.5, "loss": 3.0},

@@ -100,7 +100,8 @@ def fisher_matrix(theta, outputs_of, tasks):
     product = tf.function(
         lambda v: mean_over_tasks(
             lambda *t: trpo.fisher_product(theta, v, outputs_of, t), *tasks
-        )
+        ),
+        autograph=False,
     )
     return np.stack([product(e) for e in np.eye(len(vector(theta)))])
 
@@ -300,7 +301,8 @@ class TRPOTest(parameterized.TestCase, tf.test.TestCase):
         *_, accepted = tf.function(
             lambda: trpo.TRPO().update(
                 made.model.trainable_variables, outputs_of, (*tasks[:-1], y)
-            )
+            ),
+            autograph=False,
         )()
         self.assertFalse(accepted)
         for old, new in zip(before, made.theta()):

@@ -23,7 +23,9 @@ def create(
     iterations: int,
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam",
     learning_rate: float = 1e-3,
-    learning_rate_schedule: Literal["constant", "linear"] = "constant",
+    learning_rate_schedule: Literal[
+        "constant", "linear", "cosine"
+    ] = "constant",
     clip_norm: float | None = None,
     clip_value: float | None = None,
     gradient_accumulation_steps: int | None = None,
@@ -35,7 +37,8 @@ def create(
         optimizer: Outer optimizer.
         learning_rate: Outer learning rate, 0 or above.
         learning_rate_schedule: Course of the outer learning rate. `linear`:
-            from --learning_rate to 0 at --iterations.
+            from --learning_rate to 0 at --iterations. `cosine`: the same along
+            half a cosine.
         clip_norm: Largest global norm of a meta-gradient, above 0.
         clip_value: Largest magnitude of a meta-gradient's elements, above 0.
         gradient_accumulation_steps: Meta-batches whose gradients are averaged
@@ -64,6 +67,10 @@ def create(
     if learning_rate_schedule == "linear":
         learning_rate = keras.optimizers.schedules.PolynomialDecay(
             learning_rate, max(iterations, 1), 0.0
+        )
+    if learning_rate_schedule == "cosine":
+        learning_rate = keras.optimizers.schedules.CosineDecay(
+            learning_rate, max(iterations, 1)
         )
     return _OPTIMIZERS[optimizer](
         learning_rate,

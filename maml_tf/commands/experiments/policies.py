@@ -16,9 +16,10 @@ from maml_tf.commands.experiments import (
     policy_flags,
     training_run,
 )
-from maml_tf.errors import check_above_zero, check_not_negative, refusal
+from maml_tf.errors import check_above_zero, check_not_negative
 from maml_tf.registry import ALGORITHMS, ENVIRONMENTS, OUTER_UPDATES
 from maml_tf.rl import environments, losses
+from maml_tf.rl.adaptation import check_available
 from maml_tf.rl.meta_test import PolicyMetaTest
 from maml_tf.rl.outer_step import PolicyOuterStep
 from maml_tf.rl.policy import gaussian_mlp
@@ -225,10 +226,5 @@ def _check_combination(f):
         inner_learning_rate=f.inner_learning_rate,
         later_inner_learning_rate=f.later_inner_learning_rate,
     )
-    if f.algorithm not in policy_flags.ALGORITHMS:
-        raise refusal(
-            "algorithm",
-            f.algorithm,
-            f"available for policies: {', '.join(policy_flags.ALGORITHMS)}",
-        )
+    check_available(f.algorithm)
     check_above_zero(initial_deviation=f.initial_deviation)

@@ -7,20 +7,10 @@ from maml_tf.commands.experiments import option_flags, recorded_flags
 from maml_tf.registry import ALGORITHMS as _ALGORITHMS
 from maml_tf.registry import ENVIRONMENTS, OUTER_UPDATES
 from maml_tf.rl import environments, losses
+from maml_tf.rl.adaptation import ALGORITHMS
 from maml_tf.rl.policy import gaussian_mlp
 from maml_tf.rl.sampling import Sampling
 
-# Entries of `maml_tf.algorithms` that can adapt by rollouts.
-ALGORITHMS = (
-    "anil",
-    "boil",
-    "fomaml",
-    "maml",
-    "meta_sgd",
-    "oracle",
-    "pretrain",
-    "scratch",
-)
 # Options of algorithms that policies have in another form or do not have.
 DECIDED = ("batch_norm", "inner_learning_rate", "rematerialize")
 

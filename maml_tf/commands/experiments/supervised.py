@@ -6,7 +6,6 @@ The commands train, evaluate, plot, share and demo use this file.
 import functools
 import pathlib
 from collections.abc import Callable
-from typing import Any
 
 import keras
 from absl import flags, logging
@@ -19,7 +18,6 @@ from maml_tf import (
     OuterStep,
     datasets,
     load,
-    meta_test,
     networks,
 )
 from maml_tf.algorithms.algorithm import Algorithm
@@ -34,12 +32,9 @@ from maml_tf.commands.experiments import (
     training_run,
 )
 from maml_tf.errors import refusal
-from maml_tf.evaluation.intervals import interval
-from maml_tf.evaluation.naive import naive_metrics
 from maml_tf.learner.files import DESCRIPTION
 from maml_tf.learner.learned import copy_learned
 from maml_tf.registry import ALGORITHMS, DATASETS, NETWORKS
-from maml_tf.training.metrics_log import finite
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer(
@@ -286,75 +281,6 @@ def trained(workdir: str | pathlib.Path) -> Experiment:
     built = Experiment(supervised_flags.recorded(workdir), workdir)
     built.restore(workdir)
     return built
-
-
-def evaluate(
-    workdir: str | pathlib.Path,
-    flag_values: flags.FlagValues,
-    *,
-    split: str = "test",
-    num_tasks: int = 600,
-    inner_steps: int | None = None,
-    way: int | None = None,
-    progress: bool = False,
-) -> dict[str, Any]:
-    """Meta-tests the model of a training.
-
-    Args:
-        workdir: Folder of the training.
-        flag_values: Its flags, read by `recorded`; shot, query, seed and
-            batch-norm mode may have been changed.
-        split: Split that classes are drawn from.
-        num_tasks: Tasks to adapt to.
-        inner_steps: Gradient steps; None: as in validation.
-        way: Classes in a task; None: as in the training.
-        progress: Whether to show a progress bar, on a terminal.
-
-    Returns:
-        The dict that `evaluation_<split>.json` holds.
-    """
-    f = flag_values
-    built = Experiment(f, workdir)
-    iteration, checkpoint = built.restore(workdir)
-    way = f.way if way is None else way
-    episodes = built.dataset.episodes(split, way, f.shot, f.query, f.seed)
-    curve = meta_test(
-        built.adapting(way),
-        episodes,
-        num_tasks=num_tasks,
-        steps=built.test_inner_steps if inner_steps is None else inner_steps,
-        seed=f.seed,
-        progress=progress,
-    )
-    name = built.dataset.metric_name
-    return {
-        "dataset": f.dataset,
-        "split": split,
-        "algorithm": f.algorithm,
-        "network": f.network,
-        "way": way if name == "accuracy" else None,
-        "shot": f.shot,
-        "query": f.query,
-        "num_tasks": num_tasks,
-        "seed": f.seed,
-        "batch_norm": f.batch_norm,
-        "inner_learning_rate": f.inner_learning_rate,
-        "iteration": iteration,
-        "checkpoint": checkpoint,
-        "naive": _naive(built.dataset, episodes, num_tasks),
-        "steps": training_run.evaluated_steps(
-            **{name: curve.metric, "ci95": curve.ci95, "loss": curve.loss}
-        ),
-    }
-
-
-def _naive(dataset, episodes, num_tasks):
-    """Returns the metric of the naive forecast, or None."""
-    if dataset.naive is None:
-        return None
-    values = naive_metrics(dataset.naive, episodes, num_tasks)
-    means = {dataset.metric_name: values.mean(), "ci95": interval(values)}
-    return {name: finite(float(value)) for name, value in means.items()}
 
 
 def run(main: Callable[[list[str]], int]) -> None:

@@ -10,6 +10,7 @@ from maml_tf.commands.experiments import (
     supervised,
     supervised_flags,
 )
+from tests.helpers.few_glyphs import few_glyphs
 
 # As version 0.1.0 wrote them, except for --in_memory.
 GLYPHS = """\
@@ -81,7 +82,8 @@ class FormerRecordTest(absltest.TestCase):
         folder = self.folder(GLYPHS)
         values = supervised_flags.recorded(folder)
         supervised_flags.check_unchanged(values, folder)
-        built = supervised.Experiment(values)
+        with few_glyphs(self.create_tempdir().full_path):
+            built = supervised.Experiment(values)
         self.assertEqual(built.algorithm.inner_batch_size, 5)
         loop = built.algorithm.inner_loop
         self.assertLen(loop.optimizer.transformations, 1)
