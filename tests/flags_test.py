@@ -41,8 +41,8 @@ EXPECTED = [
     "omniglot_20way_1shot.flags",
     "omniglot_20way_5shot.flags",
     "omniglot_5way_1shot.flags",
-    "omniglot_5way_1shot_black_box.flags",
     "omniglot_5way_5shot.flags",
+    "omniglot_black_box_5way_1shot.flags",
     "omniglot_dense_5way_1shot.flags",
     "omniglot_dense_5way_5shot.flags",
     "omniglot_futurama_boil_conv4.flags",
@@ -60,7 +60,7 @@ EXPECTED = [
     "rl_half_cheetah_velocity.flags",
     "rl_navigation_2d.flags",
     "sinusoid_10shot.flags",
-    "sinusoid_10shot_black_box.flags",
+    "sinusoid_black_box_10shot.flags",
     "sinusoid_cavia_10shot.flags",
     "sinusoid_meta_sgd_5shot.flags",
 ]
