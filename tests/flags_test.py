@@ -45,6 +45,7 @@ EXPECTED = [
     "omniglot_futurama_boil_resnet.flags",
     "omniglot_futurama_maml_conv4.flags",
     "omniglot_futurama_maml_resnet.flags",
+    "omniglot_imaml_5way_1shot.flags",
     "omniglot_reptile_5way_1shot.flags",
     "rl_half_cheetah_direction.flags",
     "rl_half_cheetah_velocity.flags",

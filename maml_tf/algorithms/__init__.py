@@ -12,6 +12,7 @@ from maml_tf.algorithms.baselines import (
     Pretrain,
     Scratch,
 )
+from maml_tf.algorithms.imaml import IMAML
 from maml_tf.algorithms.maml import MAML
 from maml_tf.algorithms.reptile import Reptile
 from maml_tf.algorithms.variants import (
@@ -28,6 +29,7 @@ __all__ = [
     "ANIL",
     "BOIL",
     "FOMAML",
+    "IMAML",
     "MAML",
     "MetaSGD",
     "Algorithm",

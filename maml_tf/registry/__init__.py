@@ -35,6 +35,7 @@ ALGORITHMS = Registry(
         "anil": "maml_tf.algorithms.variants:ANIL",
         "boil": "maml_tf.algorithms.variants:BOIL",
         "fomaml": "maml_tf.algorithms.variants:FOMAML",
+        "imaml": "maml_tf.algorithms.imaml:IMAML",
         "maml": "maml_tf.algorithms.maml:MAML",
         "meta_sgd": "maml_tf.algorithms.variants:MetaSGD",
         "nearest_centroid": "maml_tf.algorithms.baselines:NearestCentroid",

@@ -118,10 +118,12 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
         algorithm = create(name)
         compiled = tf.function(lambda: contribution(algorithm))()
         eager = contribution(algorithm)
+        # Conjugate gradients let rounding grow.
+        atol = 1e-3 if name == "imaml" else 1e-5
         for one, other in zip(
             tf.nest.flatten(compiled), tf.nest.flatten(eager), strict=True
         ):
-            self.assertAllClose(one, other, rtol=1e-4, atol=1e-5)
+            self.assertAllClose(one, other, rtol=1e-4, atol=atol)
 
     @parameterized.named_parameters(EVERY_ALGORITHM)
     def test_a_contribution_follows_from_task_and_seed(self, name):
@@ -182,6 +184,8 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
         options = {"inner_steps": 1}
         if reptile:
             options = {"inner_steps": 5, "inner_learning_rate": 0.005}
+        if name == "imaml":  # It must come near its minimum.
+            options = {"inner_steps": 16, "inner_learning_rate": 0.003}
         algorithm = create(name, **options)
         step = OuterStep(
             algorithm,
@@ -215,6 +219,7 @@ class CreateTest(tf.test.TestCase, parameterized.TestCase):
                 "anil",
                 "boil",
                 "fomaml",
+                "imaml",
                 "maml",
                 "meta_sgd",
                 "nearest_centroid",
@@ -236,6 +241,9 @@ class CreateTest(tf.test.TestCase, parameterized.TestCase):
         ("maml", "learning_rate", 0.1),
         ("fomaml", "second_order", True),
         ("reptile", "second_order", True),
+        ("imaml", "second_order", True),
+        ("imaml", "rematerialize", True),
+        ("imaml", "inner_rates", "per_weight"),
         ("anil", "adapts", None),
         ("boil", "adapts", None),
         ("pretrain", "second_order", True),
@@ -431,7 +439,7 @@ class BaselinesTest(tf.test.TestCase):
 
     def test_gradient_descent_is_the_inner_optimizer(self):
         for name in NETWORKS:
-            if name not in ("meta_sgd", "reptile"):
+            if name not in ("imaml", "meta_sgd", "reptile"):
                 optimizer = create(name).inner_loop.optimizer
                 self.assertIsInstance(optimizer, GradientDescent)
                 self.assertEqual(optimizer.learning_rate, 0.02)
