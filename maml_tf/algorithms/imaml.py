@@ -1,4 +1,4 @@
-"""iMAML, MAML by implicit gradients (Rajeswaran et al. 2019).
+"""Implicit MAML: iMAML (Rajeswaran et al. 2019).
 
     φ* = argmin_φ L_S(φ) + λ/2 |φ − φ_0|²
     ∂L_Q(φ*)/∂φ_0 = (I + H/λ)⁻¹ ∇L_Q(φ*),    H = ∇²L_S(φ*)
