@@ -209,7 +209,7 @@ class InnerLoop:
             path.append(phi)
             losses.append(loss)
         support_losses = tf.stack(losses) if losses else tf.zeros([0])
-        return Adaptation(path, state, support_losses)
+        return Adaptation(path, state, support_losses, slots)
 
     def predict(self, *args: Any, **options: Any) -> Any:
         """Computes the outputs alone; see `predict_with_losses`."""
