@@ -65,9 +65,11 @@ class IMAML(MAML):
     Inner steps minimise the support loss and λ/2 |φ − φ_0|². The meta-gradient
     is (I + H/λ)⁻¹ ∇L_query(φ_K), with the support loss's Hessian H at φ_K, by
     conjugate gradients (Rajeswaran, Finn, Kakade and Levine 2019, algorithm 2).
-    It is exact where φ_K is the minimum. Far from it, it may point anywhere:
-    give enough steps, at a rate that settles. Memory and the compiled graph do
-    not grow with `inner_steps`.
+    It is exact where φ_K is the minimum and the support loss convex near it.
+    Conjugate gradients end before a solution becomes longer than ∇L_query,
+    which shows that the loss is not convex. Far from a minimum the
+    meta-gradient may point anywhere: give enough steps, at a rate that settles.
+    Memory and the compiled graph do not grow with `inner_steps`.
 
     Args:
         *args: As in `MAML`.
@@ -203,7 +205,11 @@ class IMAML(MAML):
             return vector + curved / strength
 
         solution, _ = conjugate_gradient(
-            product, joined(target), self.conjugate_gradient_steps, tolerance=0
+            product,
+            joined(target),
+            self.conjugate_gradient_steps,
+            tolerance=0.0,
+            longest=1.0,
         )
         if all(marks):
             return like(target, solution)

@@ -40,6 +40,24 @@ class ConjugateGradientTest(tf.test.TestCase):
         for steps in (1, 2, 5):
             self.assertAllEqual(solve(mixed, target, steps), [1.0, 1.0])
 
+    def test_it_ends_before_it_becomes_too_long(self):
+        target = tf.constant([1.0, 1.0], tf.float64)
+        matrix = tf.linalg.diag(tf.constant([0.5, 4.0], tf.float64))
+        for longest, expected in (
+            (2.0, [2.0, 0.25]),  # The solution.
+            (1.0, [4 / 9, 4 / 9]),  # The step along b: bᵀb / bᵀAb = 4 / 9.
+            (0.5, [1.0, 1.0]),  # Not even that, so b.
+        ):
+            found, image = conjugate_gradient(
+                lambda v: tf.linalg.matvec(matrix, v),
+                target,
+                5,
+                tolerance=0.0,
+                longest=longest,
+            )
+            self.assertAllClose(found, expected, 1e-12)
+            self.assertAllClose(image, [0.5, 4.0] * found, 1e-12)
+
 
 if __name__ == "__main__":
     tf.test.main()
