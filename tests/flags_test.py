@@ -49,6 +49,7 @@ EXPECTED = [
     "omniglot_futurama_boil_resnet.flags",
     "omniglot_futurama_maml_conv4.flags",
     "omniglot_futurama_maml_resnet.flags",
+    "omniglot_imaml_5way_1shot.flags",
     "omniglot_maml_plus_plus_20way_1shot.flags",
     "omniglot_maml_plus_plus_5way_1shot.flags",
     "omniglot_meta_sgd_5way_1shot.flags",

@@ -13,6 +13,7 @@ from maml_tf.algorithms.baselines import (
     Scratch,
 )
 from maml_tf.algorithms.black_box import BlackBox
+from maml_tf.algorithms.imaml import IMAML
 from maml_tf.algorithms.maml import MAML
 from maml_tf.algorithms.maml_plus_plus import MAMLPlusPlus
 from maml_tf.algorithms.reptile import Reptile
@@ -32,6 +33,7 @@ __all__ = [
     "BOIL",
     "CAVIA",
     "FOMAML",
+    "IMAML",
     "MAML",
     "MAMLPlusPlus",
     "MetaSGD",

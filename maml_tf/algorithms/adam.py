@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from maml_tf.algorithms.rates import (
@@ -77,6 +79,42 @@ class Adam:
         ]
         phi, first_moments, second_moments = map(list, zip(*updated))
         return phi, AdamSlots(t, first_moments, second_moments)
+
+
+class LastingAdam(Adam):
+    """Adam without first moments, whose second moments outlast a task.
+
+    Args:
+        model: The model whose weights adapt.
+        learning_rate: As in `Adam`.
+
+    Attributes:
+        variables: The number of steps so far `[]`, and a second moment of the
+            shape of each weight.
+    """
+
+    def __init__(self, model: keras.Model, learning_rate: Any) -> None:
+        super().__init__(learning_rate)
+        weights = model.trainable_variables
+        self.variables = [
+            keras.Variable(np.zeros(shape, dtype), dtype=dtype, name="moments")
+            for shape, dtype in (
+                ((), "float32"),
+                *((tuple(w.shape), w.dtype) for w in weights),
+            )
+        ]
+
+    def start(  # type: ignore[override]
+        self, phi: list, kept: list
+    ) -> AdamSlots:
+        """Returns the slots before the first step, `kept` among them.
+
+        Args:
+            phi: The weights.
+            kept: A tensor for each of `variables`.
+        """
+        first_moments = [tf.zeros_like(weight) for weight in phi]
+        return AdamSlots(kept[0], first_moments, list(kept[1:]))
 
 
 def adam_update(

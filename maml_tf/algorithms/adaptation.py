@@ -11,8 +11,10 @@ class Adaptation(NamedTuple):
             `model.trainable_variables`.
         state: The non-trainable weights after the last step.
         support_losses: `[K]`, the support loss at φ_0 … φ_{K−1}.
+        slots: The inner optimizer's slots after the last step.
     """
 
     phi: list
     state: list
     support_losses: Any
+    slots: Any = ()

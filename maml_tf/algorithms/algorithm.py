@@ -119,6 +119,15 @@ class Algorithm(abc.ABC):
         own = [tf.convert_to_tensor(v.value) for v in self.own_variables]
         return self._functional_model.theta() + own
 
+    def update(self, optimizer: Any, gradient: list) -> None:
+        """Moves the `meta_variables` by a meta-gradient.
+
+        Args:
+            optimizer: The outer optimizer, built.
+            gradient: One tensor for each of them, the mean over tasks.
+        """
+        optimizer.apply(gradient, self.meta_variables)
+
     @abc.abstractmethod
     def meta_gradient(
         self,

@@ -210,7 +210,7 @@ class InnerLoop:
             path.append(phi)
             losses.append(loss)
         support_losses = tf.stack(losses) if losses else tf.zeros([0])
-        return Adaptation(path, state, support_losses)
+        return Adaptation(path, state, support_losses, slots)
 
     def predict(self, *args: Any, **options: Any) -> Any:
         """Computes the outputs alone; see `predict_with_losses`."""
@@ -284,13 +284,22 @@ class InnerLoop:
         Returns:
             `(phi, slots, state, loss)`; the loss is the one before the step.
         """
-        loss, gradients, state = self._gradients(phi, state, x, y)
+        loss, gradients, state = self.gradients(phi, state, x, y)
         phi, slots = self.optimizer.update(phi, gradients, slots)
         phi, state = projected(self.model, phi, state, self.adapted)
         return phi, slots, state, loss
 
-    def _gradients(self, phi, state, x, y):
-        """Returns the loss, its gradients (None: not adapted) and the state."""
+    def gradients(
+        self, phi: list, state: list, x: Any, y: Any
+    ) -> tuple[tf.Tensor, list, list]:
+        """Returns the loss, its gradients (None: not adapted) and the state.
+
+        Args:
+            phi: As in `step`.
+            state: As in `step`.
+            x: As in `step`.
+            y: As in `step`.
+        """
         is_adapted = self.adapted
         adapted = [w for w, adapts in zip(phi, is_adapted) if adapts]
         with tf.GradientTape(watch_accessed_variables=False) as tape:

@@ -139,7 +139,7 @@ class OuterStep:
 
         def body(index, arrays):
             update = self.meta_gradient(iteration + tf.cast(index, tf.int64))
-            self.optimizer.apply(update.gradient, self.algorithm.meta_variables)
+            self.algorithm.update(self.optimizer, update.gradient)
             normalize_spectra(self.model)
             return index + 1, tuple(
                 array.write(index, value)

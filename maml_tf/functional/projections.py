@@ -52,6 +52,20 @@ def projected(
     )
 
 
+def projects(model: keras.Model, adapted: Sequence[bool]) -> bool:
+    """Returns whether `projected` can change an adapted weight.
+
+    Args:
+        model: A built `keras.Model`.
+        adapted: Whether each trainable weight adapts.
+    """
+    kernels = {id(layer.kernel) for layer in _spectral_layers(model)}
+    return any(
+        adapts and (v.constraint is not None or id(v) in kernels)
+        for v, adapts in zip(model.trainable_variables, adapted)
+    )
+
+
 def normalize_spectra(model: keras.Model) -> None:
     """Assigns the kernels that `SpectralNormalization` layers normalise.
 

@@ -13,11 +13,17 @@ _DRAWS = ("Random", "Normal", "Uniform", "Multinomial")
 
 
 @contextlib.contextmanager
-def unrepeatable_refused(model: keras.Model) -> Iterator[None]:
+def unrepeatable_refused(
+    model: keras.Model,
+    option: str = "rematerialize: True",
+    instead: str = "False",
+) -> Iterator[None]:
     """Refuses operations of `tf.random` that are traced within it.
 
     Args:
         model: The `keras.Model` whose layers are named.
+        option: The option that computes a step again, and its value.
+        instead: A value that does not.
 
     Raises:
         InputError: A layer draws random numbers that are others when the same
@@ -36,10 +42,10 @@ def unrepeatable_refused(model: keras.Model) -> Iterator[None]:
             drawing = _drawing_in_functions(graph, operation)
         if drawing:
             raise InputError(
-                f"rematerialize: True was given, but {_layer(model, operation)}"
+                f"{option} was given, but {_layer(model, operation)}"
                 f" draws random numbers ({drawing}) that are others when a step"
                 " is computed again; draw with keras.random and a"
-                " keras.random.SeedGenerator, or give False."
+                f" keras.random.SeedGenerator, or give {instead}."
             )
 
 

@@ -37,6 +37,7 @@ ALGORITHMS = Registry(
         "boil": "maml_tf.algorithms.variants:BOIL",
         "cavia": "maml_tf.algorithms.variants:CAVIA",
         "fomaml": "maml_tf.algorithms.variants:FOMAML",
+        "imaml": "maml_tf.algorithms.imaml:IMAML",
         "maml": "maml_tf.algorithms.maml:MAML",
         "maml_plus_plus": "maml_tf.algorithms.maml_plus_plus:MAMLPlusPlus",
         "meta_sgd": "maml_tf.algorithms.variants:MetaSGD",

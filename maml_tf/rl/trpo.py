@@ -6,12 +6,13 @@ by a natural-gradient step of length √(2δ / dᵀFd) along d = F⁻¹∇L, sho
 until it is within the bound and an improvement.
 """
 
-import math
 from collections.abc import Callable
 
 import tensorflow as tf
 
 from maml_tf.errors import check_at_least_one, check_not_negative, refusal
+from maml_tf.functional.conjugate_gradient import conjugate_gradient
+from maml_tf.functional.vectors import joined, like
 from maml_tf.graph.over_tasks import mean_over_tasks
 from maml_tf.rl import losses
 
@@ -85,7 +86,7 @@ class TRPO:
                 tape.watch(theta)
                 loss = losses.low_variance(task[-1], outputs_of(theta, task))
             slope = tape.gradient(loss, theta, unconnected_gradients="zero")
-            return loss, _vector(slope)
+            return loss, joined(slope)
 
         def product(vector):
             return self.damping * vector + mean_over_tasks(
@@ -173,66 +174,6 @@ def fisher_product(
             outputs = outputs_of(theta, task)
         pushed = forward.jvp(outputs, tf.UnconnectedGradients.ZERO)
     curved = losses.fisher_product(task[-1], tf.stop_gradient(pushed))
-    return _vector(
+    return joined(
         tape.gradient(outputs, theta, curved, unconnected_gradients="zero")
     )
-
-
-def conjugate_gradient(
-    product: Callable, target: tf.Tensor, steps: int, tolerance: float = 1e-10
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Solves A x = b for a positive definite A.
-
-    Args:
-        product: Function `v -> A v`.
-        target: The right-hand side b, `[n]`.
-        steps: Most products.
-        tolerance: Squared length of b − A x at which x is a solution.
-
-    Returns:
-        `(x, image)`, each `[n]`. The image is A x, found without a further
-        product; the residual is `b - image`.
-    """
-
-    def step(x, residual, direction, square):
-        image = product(direction)
-        length = square / tf.tensordot(direction, image, 1)
-        x += length * direction
-        residual -= length * image
-        before, square = square, tf.tensordot(residual, residual, 1)
-        return x, residual, residual + square / before * direction, square
-
-    x, residual, *_ = tf.while_loop(
-        lambda x, residual, direction, square: square > tolerance,
-        step,
-        (
-            tf.zeros_like(target),
-            target,
-            target,
-            tf.tensordot(target, target, 1),
-        ),
-        maximum_iterations=steps,
-    )
-    return x, target - residual
-
-
-def _vector(tensors):
-    """Joins all numbers of some tensors to one vector."""
-    return tf.concat([tf.reshape(t, [-1]) for t in tensors], 0)
-
-
-def like(tensors: list[tf.Tensor], vector: tf.Tensor) -> list[tf.Tensor]:
-    """Splits a vector into a list of tensors of the others' shapes.
-
-    Args:
-        tensors: A list of tensors.
-        vector: Vector `[n]`, with as many numbers as all of them have.
-
-    Returns:
-        A list of tensors.
-    """
-    sizes = [math.prod(t.shape) for t in tensors]
-    return [
-        tf.reshape(part, t.shape)
-        for part, t in zip(tf.split(vector, sizes), tensors)
-    ]

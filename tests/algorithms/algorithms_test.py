@@ -137,10 +137,12 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
         algorithm = create(name)
         compiled = tf.function(lambda: contribution(algorithm))()
         eager = contribution(algorithm)
+        # Conjugate gradients let rounding grow.
+        atol = 1e-3 if name == "imaml" else 1e-5
         for one, other in zip(
             tf.nest.flatten(compiled), tf.nest.flatten(eager), strict=True
         ):
-            self.assertAllClose(one, other, rtol=1e-4, atol=1e-5)
+            self.assertAllClose(one, other, rtol=1e-4, atol=atol)
 
     @parameterized.named_parameters(EVERY_ALGORITHM)
     def test_a_contribution_follows_from_task_and_seed(self, name):
@@ -203,6 +205,8 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
         options = {"inner_steps": 1}
         if reptile:
             options = {"inner_steps": 5, "inner_learning_rate": 0.005}
+        if name == "imaml":  # It must come near its minimum.
+            options = {"inner_steps": 16, "inner_learning_rate": 0.003}
         algorithm = create(name, **options)
         step = OuterStep(
             algorithm,
@@ -238,6 +242,7 @@ class CreateTest(tf.test.TestCase, parameterized.TestCase):
                 "boil",
                 "cavia",
                 "fomaml",
+                "imaml",
                 "maml",
                 "maml_plus_plus",
                 "meta_sgd",
@@ -260,6 +265,9 @@ class CreateTest(tf.test.TestCase, parameterized.TestCase):
         ("maml", "learning_rate", 0.1),
         ("fomaml", "second_order", True),
         ("reptile", "second_order", True),
+        ("imaml", "second_order", True),
+        ("imaml", "rematerialize", True),
+        ("imaml", "inner_rates", "per_weight"),
         ("anil", "adapts", None),
         ("boil", "adapts", None),
         ("cavia", "head", "zero"),
@@ -456,7 +464,8 @@ class BaselinesTest(tf.test.TestCase):
 
     def test_gradient_descent_is_the_inner_optimizer(self):
         for name in NETWORKS:
-            if name not in ("maml_plus_plus", "meta_sgd", "reptile"):
+            own = ("imaml", "maml_plus_plus", "meta_sgd", "reptile")
+            if name not in own:
                 optimizer = create(name).inner_loop.optimizer
                 self.assertIsInstance(optimizer, GradientDescent)
                 self.assertEqual(optimizer.learning_rate, 0.02)
