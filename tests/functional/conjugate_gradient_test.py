@@ -46,7 +46,7 @@ class ConjugateGradientTest(tf.test.TestCase):
         for longest, expected in (
             (2.0, [2.0, 0.25]),  # The solution.
             (1.0, [4 / 9, 4 / 9]),  # The step along b: bᵀb / bᵀAb = 4 / 9.
-            (0.5, [1.0, 1.0]),  # Not even that, so b.
+            (0.4, [1.0, 1.0]),  # Not even that, so b.
         ):
             found, image = conjugate_gradient(
                 lambda v: tf.linalg.matvec(matrix, v),
