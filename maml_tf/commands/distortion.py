@@ -260,7 +260,9 @@ def _degrees(name, low, high):
             numbers.append(math.nan)
         if not low <= numbers[-1] <= high:
             raise refusal(
-                name, text, f"give numbers from {low:g} to {high:g}, with commas"
+                name,
+                text,
+                f"give numbers from {low:g} to {high:g}, with commas",
             )
     if not numbers:
         raise refusal(name, "nothing", "give one number or more")

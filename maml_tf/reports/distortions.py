@@ -26,7 +26,10 @@ def text(result: dict) -> str:
         rows = [["learner", "steps", "batch norm"]]
         rows[0] += [_degree(*ends) for ends in panel["degrees"]]
         for line in result["lines"]:
-            values, ci95 = line[panel["name"]][name], line[panel["name"]]["ci95"]
+            values, ci95 = (
+                line[panel["name"]][name],
+                line[panel["name"]]["ci95"],
+            )
             rows.append(
                 [
                     line["label"],
