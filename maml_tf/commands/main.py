@@ -19,6 +19,7 @@ COMMANDS = (
     "evaluate",
     "adapt",
     "plot",
+    "distortion",
     "share",
     "export",
     "train-rl",

@@ -7,6 +7,7 @@ decoded once and kept in a cache file.
 
 import importlib.resources
 import json
+import math
 import os
 from collections.abc import Sequence
 from typing import Literal
@@ -230,12 +231,78 @@ def shrink(image: tf.Tensor, size: int = IMAGE_SIZE) -> tf.Tensor:
     it covers, so thin strokes grow faint but never vanish.
 
     Args:
-        image: Black ink on white, uint8 `[height, width, channels]`.
+        image: Black ink on white, 255 being white, `[height, width, channels]`
+            or `[images, height, width, channels]`.
         size: Height and width of the result in pixels. Defaults to 28.
 
     Returns:
-        A uint8 tensor `[size, size, 1]`; full ink is 255.
+        A uint8 tensor `[size, size, 1]` or `[images, size, size, 1]`; full ink
+        is 255.
     """
-    ink = 255 - image[:, :, :1]
+    ink = 255 - image[..., :1]
     ink = tf.image.resize(ink, [size, size], "bilinear", antialias=True)
     return tf.saturate_cast(tf.round(ink), tf.uint8)
+
+
+def load_originals(
+    names: Sequence[str],
+    data_dir: str | os.PathLike | None = None,
+    download: bool = False,
+) -> np.ndarray:
+    """Decodes the drawings of some characters as they were drawn.
+
+    Args:
+        names: Names of the characters, as those of `load_drawings`.
+        data_dir: As in `load`.
+        download: As in `load`.
+
+    Returns:
+        A uint8 array `[drawings, 105, 105, 1]` of black ink on white, by
+        character and then in the order of `load_drawings`.
+
+    Raises:
+        InputError: The set is missing and `download` is false.
+    """
+    return prepared.originals(
+        "omniglot",
+        lambda image: image[:, :, :1],
+        f"Omniglot {VERSION}",
+        names,
+        version=VERSION,
+        parts=_TFDS_SPLITS,
+        data_dir=data_dir,
+        download=download,
+    )
+
+
+def distort(
+    images: np.ndarray | tf.Tensor, shear: float = 0.0, scale: float = 1.0
+) -> tf.Tensor:
+    """Shears and scales drawings about their centre, on white paper.
+
+    A point at `(x, y)` from the centre, y upwards, goes to
+    `scale * (x + tan(shear) * y, y)`. Pixels are interpolated bilinearly.
+
+    Args:
+        images: Black ink on white, uint8 `[images, height, width, channels]`.
+        shear: Angle by which upright lines lean to the right, in radians.
+        scale: Factor of the size.
+
+    Returns:
+        A float32 tensor of the shape of `images`; 255 is white.
+    """
+    images = tf.cast(images, tf.float32)
+    height, width = images.shape[1:3]
+    x, y = (width - 1) / 2, (height - 1) / 2
+    along, across = 1 / scale, math.tan(shear) / scale
+    # From places in the result to those in the drawing, rows counted downwards.
+    matrix = [along, across, x - along * x - across * y]
+    matrix += [0.0, along, y - along * y, 0.0, 0.0]
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=[matrix],
+        output_shape=[height, width],
+        fill_value=255.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )

@@ -5,6 +5,7 @@ Finn, Abbeel, Levine 2017, section 5.1: amplitude in [0.1, 5], phase in
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -15,12 +16,20 @@ from maml_tf.errors import check_at_least_one
 from maml_tf.functional import losses
 from maml_tf.graph.random_streams import fold_in, random_uniform
 
+# The training's tasks: the ranges of amplitudes, and of phases in radians.
+AMPLITUDES = (0.1, 5.0)
+PHASES = (0.0, math.pi)
+
 # Parts of a stream. They are folded in before the episode's number, outside of
 # a loop over numbers.
 _TASK, _POINTS = range(2)
 
 
-def load(oracle: bool = False) -> Dataset:
+def load(
+    oracle: bool = False,
+    amplitudes: Sequence[float] | tf.Variable = AMPLITUDES,
+    phases: Sequence[float] | tf.Variable = PHASES,
+) -> Dataset:
     """Returns the endless data set of sine waves.
 
     Its episodes have `shot` support and `query` query points; `way` is
@@ -29,6 +38,9 @@ def load(oracle: bool = False) -> Dataset:
     Args:
         oracle: Whether the inputs are `[x, amplitude, phase]` instead of
             `[x]`, for the baseline that knows the task.
+        amplitudes: Lowest and highest amplitude of a task. A variable is read
+            whenever an episode is drawn.
+        phases: Lowest and highest phase, in radians, as `amplitudes`.
 
     Returns:
         A `Dataset` with targets `[points, 1]`, mean squared error as loss and
@@ -39,7 +51,9 @@ def load(oracle: bool = False) -> Dataset:
         del way
         check_at_least_one(shot=shot, query=query)
         stream = stream_seed(seed, split)
-        return lambda number: draw_episode(stream, number, shot, query, oracle)
+        return lambda number: draw_episode(
+            stream, number, shot, query, oracle, amplitudes, phases
+        )
 
     return Dataset(
         name="sinusoid",
@@ -58,6 +72,8 @@ def draw_episode(
     shot: int,
     query: int,
     oracle: bool = False,
+    amplitudes: Sequence[float] | tf.Variable = AMPLITUDES,
+    phases: Sequence[float] | tf.Variable = PHASES,
 ) -> Episode:
     """Draws the episode of a number.
 
@@ -67,12 +83,14 @@ def draw_episode(
         shot: Number of support points.
         query: Number of query points.
         oracle: Whether inputs hold the task's amplitude and phase.
+        amplitudes: As in `load`.
+        phases: As in `load`.
 
     Returns:
         An `Episode` with inputs `[points, 1]` (`[points, 3]` for the oracle)
         and targets `[points, 1]`.
     """
-    amplitude, phase = task(stream, number)
+    amplitude, phase = task(stream, number, amplitudes, phases)
     seed = fold_in(fold_in(stream, _POINTS), number)
     x, y = draw_points(amplitude, phase, shot + query, seed)
     if oracle:
@@ -81,32 +99,48 @@ def draw_episode(
 
 
 def task(
-    stream: tf.Tensor, number: int | tf.Tensor
+    stream: tf.Tensor,
+    number: int | tf.Tensor,
+    amplitudes: Sequence[float] | tf.Variable = AMPLITUDES,
+    phases: Sequence[float] | tf.Variable = PHASES,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Draws the task of an episode again, e.g. to plot its true curve.
 
     Args:
         stream: Seed that `maml_tf.episodes.stream_seed` returned.
         number: The episode's number, an integer or an integer scalar tensor.
+        amplitudes: As in `load`.
+        phases: As in `load`.
 
     Returns:
         A pair of float32 scalars: amplitude, and phase in radians.
     """
-    return draw_task(fold_in(fold_in(stream, _TASK), number))
+    seed = fold_in(fold_in(stream, _TASK), number)
+    return draw_task(seed, amplitudes, phases)
 
 
-def draw_task(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def draw_task(
+    seed: tf.Tensor,
+    amplitudes: Sequence[float] | tf.Variable = AMPLITUDES,
+    phases: Sequence[float] | tf.Variable = PHASES,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Draws a task.
 
     Args:
         seed: Stateless seed, an integer tensor `[2]`.
+        amplitudes: As in `load`.
+        phases: As in `load`.
 
     Returns:
-        A pair of float32 scalars: amplitude in [0.1, 5], and phase in
-        [0, pi], in radians.
+        A pair of float32 scalars: amplitude, and phase in radians, uniform in
+        their ranges.
     """
     uniform = random_uniform([2], seed)
-    return 0.1 + 4.9 * uniform[0], math.pi * uniform[1]
+    amplitude, phase = (
+        ends[0] + (ends[1] - ends[0]) * place
+        for ends, place in ((amplitudes, uniform[0]), (phases, uniform[1]))
+    )
+    return amplitude, phase
 
 
 def draw_points(

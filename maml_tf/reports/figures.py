@@ -51,13 +51,7 @@ def save(figure: Figure, path: str | os.PathLike) -> None:
         InputError: Matplotlib cannot write the format.
     """
     path = pathlib.Path(path)
-    formats = figure.canvas.get_supported_filetypes()
-    if path.suffix[1:] not in formats:
-        raise refusal(
-            "output",
-            str(path),
-            f"its ending must be one of {', '.join(sorted(formats))}",
-        )
+    check_format(path)
     for text in figure.findobj(Text):
         text.set_text(readable(text.get_text()))
     with warnings.catch_warnings(record=True) as caught, replacing(path) as new:
@@ -81,6 +75,21 @@ def save(figure: Figure, path: str | os.PathLike) -> None:
             f"{path}: the font lacks {len(missing)} of the characters"
             f" ({named}); boxes stand in their place.",
             stacklevel=2,
+        )
+
+
+def check_format(path: pathlib.Path) -> None:
+    """Raises `InputError` unless `save` can write the format.
+
+    Args:
+        path: The picture's file.
+    """
+    formats = FigureCanvasAgg.get_supported_filetypes()
+    if path.suffix[1:] not in formats:
+        raise refusal(
+            "output",
+            str(path),
+            f"its ending must be one of {', '.join(sorted(formats))}",
         )
 
 

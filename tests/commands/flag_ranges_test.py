@@ -19,6 +19,11 @@ UNBOUNDED = {
     "checkpoint_interval": "a longer interval is less work",
     "augment": "a list of names",
     "alphabets": "a list of names",
+    "batch_norm": "a list of names, to distortion",
+    "shears": "distortion checks these numbers, and those below",
+    "scales": "",
+    "amplitudes": "",
+    "phases": "",
     "workdir": "a list of folders, to plot and evaluate-rl",
 }
 

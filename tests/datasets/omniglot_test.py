@@ -116,6 +116,58 @@ class DecodeTest(TinySetTest):
             self.assertAllClose(row.sum() / 255.0, 28 / 105.0, rtol=0.15)
 
 
+class DistortTest(TinySetTest):
+    def test_originals_are_those_of_the_pool(self):
+        names = ["N_Ko_3", "Tengwar_0", "Greek_2"]
+        originals = omniglot.load_originals(names, self.data_dir)
+        self.assertEqual(originals.shape, (3 * DRAWINGS, 105, 105, 1))
+        self.assertEmpty(os.listdir(self.cache_dir))
+        drawings = self.drawings()
+        rows = np.concatenate(
+            [DRAWINGS * NAMES.index(n) + np.arange(DRAWINGS) for n in names]
+        )
+        # Without shear and at scale 1, every bit is that of training.
+        distorted = omniglot.distort(originals)
+        self.assertAllEqual(distorted, originals)
+        self.assertAllEqual(omniglot.shrink(distorted), drawings.examples[rows])
+
+    def test_a_shear_moves_rows_on_white_paper(self):
+        image = np.full([1, 9, 9, 1], 255, np.uint8)
+        image[:, :, 4] = 0
+        sheared = omniglot.distort(image, shear=np.pi / 4)[0, :, :, 0]
+        # The top goes to the right, a pixel for each row.
+        expected = np.where(np.eye(9)[::-1], 0, 255)
+        self.assertAllClose(sheared, expected, atol=1e-3)
+        self.assertAllClose(
+            omniglot.distort(image, shear=-np.pi / 4)[0, :, ::-1, 0],
+            expected,
+            atol=1e-3,
+        )
+        image[:] = 0
+        sheared = omniglot.distort(image, shear=np.pi / 4)[0, :, :, 0]
+        place = np.arange(9) + np.arange(9)[:, np.newaxis] - 4
+        self.assertAllClose(
+            sheared, np.where((place < 0) | (place > 8), 255, 0), atol=1e-3
+        )
+
+    def test_a_scale_keeps_the_centre(self):
+        image = np.full([1, 9, 9, 1], 255, np.uint8)
+        image[:, 3:6, 3:6] = 0
+        # Pixels between black and white are grey.
+        row = np.array([255, 127.5, 0, 0, 0, 0, 0, 127.5, 255])
+        ink = (255 - row) / 255
+        self.assertAllClose(
+            omniglot.distort(image, scale=2.0)[0, :, :, 0],
+            255 - 255 * np.outer(ink, ink),
+            atol=1e-3,
+        )
+        image[:] = 0
+        half = omniglot.distort(image, scale=0.5)[0, :, :, 0]
+        expected = np.full([9, 9], 255)
+        expected[2:7, 2:7] = 0
+        self.assertAllClose(half, expected, atol=1e-3)
+
+
 class CacheTest(TinySetTest):
     def test_second_load_needs_no_tfds(self):
         first = self.drawings()

@@ -73,6 +73,30 @@ class EpisodesTest(tf.test.TestCase, parameterized.TestCase):
                 1.95 / math.sqrt(values.size),
             )
 
+    def test_other_ranges(self):
+        ends = tf.Variable([5.0, 10.0])
+        arguments = ("test", 1, 2, 3, 0)
+        far, near = (
+            datasets.load("sinusoid", **options).episodes(*arguments)
+            for options in ({"amplitudes": ends, "phases": (3.0, 3.0)}, {})
+        )
+        draw = tf.function(far)
+        stream = stream_seed(0, "test")
+        for number in range(3):
+            number = tf.constant(number, tf.int64)
+            usual = sinusoid.task(stream, number)[0]
+            # The same part of the range.
+            amplitude = 5.0 + 5.0 * (usual - 0.1) / 4.9
+            ends.assign([5.0, 10.0])
+            x, y = draw(number)[2:]
+            self.assertAllEqual(x, near(number).query_x)
+            self.assertAllClose(y, amplitude * np.sin(x - 3.0), atol=1e-4)
+            # A variable is read each time.
+            ends.assign([7.0, 7.0])
+            self.assertAllClose(
+                draw(number).query_y, 7.0 * np.sin(x - 3.0), atol=1e-4
+            )
+
     def test_amplitude_phase_and_points_are_independent(self):
         amplitude, phase = tasks()
         draw = datasets.load("sinusoid").episodes("train", 1, 1, 1, 0)

@@ -72,22 +72,7 @@ def load(
         InputError: The set is missing and may not be downloaded, or has no
             images or labels.
     """
-    data_dir = os.path.expanduser(
-        data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    )
-    folder = _find(data_dir, name, version)
-    if folder is None:
-        if prepare is not None:
-            prepare(data_dir)
-        elif download:
-            _download(data_dir, name, version, title)
-        folder = _find(data_dir, name, version)
-    if folder is None:
-        raise InputError(
-            f"data_dir: {data_dir} does not hold {title}; give --download to"
-            " have TensorFlow Datasets fetch it, or give --data_dir a folder"
-            " that TensorFlow Datasets has prepared."
-        )
+    folder = _folder(data_dir, name, version, title, prepare, download)
     # A set that is prepared again, or another one of the name, gets another
     # cache file.
     prepared = hashlib.sha256((folder / "dataset_info.json").read_bytes())
@@ -108,6 +93,67 @@ def load(
         cache_dir,
     )
     return labelled, arrays["part"]
+
+
+def originals(
+    name: str,
+    transform: Callable,
+    title: str,
+    classes: Sequence[str],
+    *,
+    version: str | None = None,
+    parts: Sequence[str] | None = None,
+    data_dir: str | os.PathLike | None = None,
+    download: bool = False,
+) -> np.ndarray:
+    """Decodes the images of some classes of a prepared set, past the cache.
+
+    Args:
+        name: As in `load`.
+        transform: Function from an image to the uint8 tensor to return.
+        title: As in `load`.
+        classes: Names of the classes.
+        version: As in `load`.
+        parts: As in `load`.
+        data_dir: As in `load`.
+        download: As in `load`.
+
+    Returns:
+        A uint8 array `[images, ...]`: the images of the first class in the
+        order that `load` has them in, then those of the second, and so on.
+
+    Raises:
+        InputError: The set is missing and may not be downloaded, or has no
+            images or labels.
+    """
+    folder = _folder(data_dir, name, version, title, download=download)
+    opened = _open(folder, transform, parts, title)
+    numbers = {label: number for number, label in enumerate(opened.names)}
+    found: dict[int, list] = {numbers[label]: [] for label in classes}
+    for number, image in opened.images(set(found)):
+        found[number].append(image)
+    return np.stack([image for images in found.values() for image in images])
+
+
+def _folder(data_dir, name, version, title, prepare=None, download=False):
+    """Returns a prepared set's folder, which is prepared if it may be."""
+    data_dir = os.path.expanduser(
+        data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    )
+    folder = _find(data_dir, name, version)
+    if folder is None:
+        if prepare is not None:
+            prepare(data_dir)
+        elif download:
+            _download(data_dir, name, version, title)
+        folder = _find(data_dir, name, version)
+    if folder is None:
+        raise InputError(
+            f"data_dir: {data_dir} does not hold {title}; give --download to"
+            " have TensorFlow Datasets fetch it, or give --data_dir a folder"
+            " that TensorFlow Datasets has prepared."
+        )
+    return folder
 
 
 def _find(data_dir, name, version):
