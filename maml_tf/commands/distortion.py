@@ -185,6 +185,7 @@ def _lines(built, algorithm, source, steps, label):
         episodes,
         num_tasks=FLAGS.num_tasks,
         steps=max(step or 0 for step in steps),
+        evaluated=[step or 0 for step in steps],
         seed=f.seed,
     )
     settings = dict.fromkeys(s for p in source.panels for s in p.settings)
@@ -194,12 +195,12 @@ def _lines(built, algorithm, source, steps, label):
     ):
         distort(setting)
         curves[setting] = test()
-    for step in steps:
+    for column, step in enumerate(steps):
         line = {"steps": step}
         for panel in source.panels:
             line[panel.name] = {
                 key: [
-                    finite(float(getattr(curves[s], attribute)[step or 0]))
+                    finite(float(getattr(curves[s], attribute)[column]))
                     for s in panel.settings
                 ]
                 for key, attribute in (

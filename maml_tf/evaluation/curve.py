@@ -1,7 +1,7 @@
 """Adaptation curves: loss and metric on new tasks, step by step."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,9 @@ class MetaTest:
         episodes: Function `number -> Episode`: pure TensorFlow, or of Python.
         num_tasks: Tasks number 0 … `num_tasks − 1` are used.
         steps: Inner steps, 0 or more.
+        evaluated: The numbers of steps after which the query set is evaluated,
+            one for each column of the `Curve`; fewer take less time. Defaults
+            to 0 … `steps`.
         seed: Seed of dropout and minibatches within tasks.
         parallel_tasks: Tasks that may run at the same time; None: as many as
             there are threads.
@@ -80,6 +83,7 @@ class MetaTest:
         *,
         num_tasks: int = 600,
         steps: int = 1,
+        evaluated: Sequence[int] | None = None,
         seed: int = 0,
         parallel_tasks: int | None = None,
         tasks_per_call: int = 25,
@@ -93,6 +97,12 @@ class MetaTest:
         )
         if steps < 0:
             raise refusal("steps", steps, "it must be 0 or more")
+        for step in evaluated or ():
+            if not 0 <= step <= steps:
+                raise refusal(
+                    "evaluated", step, f"it must be from 0 to steps = {steps}"
+                )
+        columns = steps + 1 if evaluated is None else len(evaluated)
         self.num_tasks = num_tasks
         self._tasks_per_call = min(tasks_per_call, num_tasks)
         episodes = for_each_task(episodes, algorithm.model)
@@ -106,6 +116,11 @@ class MetaTest:
             @loop_body
             def curve(theta, episode, task_seed):
                 values = algorithm.curve(theta, episode, steps, task_seed)
+                if evaluated is not None:
+                    # TensorFlow prunes the others, queries and all.
+                    values = [
+                        tf.stack([v[k] for k in evaluated]) for v in values
+                    ]
                 # A user's loss may be of another dtype.
                 return tuple(tf.cast(value, tf.float32) for value in values)
 
@@ -118,8 +133,8 @@ class MetaTest:
                     task_curve,
                     numbers,
                     fn_output_signature=(
-                        tf.TensorSpec([steps + 1]),
-                        tf.TensorSpec([steps + 1]),
+                        tf.TensorSpec([columns]),
+                        tf.TensorSpec([columns]),
                     ),
                     parallel_iterations=parallel_tasks,
                 )
