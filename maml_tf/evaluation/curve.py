@@ -12,6 +12,7 @@ from maml_tf.algorithms import Algorithm
 from maml_tf.episodes.told_apart import for_each_task
 from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.evaluation.intervals import interval
+from maml_tf.evaluation.some_steps import curve_at
 from maml_tf.functional.model import variables_read_once
 from maml_tf.functional.trainability import Trainability
 from maml_tf.graph import execution
@@ -64,8 +65,8 @@ class MetaTest:
         num_tasks: Tasks number 0 … `num_tasks − 1` are used.
         steps: Inner steps, 0 or more.
         evaluated: The numbers of steps after which the query set is evaluated,
-            one for each column of the `Curve`; fewer take less time. Defaults
-            to 0 … `steps`.
+            one for each column of the `Curve`. Many steps are faster with a few
+            of them. Defaults to 0 … `steps`.
         seed: Seed of dropout and minibatches within tasks.
         parallel_tasks: Tasks that may run at the same time; None: as many as
             there are threads.
@@ -115,12 +116,12 @@ class MetaTest:
 
             @loop_body
             def curve(theta, episode, task_seed):
-                values = algorithm.curve(theta, episode, steps, task_seed)
-                if evaluated is not None:
-                    # TensorFlow prunes the others, queries and all.
-                    values = [
-                        tf.stack([v[k] for k in evaluated]) for v in values
-                    ]
+                if evaluated is None:
+                    values = algorithm.curve(theta, episode, steps, task_seed)
+                else:
+                    values = curve_at(
+                        algorithm, theta, episode, evaluated, task_seed
+                    )
                 # A user's loss may be of another dtype.
                 return tuple(tf.cast(value, tf.float32) for value in values)
 
