@@ -185,6 +185,7 @@ def _lines(built, algorithm, source, steps, label):
         episodes,
         num_tasks=FLAGS.num_tasks,
         steps=max(step or 0 for step in steps),
+        evaluated=[step or 0 for step in steps],
         seed=f.seed,
     )
     settings = dict.fromkeys(s for p in source.panels for s in p.settings)
@@ -194,12 +195,12 @@ def _lines(built, algorithm, source, steps, label):
     ):
         distort(setting)
         curves[setting] = test()
-    for step in steps:
+    for column, step in enumerate(steps):
         line = {"steps": step}
         for panel in source.panels:
             line[panel.name] = {
                 key: [
-                    finite(float(getattr(curves[s], attribute)[step or 0]))
+                    finite(float(getattr(curves[s], attribute)[column]))
                     for s in panel.settings
                 ]
                 for key, attribute in (
@@ -244,7 +245,7 @@ def _source(workdirs, recorded):
         if len(ends) < 2 or ends != sorted(set(ends)):
             raise refusal(
                 name,
-                ",".join(FLAGS[name].value),
+                ",".join(FLAGS[name].value or ()),
                 "give two ends of ranges or more, from the lowest up",
             )
     return distortions.SineWaves(*degrees)
@@ -253,7 +254,7 @@ def _source(workdirs, recorded):
 def _degrees(name, low, high):
     """Returns a flag's numbers, all of them within a range."""
     numbers = []
-    for text in FLAGS[name].value:
+    for text in FLAGS[name].value or ():
         try:
             numbers.append(float(text))
         except ValueError:
@@ -270,23 +271,25 @@ def _degrees(name, low, high):
 
 
 def _steps():
-    steps = option_flags.integers("inner_steps", FLAGS.inner_steps) or ()
+    given = FLAGS.inner_steps or []
+    steps = option_flags.integers("inner_steps", given) or ()
     if not steps or min(steps) < 0:
         raise refusal(
             "inner_steps",
-            ",".join(FLAGS.inner_steps) or "nothing",
+            ",".join(given) or "nothing",
             "give numbers of 0 or more, with commas",
         )
     return tuple(dict.fromkeys(steps))
 
 
 def _modes():
-    for mode in FLAGS.batch_norm or ["nothing"]:
+    modes = FLAGS.batch_norm or ["nothing"]
+    for mode in modes:
         if mode not in _MODES:
             raise refusal(
                 "batch_norm", mode, f"give some of {', '.join(_MODES)}"
             )
-    return tuple(dict.fromkeys(FLAGS.batch_norm))
+    return tuple(dict.fromkeys(modes))
 
 
 def _replace(flag_values):

@@ -1,7 +1,7 @@
 """Adaptation curves: loss and metric on new tasks, step by step."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from maml_tf.algorithms import Algorithm
 from maml_tf.episodes.told_apart import for_each_task
 from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.evaluation.intervals import interval
+from maml_tf.evaluation.some_steps import curve_at
 from maml_tf.functional.model import variables_read_once
 from maml_tf.functional.trainability import Trainability
 from maml_tf.graph import execution
@@ -63,6 +64,9 @@ class MetaTest:
         episodes: Function `number -> Episode`: pure TensorFlow, or of Python.
         num_tasks: Tasks number 0 … `num_tasks − 1` are used.
         steps: Inner steps, 0 or more.
+        evaluated: The numbers of steps after which the query set is evaluated,
+            one for each column of the `Curve`. Many steps are faster with a few
+            of them. Defaults to 0 … `steps`.
         seed: Seed of dropout and minibatches within tasks.
         parallel_tasks: Tasks that may run at the same time; None: as many as
             there are threads.
@@ -80,6 +84,7 @@ class MetaTest:
         *,
         num_tasks: int = 600,
         steps: int = 1,
+        evaluated: Sequence[int] | None = None,
         seed: int = 0,
         parallel_tasks: int | None = None,
         tasks_per_call: int = 25,
@@ -93,6 +98,12 @@ class MetaTest:
         )
         if steps < 0:
             raise refusal("steps", steps, "it must be 0 or more")
+        for step in evaluated or ():
+            if not 0 <= step <= steps:
+                raise refusal(
+                    "evaluated", step, f"it must be from 0 to steps = {steps}"
+                )
+        columns = steps + 1 if evaluated is None else len(evaluated)
         self.num_tasks = num_tasks
         self._tasks_per_call = min(tasks_per_call, num_tasks)
         episodes = for_each_task(episodes, algorithm.model)
@@ -105,7 +116,12 @@ class MetaTest:
 
             @loop_body
             def curve(theta, episode, task_seed):
-                values = algorithm.curve(theta, episode, steps, task_seed)
+                if evaluated is None:
+                    values = algorithm.curve(theta, episode, steps, task_seed)
+                else:
+                    values = curve_at(
+                        algorithm, theta, episode, evaluated, task_seed
+                    )
                 # A user's loss may be of another dtype.
                 return tuple(tf.cast(value, tf.float32) for value in values)
 
@@ -118,8 +134,8 @@ class MetaTest:
                     task_curve,
                     numbers,
                     fn_output_signature=(
-                        tf.TensorSpec([steps + 1]),
-                        tf.TensorSpec([steps + 1]),
+                        tf.TensorSpec([columns]),
+                        tf.TensorSpec([columns]),
                     ),
                     parallel_iterations=parallel_tasks,
                 )

@@ -136,6 +136,16 @@ class MetaTestTest(tf.test.TestCase, parameterized.TestCase):
             self.assertAllEqual(curve.losses, curves[0].losses)
             self.assertAllEqual(curve.metrics, curves[0].metrics)
 
+    def test_some_steps_are_columns_of_all(self):
+        algorithm = maml(dropout=0.5)
+        options = {"num_tasks": 3, "steps": 3}
+        every = meta_test(algorithm, episodes, **options)
+        some = meta_test(algorithm, episodes, evaluated=(2, 0), **options)
+        self.assertAllEqual(some.losses, every.losses[:, [2, 0]])
+        self.assertAllEqual(some.metrics, every.metrics[:, [2, 0]])
+        with self.assertRaisesRegex(InputError, "evaluated: 4 .*0 to steps"):
+            meta_test(algorithm, episodes, evaluated=(0, 4), **options)
+
     def test_fewer_tasks_are_the_first_of_more(self):
         algorithm = maml(dropout=0.5)
         seven, three = (

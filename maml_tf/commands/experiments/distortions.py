@@ -90,6 +90,7 @@ class Drawings:
             function of a setting that changes all its later episodes.
         """
         f = built.flags
+        assert built.dataset.pool is not None
         pool: ClassPool = built.dataset.pool(split)
         rows = np.concatenate(
             [
