@@ -43,6 +43,7 @@ TESTED = (
     "def waves",
     "user_examples",
     "adapt_and_predict",
+    "encoder.tflite",
 )
 
 

@@ -1,6 +1,7 @@
 """Tests of maml_tf/serving/encoder.py."""
 
 import pathlib
+import re
 import warnings
 
 import numpy as np
@@ -13,6 +14,7 @@ from maml_tf.networks.conv4 import conv4
 from maml_tf.serving import tflite
 from maml_tf.serving.encoder import write_encoder
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 WAY = 3
 
 
@@ -50,6 +52,25 @@ class EncoderTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(encoder.scale, 0.5)
         expected = made.adapt(x, y).outputs(query)
         self.assertAllClose(tf.nn.softmax(logits), expected, 1e-5, 1e-6)
+
+    def test_the_code_in_the_documentation(self):
+        made = learner()
+        path = write_encoder(made, self.folder / "encoder.tflite").path
+        page = (ROOT / "docs/algorithms/proto_maml.md").read_text("utf-8")
+        (code,) = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+        names: dict = {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            exec(code.replace(path.name, str(path)), names)
+        draw = np.random.default_rng(0).normal
+        x, query = (draw(size=(n, 16, 16, 1)).astype("f4") for n in (6, 5))
+        y = np.array([0, 1, 2, 1, 2, 2], np.int32)
+        self.assertAllClose(
+            names["probabilities"](x, y, query),
+            made.adapt(x, y).outputs(query),
+            1e-5,
+            1e-6,
+        )
 
     def test_learners_that_take_steps_are_refused(self):
         for options in ({"algorithm": "maml"}, {"algorithm": "proto_maml"}):

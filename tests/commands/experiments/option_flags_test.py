@@ -25,7 +25,13 @@ REGISTRIES = (
     registry.OUTER_UPDATES,
 )
 # Options that flags do not have, because another flag decides them.
-DECIDED = {"inner_optimizer", "observes_task", "oracle"}
+DECIDED = {
+    "amplitudes",
+    "inner_optimizer",
+    "observes_task",
+    "oracle",
+    "phases",
+}
 
 
 def small(
