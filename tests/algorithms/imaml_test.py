@@ -14,6 +14,7 @@ import maml_tf
 from maml_tf import Episode, InputError, Learner, OuterStep, algorithms, losses
 from maml_tf.algorithms.inner_optimizers import Adam
 from maml_tf.algorithms.learned_rates import LearnedRates
+from tests.helpers.derivatives import slopes
 
 layers = keras.layers
 
@@ -157,19 +158,9 @@ class MetaGradientTest(tf.test.TestCase, parameterized.TestCase):
             conjugate_gradient_steps=40,
             **options,
         )
-        theta, function = algorithm.theta(), compiled(algorithm, regression())
-        draw = np.random.default_rng(1).normal
-        direction = [tf.constant(draw(size=t.shape)) for t in theta]
-        slope = sum(
-            tf.reduce_sum(g * d)
-            for g, d in zip(function(theta).gradient, direction)
+        slope, expected = slopes(
+            compiled(algorithm, regression()), algorithm.theta()
         )
-
-        def loss(length):
-            moved = [t + length * d for t, d in zip(theta, direction)]
-            return function(moved).loss
-
-        expected = (loss(1e-5) - loss(-1e-5)) / 2e-5
         self.assertAllClose(slope, expected, 1e-6, 1e-8)
 
     def test_without_steps_it_is_the_plain_gradient(self):

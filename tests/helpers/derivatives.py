@@ -1,4 +1,4 @@
-"""What the tests of operations share: derivatives up to the third."""
+"""What tests share: derivatives up to the third, slopes of meta-gradients."""
 
 import numpy as np
 import tensorflow as tf
@@ -51,3 +51,24 @@ class DerivativesTestCase(tf.test.TestCase):
                 self.assertAllClose(
                     one, other, rtol=0, atol=1e-5 * 10**order * max(size, 1.0)
                 )
+
+
+def slopes(meta_gradient, theta, length=1e-5):
+    """Returns a meta-gradient's slope in a direction, and a difference's.
+
+    Args:
+        meta_gradient: Function `theta -> MetaGradient`, in double precision.
+        theta: Where.
+        length: Half the length of the central difference.
+    """
+    draw = np.random.default_rng(1).normal
+    direction = [tf.constant(draw(size=t.shape), t.dtype) for t in theta]
+    gradient = meta_gradient(theta).gradient
+
+    def loss(step):
+        moved = [t + step * d for t, d in zip(theta, direction)]
+        return meta_gradient(moved).loss
+
+    difference = (loss(length) - loss(-length)) / (2 * length)
+    slope = sum(tf.reduce_sum(g * d) for g, d in zip(gradient, direction))
+    return slope, difference
