@@ -172,6 +172,7 @@ class MetaGradientTest(tf.test.TestCase, parameterized.TestCase):
         ]
         self.assertAllClose(*[r.gradient for r in results], 1e-12, 1e-12)
 
+    @pytest.mark.slow
     def test_vectorized_is_the_loop(self):
         def step(vectorize):
             keras.utils.set_random_seed(0)
@@ -293,6 +294,7 @@ class UseTest(tf.test.TestCase):
             without.adapt(x, y, steps=5).outputs(query_x), expected
         )
 
+    @pytest.mark.slow
     def test_a_resumed_training_is_the_same_to_the_last_bit(self):
         whole = self.trained(self.learner())
         folder = self.create_tempdir().full_path
