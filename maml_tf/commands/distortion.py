@@ -19,12 +19,11 @@ are measured for networks that have it.
 
 import math
 import pathlib
+from typing import Any
 
 from absl import flags
 from tqdm import tqdm
 
-from maml_tf import InputError, MetaTest
-from maml_tf.algorithms.algorithm import Algorithm
 from maml_tf.commands.experiments import (
     distortions,
     option_flags,
@@ -34,7 +33,8 @@ from maml_tf.commands.experiments import (
     training_run,
 )
 from maml_tf.commands.path_lists import PathListParser
-from maml_tf.errors import refusal
+from maml_tf.errors import InputError, refusal
+from maml_tf.evaluation.curve import MetaTest
 from maml_tf.functional.layers import has_batch_norm
 from maml_tf.learner.files import find_folder
 from maml_tf.reports import distortions as report
@@ -212,7 +212,7 @@ def _lines(built, algorithm, source, steps, label):
         yield line
 
 
-def _adapts(algorithm: Algorithm) -> bool:
+def _adapts(algorithm: Any) -> bool:
     """Returns whether gradient steps change a task's weights."""
     return algorithm.has_inner_loop and any(algorithm.inner_loop.adapted)
 
