@@ -5,8 +5,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from maml_tf.algorithms.algorithm import MetaGradient
 from maml_tf.algorithms.inner_loop import InnerLoop
-from maml_tf.algorithms.maml import MAML, MetaGradient
+from maml_tf.algorithms.without_steps import WithoutSteps
 from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import InputError
 from maml_tf.functional.features import Features
@@ -58,7 +59,7 @@ class ReadingLoop(InnerLoop):
         return phi, slots, state
 
 
-class BlackBox(MAML):
+class BlackBox(WithoutSteps):
     """A network that reads the support set: one pass, no gradient at test.
 
     The outputs are a function of the query and of the support set with its
@@ -71,44 +72,14 @@ class BlackBox(MAML):
         model: A network with one `SupportMemory`, such as `attention` and
             `lstm` of `maml_tf.networks`.
         *args: As in `MAML`.
-        inner_steps: Has no effect.
-        inner_learning_rate: Has no effect.
-        **options: As in `MAML`.
+        **options: As in `WithoutSteps`.
 
     Raises:
         InputError: An argument cannot be used.
     """
 
     loop = ReadingLoop
-    settles = (
-        "adapts",
-        "head",
-        "inner_clip_norm",
-        "inner_clip_value",
-        "inner_optimizer",
-        "inner_rates",
-        "inner_regularization",
-        "prototype_scale",
-        "rematerialize",
-        "second_order",
-    )
-
-    def __init__(
-        self,
-        model: keras.Model,
-        *args: Any,
-        inner_steps: int = 1,
-        inner_learning_rate: float | list = 0.01,
-        **options: Any,
-    ):
-        del inner_steps, inner_learning_rate
-        super().__init__(
-            model,
-            *args,
-            inner_steps=0,
-            adapts=lambda variable: False,
-            **options,
-        )
+    settles = ("head", "prototype_scale")
 
     def meta_gradient(
         self,

@@ -7,6 +7,7 @@ import keras
 from maml_tf.algorithms import adapted_weights
 from maml_tf.algorithms.beginnings import ZeroContexts
 from maml_tf.algorithms.maml import MAML
+from maml_tf.algorithms.without_steps import WithoutSteps
 
 
 class FOMAML(MAML):
@@ -92,7 +93,7 @@ class ProtoMAML(MAML):
         super().__init__(*args, head="prototypes", **options)
 
 
-class ProtoNet(MAML):
+class ProtoNet(WithoutSteps):
     """Prototypical networks: the nearest class mean, without an inner loop.
 
     p(y = n | x) = softmax_n(−|f(x) − c_n|²), where f are the features that the
@@ -101,40 +102,17 @@ class ProtoNet(MAML):
 
     Args:
         *args: As in `MAML`.
-        inner_steps: Has no effect.
-        inner_learning_rate: Has no effect.
         prototype_scale: Factor of the squared distances; the paper's is 1.
-        **options: As in `MAML`.
+        **options: As in `WithoutSteps`.
     """
 
-    settles = (
-        "adapts",
-        "head",
-        "inner_clip_norm",
-        "inner_clip_value",
-        "inner_optimizer",
-        "inner_rates",
-        "inner_regularization",
-        "rematerialize",
-        "second_order",
-    )
+    settles = ("head",)
 
     def __init__(
-        self,
-        *args: Any,
-        inner_steps: int = 1,
-        inner_learning_rate: float | list = 0.01,
-        prototype_scale: float = 1.0,
-        **options: Any,
+        self, *args: Any, prototype_scale: float = 1.0, **options: Any
     ):
-        del inner_steps, inner_learning_rate
         super().__init__(
-            *args,
-            inner_steps=0,
-            adapts=lambda variable: False,
-            head="prototypes",
-            prototype_scale=prototype_scale,
-            **options,
+            *args, head="prototypes", prototype_scale=prototype_scale, **options
         )
 
 
