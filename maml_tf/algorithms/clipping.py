@@ -12,10 +12,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from maml_tf.algorithms.wrapped import Wrapped
 from maml_tf.errors import check_above_zero, refusal
 
 
-class Chain:
+class Chain(Wrapped):
     """An inner optimizer that sees transformed gradients; see `chain`.
 
     Args:
@@ -25,22 +26,8 @@ class Chain:
     """
 
     def __init__(self, transformations: Iterable[Callable], optimizer: Any):
+        super().__init__(optimizer)
         self.transformations = list(transformations)
-        self.optimizer = optimizer
-
-    @property
-    def learning_rate(self) -> Any:
-        """The optimizer's learning rate."""
-        return self.optimizer.learning_rate
-
-    @property
-    def variables(self) -> list:
-        """The variables that the optimizer learns."""
-        return getattr(self.optimizer, "variables", [])
-
-    def start(self, phi: list, *learned: list) -> Any:
-        """Returns the optimizer's slots before the first step."""
-        return self.optimizer.start(phi, *learned)
 
     def update(
         self, phi: list, gradients: list, slots: Any

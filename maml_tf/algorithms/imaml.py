@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from maml_tf.algorithms.dense_gradient import dense_gradient
 from maml_tf.algorithms.maml import MAML, MetaGradient
+from maml_tf.algorithms.wrapped import Wrapped
 from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import InputError, check_at_least_one, refusal
 from maml_tf.functional.conjugate_gradient import conjugate_gradient
@@ -22,7 +23,7 @@ from maml_tf.functional.randomness import unrepeatable_refused
 from maml_tf.functional.vectors import joined, like
 
 
-class Proximal:
+class Proximal(Wrapped):
     """An inner optimizer that is pulled back to where the task began.
 
     It adds λ (φ − φ_0), the slope of λ/2 |φ − φ_0|², to the gradients of
@@ -34,17 +35,12 @@ class Proximal:
     """
 
     def __init__(self, optimizer: Any, strength: float) -> None:
-        self.optimizer = optimizer
+        super().__init__(optimizer)
         self.strength = strength
 
-    @property
-    def learning_rate(self) -> Any:
-        """The optimizer's learning rate."""
-        return self.optimizer.learning_rate
-
-    def start(self, phi: list) -> tuple[list, Any]:
+    def start(self, phi: list, *learned: list) -> tuple[list, Any]:
         """Returns the slots: φ_0, and those of the optimizer."""
-        return phi, self.optimizer.start(phi)
+        return phi, super().start(phi, *learned)
 
     def update(
         self, phi: list, gradients: list, slots: tuple[list, Any]

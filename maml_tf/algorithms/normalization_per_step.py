@@ -5,10 +5,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from maml_tf.functional.layers import leaf_layers
+from maml_tf.algorithms.wrapped import Wrapped
+from maml_tf.functional.layers import batch_norms
 
 
-class NormalizationPerStep:
+class NormalizationPerStep(Wrapped):
     """An inner optimizer that gives each φ_k a scale and an offset of its own.
 
     (Antoniou et al. 2019, section 4.) Meta-training learns them; inner steps do
@@ -27,12 +28,11 @@ class NormalizationPerStep:
     """
 
     def __init__(self, model: keras.Model, optimizer: Any, steps: int) -> None:
-        self.optimizer = optimizer
+        super().__init__(optimizer)
         self.steps = steps
         ours = {
             id(variable)
-            for layer in leaf_layers(model)
-            if isinstance(layer, keras.layers.BatchNormalization)
+            for layer in batch_norms(model)
             for variable in layer.trainable_variables
         }
         weights = model.trainable_variables
@@ -48,25 +48,21 @@ class NormalizationPerStep:
         ]
 
     @property
-    def learning_rate(self) -> Any:
-        """The optimizer's learning rate."""
-        return self.optimizer.learning_rate
-
-    @property
-    def variables(self) -> list[keras.Variable]:
+    def variables(self) -> list:
         """The variables that meta-training learns."""
-        return [*getattr(self.optimizer, "variables", []), *self._learned]
+        return [*super().variables, *self._learned]
 
-    def start(self, phi: list, learned: list | tuple = ()) -> tuple:
+    def start(self, phi: list, *learned: list) -> tuple:
         """Returns the slots: the next step's number, the sets, the optimizer's.
 
         Args:
             phi: The weights.
-            learned: θ's tensors for `variables`.
+            *learned: A list of θ's tensors for `variables`, if there are any.
         """
-        number = len(learned) - len(self._learned)
-        rates, sets = list(learned[:number]), list(learned[number:])
-        slots = self.optimizer.start(phi, *([rates] if rates else []))
+        tensors = [tensor for part in learned for tensor in part]
+        number = len(super().variables)
+        rates, sets = tensors[:number], tensors[number:]
+        slots = super().start(phi, *([rates] if rates else []))
         return tf.constant(0), sets, slots
 
     def update(

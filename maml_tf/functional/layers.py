@@ -16,9 +16,12 @@ def leaf_layers(model: keras.Model) -> list[keras.layers.Layer]:
     ]
 
 
+def batch_norms(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns a model's batch normalisation layers."""
+    kind = keras.layers.BatchNormalization
+    return [layer for layer in leaf_layers(model) if isinstance(layer, kind)]
+
+
 def has_batch_norm(model: keras.Model) -> bool:
     """Returns whether a model has a batch normalisation layer."""
-    return any(
-        isinstance(layer, keras.layers.BatchNormalization)
-        for layer in leaf_layers(model)
-    )
+    return bool(batch_norms(model))
