@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from maml_tf.algorithms import MAML, Algorithm
+from maml_tf.algorithms.steps_in_a_loop import take_steps
 from maml_tf.episodes.class_pool import Episode
 
 
@@ -38,21 +39,11 @@ def curve_at(
     loop = algorithm.inner_loop
     support = episode.support_x, episode.support_y
 
-    def step(phi, slots, state):
-        phi, slots, state, _ = loop.step(phi, slots, state, *support)
-        return phi, slots, state
-
     values = loop.begin(theta, *support, seed)
     reached, phi_at = 0, {}
     for number in sorted(set(evaluated)):
         if number > reached:
-            values = tf.while_loop(
-                lambda *_: True,
-                step,
-                values,
-                maximum_iterations=number - reached,
-                parallel_iterations=1,
-            )
+            values = take_steps(loop, values, *support, number - reached)
         reached, phi_at[number] = number, values[0]
     outputs = [
         loop.predict(phi_at[number], values[2], episode.query_x, support[0])

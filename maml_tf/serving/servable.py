@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf.algorithms.algorithm import nothing_adapts
+from maml_tf.algorithms.steps_in_a_loop import take_steps
 from maml_tf.errors import InputError
 from maml_tf.functional.layers import leaf_layers
 from maml_tf.functional.model import FunctionalModel
@@ -239,22 +240,10 @@ class Servable(tf.Module):
         loop = self.loop
         # As in Learner.adapt.
         start = loop.begin(self._theta(), x, y, tf.constant([0, 0], tf.int64))
-
-        def step(k, carry):
-            phi, slots, state = carry
-            *after, _ = loop.step(phi, slots, state, x, y)
-            for tensor, before in zip(
-                tf.nest.flatten(after), tf.nest.flatten(carry), strict=True
-            ):
-                tensor.set_shape(before.shape)
-            return k + 1, tuple(after)
-
         steps = checked(
             steps, (steps >= 0, "steps: it must be 0 or more; given was", steps)
         )
-        _, (phi, _, state) = tf.while_loop(
-            lambda k, _: k < steps, step, (tf.constant(0), start)
-        )
+        phi, _, state = take_steps(loop, start, x, y, steps)
         return phi, state
 
     def _support(self, x, y):
