@@ -8,9 +8,10 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 import maml_tf
-from maml_tf import Episode, InputError, Learner, OuterStep, algorithms, losses
+from maml_tf import Episode, InputError, Learner, algorithms, losses
 from maml_tf.algorithms.beginnings import class_means
 from tests.helpers.derivatives import slopes
+from tests.helpers.outer_steps import vectorized_and_looped
 
 layers = keras.layers
 
@@ -113,20 +114,16 @@ class MetaGradientTest(tf.test.TestCase, parameterized.TestCase):
     def test_vectorized_is_the_loop(self):
         for head in HEADS:
 
-            def step(vectorize, head=head):
-                algorithm = made(
+            def make(head=head):
+                return made(
                     head, model=network("float32"), loss=losses.cross_entropy
                 )
-                outer = OuterStep(
-                    algorithm,
-                    episodes,
-                    keras.optimizers.SGD(0.1),
-                    tasks=3,
-                    vectorize=vectorize,
-                )
-                return outer.meta_gradient(0).gradient
 
-            self.assertAllClose(step(True), step(False), 1e-5, 1e-6)
+            one, other = (
+                step.meta_gradient(0).gradient
+                for step in vectorized_and_looped(make, episodes)
+            )
+            self.assertAllClose(one, other, 1e-5, 1e-6)
 
 
 class NumberingTest(tf.test.TestCase, parameterized.TestCase):

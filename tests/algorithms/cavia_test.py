@@ -24,6 +24,7 @@ from maml_tf import (
 )
 from maml_tf.graph import execution
 from tests.helpers.derivatives import slopes
+from tests.helpers.outer_steps import vectorized_and_looped
 
 layers = keras.layers
 
@@ -295,17 +296,11 @@ class MetaGradientTest(tf.test.TestCase, parameterized.TestCase):
         algorithm = made(mode, model)
         self.assertTrue(execution.vectorizes(algorithm, 3))
 
-        def gradient(vectorize):
-            step = OuterStep(
-                algorithm,
-                waves,
-                keras.optimizers.SGD(0.1),
-                tasks=3,
-                vectorize=vectorize,
-            )
-            return step.meta_gradient(0).gradient
-
-        self.assertAllClose(gradient(True), gradient(False), 1e-5, 1e-6)
+        one, other = (
+            step.meta_gradient(0).gradient
+            for step in vectorized_and_looped(lambda: algorithm, waves)
+        )
+        self.assertAllClose(one, other, 1e-5, 1e-6)
 
     def test_a_subclass_may_compute_anything(self):
         class Own(ContextParameters):

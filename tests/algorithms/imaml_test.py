@@ -11,10 +11,11 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 import maml_tf
-from maml_tf import Episode, InputError, Learner, OuterStep, algorithms, losses
+from maml_tf import Episode, InputError, Learner, algorithms, losses
 from maml_tf.algorithms.inner_optimizers import Adam
 from maml_tf.algorithms.learned_rates import LearnedRates
 from tests.helpers.derivatives import slopes
+from tests.helpers.outer_steps import vectorized_and_looped
 
 layers = keras.layers
 
@@ -174,7 +175,7 @@ class MetaGradientTest(tf.test.TestCase, parameterized.TestCase):
 
     @pytest.mark.slow
     def test_vectorized_is_the_loop(self):
-        def step(vectorize):
+        def make():
             keras.utils.set_random_seed(0)
             model = keras.Sequential(
                 [
@@ -185,7 +186,7 @@ class MetaGradientTest(tf.test.TestCase, parameterized.TestCase):
                     layers.Dense(2),
                 ]
             )
-            algorithm = algorithms.create(
+            return algorithms.create(
                 "imaml",
                 model,
                 losses.cross_entropy,
@@ -193,16 +194,12 @@ class MetaGradientTest(tf.test.TestCase, parameterized.TestCase):
                 inner_learning_rate=0.1,
                 batch_norm="inductive",
             )
-            made = OuterStep(
-                algorithm,
-                classes,
-                keras.optimizers.SGD(0.1),
-                tasks=3,
-                vectorize=vectorize,
-            )
-            return made.meta_gradient(0).gradient
 
-        self.assertAllClose(step(True), step(False), 1e-4, 1e-5)
+        one, other = (
+            step.meta_gradient(0).gradient
+            for step in vectorized_and_looped(make, classes)
+        )
+        self.assertAllClose(one, other, 1e-4, 1e-5)
 
 
 class MemoryTest(tf.test.TestCase):

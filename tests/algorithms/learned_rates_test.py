@@ -9,9 +9,10 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 import maml_tf
-from maml_tf import Episode, InputError, Learner, OuterStep, algorithms, losses
+from maml_tf import Episode, InputError, Learner, algorithms, losses
 from maml_tf.algorithms.inner_optimizers import Adam
 from tests.helpers.derivatives import slopes
+from tests.helpers.outer_steps import vectorized_and_looped
 
 layers = keras.layers
 
@@ -151,24 +152,20 @@ class MetaGradientTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.parameters(*KINDS)
     def test_vectorized_is_the_loop(self, kind):
-        def step(vectorize):
-            algorithm = algorithms.create(
+        def make():
+            return algorithms.create(
                 "maml",
                 network("float32"),
                 losses.cross_entropy,
                 inner_steps=2,
                 inner_rates=kind,
             )
-            made = OuterStep(
-                algorithm,
-                classes,
-                keras.optimizers.SGD(0.1),
-                tasks=3,
-                vectorize=vectorize,
-            )
-            return made.meta_gradient(0).gradient
 
-        self.assertAllClose(step(True), step(False), 1e-5, 1e-6)
+        one, other = (
+            step.meta_gradient(0).gradient
+            for step in vectorized_and_looped(make, classes)
+        )
+        self.assertAllClose(one, other, 1e-5, 1e-6)
 
 
 class UseTest(tf.test.TestCase, parameterized.TestCase):

@@ -9,8 +9,9 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 import maml_tf
-from maml_tf import Episode, InputError, Learner, OuterStep, algorithms, losses
+from maml_tf import Episode, InputError, Learner, algorithms, losses
 from maml_tf.algorithms.maml_plus_plus import multi_step_weights
+from tests.helpers.outer_steps import vectorized_and_looped
 
 layers = keras.layers
 
@@ -173,25 +174,22 @@ class PartsTest(tf.test.TestCase, parameterized.TestCase):
     def test_vectorized_is_the_loop(self, all_parts):
         parts = {"multi_step_iterations": 2, "first_order_iterations": 1}
 
-        def gradients(vectorize):
-            algorithm = made(
+        def make():
+            return made(
                 inner_steps=2,
                 model=network("float32"),
                 loss=losses.cross_entropy,
                 **parts if all_parts else OFF,
             )
-            step = OuterStep(
-                algorithm,
-                classes,
-                keras.optimizers.SGD(0.1),
-                tasks=3,
-                vectorize=vectorize,
-            )
-            compiled = tf.function(lambda i: step.meta_gradient(i).gradient)
-            return [compiled(tf.constant(i, tf.int64)) for i in range(3)]
 
-        for one, other in zip(gradients(True), gradients(False)):
-            self.assertAllClose(one, other, 1e-5, 1e-6)
+        vectorized, looped = (
+            tf.function(lambda i, step=step: step.meta_gradient(i).gradient)
+            for step in vectorized_and_looped(make, classes)
+        )
+        for iteration in map(tf.constant, np.arange(3)):
+            self.assertAllClose(
+                vectorized(iteration), looped(iteration), 1e-5, 1e-6
+            )
 
 
 class NormalizationPerStepTest(tf.test.TestCase):
