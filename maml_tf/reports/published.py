@@ -120,12 +120,21 @@ _ACCURACIES: tuple[tuple[str, str, str, str, dict], ...] = (
         "Snell et al. 2017, trained with more ways",
         {(5, 1): "49.42 ± 0.78", (5, 5): "68.20 ± 0.66"},
     ),
+    (
+        "cifar_fs",
+        "conv4",
+        "maml",
+        "the official code",
+        {(5, 1): "56.8 ± 1.9", (5, 5): "70.8 ± 0.9"},
+    ),
+    (
+        "cifar_fs",
+        "conv4",
+        "maml",
+        "Bertinetto et al. 2019",
+        {(5, 1): "58.9", (5, 5): "71.5"},
+    ),
 )
-# Two sources.
-_CIFAR_FS = {
-    (5, 1): "56.8 ± 1.9 % (the official code), 58.9 % (Bertinetto et al. 2019)",
-    (5, 5): "70.8 ± 0.9 % (the official code), 71.5 % (Bertinetto et al. 2019)",
-}
 
 # Mean squared error on sinusoids by (algorithm, shot), then by inner step.
 _SINUSOID = {
@@ -166,13 +175,12 @@ def accuracy(
     dataset: str, network: str, algorithm: str, way: int, shot: int
 ) -> str | None:
     """Returns the published accuracy with its source, or None."""
-    setting = dataset, network, algorithm
-    if setting == ("cifar_fs", "conv4", "maml"):
-        return _CIFAR_FS.get((way, shot))
-    for *of, source, figures in _ACCURACIES:
-        if tuple(of) == setting and (way, shot) in figures:
-            return f"{figures[way, shot]} % ({source})"
-    return None
+    found = [
+        f"{figures[way, shot]} % ({source})"
+        for *setting, source, figures in _ACCURACIES
+        if setting == [dataset, network, algorithm] and (way, shot) in figures
+    ]
+    return ", ".join(found) or None
 
 
 def sinusoid_error(algorithm: str, shot: int, step: int) -> float | None:
