@@ -1,10 +1,8 @@
 """MAML++, five changes that make MAML train better (Antoniou et al. 2019)."""
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from maml_tf.algorithms.algorithm import MetaGradient
@@ -25,9 +23,7 @@ class MAMLPlusPlus(MAML):
     schedule, is the outer optimizer's.
 
     Args:
-        model: As in `MAML`.
-        loss: As in `MAML`.
-        metric: As in `MAML`.
+        *args: As in `MAML`.
         inner_steps: As in `MAML`.
         inner_rates: As in `MAML`.
         multi_step_iterations: Meta-updates at the start that minimise the query
@@ -47,10 +43,7 @@ class MAMLPlusPlus(MAML):
 
     def __init__(
         self,
-        model: keras.Model,
-        loss: Callable,
-        metric: Callable | None = None,
-        *,
+        *args: Any,
         inner_steps: int = 1,
         inner_rates: InnerRates = "per_weight_and_step",
         multi_step_iterations: int = 5000,
@@ -69,16 +62,11 @@ class MAMLPlusPlus(MAML):
                 " 0, or leave rematerialize out."
             )
         super().__init__(
-            model,
-            loss,
-            metric,
-            inner_steps=inner_steps,
-            inner_rates=inner_rates,
-            **options,
+            *args, inner_steps=inner_steps, inner_rates=inner_rates, **options
         )
         if batch_norm_per_step and inner_steps > 0:
             self.inner_loop.optimizer = NormalizationPerStep(
-                model, self.inner_loop.optimizer, inner_steps
+                self.model, self.inner_loop.optimizer, inner_steps
             )
         self._all_steps = False  # True in a phase that counts them all.
         self.multi_step_iterations = multi_step_iterations

@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf.algorithms import Algorithm
-from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import check_at_least_one
 from maml_tf.evaluation.curve import Curve, meta_test
 
@@ -60,11 +59,9 @@ def numbered(
     def renumbered(number):
         episode = episodes(number // numberings)
         new = numbers[number % numberings]
-        return Episode(
-            episode.support_x,
-            _renumbered(episode.support_y, new),
-            episode.query_x,
-            _renumbered(episode.query_y, new),
+        return episode._replace(
+            support_y=_renumbered(episode.support_y, new),
+            query_y=_renumbered(episode.query_y, new),
         )
 
     every = meta_test(

@@ -29,7 +29,7 @@ class Encoder(NamedTuple):
 
     Attributes:
         path: The file.
-        inputs: Names of the inputs of its signature `encode`.
+        inputs: Names of the inputs of its one signature.
         scale: Factor of the squared distances to the class means.
     """
 
