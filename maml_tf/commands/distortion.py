@@ -38,7 +38,7 @@ from maml_tf.evaluation.curve import MetaTest
 from maml_tf.functional.layers import has_batch_norm
 from maml_tf.learner.files import find_folder
 from maml_tf.reports import distortions as report
-from maml_tf.reports import figures
+from maml_tf.reports import figures, tables
 from maml_tf.training.metrics_log import finite
 
 FLAGS = flags.FLAGS
@@ -311,7 +311,7 @@ def _setting(f):
         if classifies
         else f"{f.shot} examples",
         "tasks": f"{FLAGS.num_tasks} tasks a point",
-        "query": f"{f.query} queries" + " a class" * classifies,
+        "query": tables.queries(f.query) + " a class" * classifies,
         "seed": f"seed {f.seed}",
     }
 

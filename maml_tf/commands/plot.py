@@ -292,7 +292,7 @@ def _adapted_setting(built, steps):
             f.seed,
             f.batch_norm,
         ),
-        "query": f"{f.query} queries" + " a class" * classifies,
+        "query": tables.queries(f.query) + " a class" * classifies,
         "steps": tables.gradient_steps(steps),
     }
 

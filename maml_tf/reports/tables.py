@@ -39,7 +39,7 @@ def adaptation(result: dict) -> str:
         f"{result['dataset']}{synthetic}, {result['split']}:"
         f" {result['algorithm']}, {result['network']},"
         f" {task}{result['shot']}-shot,"
-        f" {result['query']} queries{' per class' if is_accuracy else ''}\n"
+        f" {queries(result['query'])}{' per class' if is_accuracy else ''}\n"
         f"{result['num_tasks']} tasks, seed {result['seed']}, batch norm"
         f" {result['batch_norm']}, {result['checkpoint']} checkpoint, of"
         f" iteration {result['iteration']}"
@@ -117,6 +117,11 @@ def counted(number: int, noun: str) -> str:
         noun: The noun in the singular; its plural ends in s.
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def queries(number: int) -> str:
+    """Returns "1 query", "2 queries" and so on."""
+    return "1 query" if number == 1 else f"{number} queries"
 
 
 def gradient_steps(number: int) -> str:

@@ -67,6 +67,10 @@ class TablesTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn(["0", "20.00", "%", "1.23", "1.6000"], rows)
         self.assertIn(["1", "98.77", "%", "-", "0.0500"], rows)
 
+    def test_one_query_is_no_queries(self):
+        text = tables.adaptation(result(query=1))
+        self.assertIn("5-way 1-shot, 1 query per class\n", text)
+
     def test_says_how_much_numbers_of_classes_count(self):
         spread = {"numberings": 4, "mean": 0.5, "lowest": 0.41, "highest": 0.62}
         self.assertEndsWith(
