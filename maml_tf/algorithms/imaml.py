@@ -20,7 +20,7 @@ from maml_tf.errors import InputError, check_at_least_one, refusal
 from maml_tf.functional.conjugate_gradient import conjugate_gradient
 from maml_tf.functional.projections import projects
 from maml_tf.functional.randomness import unrepeatable_refused
-from maml_tf.functional.vectors import joined, like
+from maml_tf.graph.vectors import joined, like
 
 
 class Proximal(Wrapped):

@@ -23,6 +23,7 @@ from maml_tf.graph import execution
 from maml_tf.graph.custom_gradients import Forgetting
 from maml_tf.graph.loop_body import loop_body
 from maml_tf.graph.random_streams import Stream, stream
+from maml_tf.graph.replicas import Replicas, build_optimizer
 
 
 class OuterStep:
@@ -86,6 +87,9 @@ class OuterStep:
         self.episodes = told_apart.for_each_task(episodes, self.model)
         self.optimizer = optimizer
         self.tasks = tasks
+        self.replicas = Replicas(self.model)
+        self.replicas.check_share(tasks)
+        told_apart.check_shared(self.episodes, self.replicas.number)
         self.seed = seed
         jit_compile = told_apart.check_compiles(self.episodes, jit_compile)
         if vectorize is None:
@@ -98,10 +102,13 @@ class OuterStep:
         self.parallel_tasks = parallel_tasks
         self.iterations_per_call = iterations_per_call
         # A checkpoint can only restore slots that exist.
-        optimizer.build(algorithm.meta_variables)
+        build_optimizer(optimizer, algorithm.meta_variables)
         self._trainability = Trainability(self.model)
+        # XLA compiles either all or, as it cannot add up replicas, their parts.
+        alone = self.replicas.number == 1
+        self._compiles_share = jit_compile and not alone
         self._compiled = tf.function(
-            self._updates, autograph=False, jit_compile=jit_compile
+            self._updates, autograph=False, jit_compile=jit_compile and alone
         )
         self._forget = Forgetting(self, self._compiled)
 
@@ -139,8 +146,9 @@ class OuterStep:
 
         def body(index, arrays):
             update = self.meta_gradient(iteration + tf.cast(index, tf.int64))
-            self.algorithm.update(self.optimizer, update.gradient)
-            normalize_spectra(self.model)
+            with self.replicas.as_one():
+                self.algorithm.update(self.optimizer, update.gradient)
+                normalize_spectra(self.model)
             return index + 1, tuple(
                 array.write(index, value)
                 for array, value in zip(arrays, update[1:])
@@ -174,13 +182,20 @@ class OuterStep:
         Args:
             iteration: Number of the iteration, an integer or int64 scalar.
         """
-        theta = self.algorithm.theta()
         iteration = tf.cast(iteration, tf.int64)
-        first = iteration * self.tasks
-        if self.vectorize:
-            total = self._sum_vectorized(theta, first, iteration)
-        else:
-            total = self._sum_in_a_loop(theta, first, iteration)
+
+        sum_tasks = (
+            self._sum_vectorized if self.vectorize else self._sum_in_a_loop
+        )
+
+        def share(replica):
+            tasks = self.replicas.share(replica, self.tasks)
+            first = iteration * self.tasks + tasks.start
+            return sum_tasks(
+                self.algorithm.theta(), first, len(tasks), iteration
+            )
+
+        total = self.replicas.sum(share, self._compiles_share)
         return tf.nest.map_structure(lambda t: t / self.tasks, total)
 
     def _draw(self, number):
@@ -193,8 +208,8 @@ class OuterStep:
         reports = (tf.cast(value, tf.float32) for value in result[1:])
         return MetaGradient(result.gradient, *reports)
 
-    def _sum_vectorized(self, theta, first, iteration):
-        numbers = first + tf.range(self.tasks, dtype=tf.int64)
+    def _sum_vectorized(self, theta, first, count, iteration):
+        numbers = first + tf.range(count, dtype=tf.int64)
         # Tasks are drawn in a loop: random operations cannot be vectorised. The
         # trace gives the shapes without running a user's generator.
         traced = tf.function(self._draw, autograph=False)
@@ -210,7 +225,7 @@ class OuterStep:
             )
         return tf.nest.map_structure(lambda t: tf.reduce_sum(t, 0), stacked)
 
-    def _sum_in_a_loop(self, theta, first, iteration):
+    def _sum_in_a_loop(self, theta, first, count, iteration):
         # A task's graph ends with its own gradient, inside the loop's body, so
         # no activation outlives its task. The sum's order is fixed, so the
         # result is the same to the last bit.
@@ -229,10 +244,10 @@ class OuterStep:
 
         with variables_read_once(self.model):
             _, total = tf.while_loop(
-                lambda task, _: task < self.tasks,
+                lambda task, _: task < count,
                 add,
                 (tf.constant(0, tf.int64), zero),
                 parallel_iterations=self.parallel_tasks,
-                maximum_iterations=self.tasks,
+                maximum_iterations=count,
             )
         return total

@@ -68,6 +68,7 @@ LARGEST = {
     "intra_op_threads": 1_024,
     "inter_op_threads": 1_024,
     "workers": 1_024,
+    "worker_timeout": 1_000_000,
 }
 
 

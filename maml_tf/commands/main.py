@@ -20,6 +20,7 @@ COMMANDS = (
     "adapt",
     "plot",
     "distortion",
+    "launch",
     "share",
     "export",
     "train-rl",

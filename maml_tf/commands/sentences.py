@@ -31,7 +31,11 @@ _MESSAGES = {
 }
 
 
-def run(main: Callable[[list[str]], int], *errors: type[BaseException]) -> None:
+def run(
+    main: Callable[[list[str]], int],
+    *errors: type[BaseException],
+    takes_arguments: bool = False,
+) -> None:
     """Runs `main(argv)` with absl's flags parsed, and exits with its status.
 
     The help is the docstring of the module of `main`, with its flags.
@@ -39,15 +43,20 @@ def run(main: Callable[[list[str]], int], *errors: type[BaseException]) -> None:
     Args:
         main: Function `argv -> exit status`.
         *errors: Exceptions whose message is a sentence for the user.
+        takes_arguments: Whether `argv` may have more than flags; they stand
+            after `--`.
     """
 
     def parse(argv):
-        full = flag_help.requested(argv[1:])
+        own = argv[1:]
+        if takes_arguments and "--" in own:
+            own = own[: own.index("--")]
+        full = flag_help.requested(own)
         if full is not None:
             print(flag_help.text(sys.modules[main.__module__], full))
             sys.exit(0)
         try:
-            return _parse(argv)
+            return _parse(argv, takes_arguments)
         except (flags.Error, InputError) as error:
             print(f"error: {_sentence(error)}", file=sys.stderr)
             sys.exit(1)
@@ -93,7 +102,7 @@ def command(name: str, **flag_values: Any) -> str:
     return " ".join(["maml-tf", name, *map(shlex.quote, given)])
 
 
-def _parse(argv):
+def _parse(argv, takes_arguments):
     program, *arguments = argv
     for name, value in zip(arguments, [*arguments[1:], ""]):
         flag, equals, path = name.lstrip("-").partition("=")
@@ -106,6 +115,8 @@ def _parse(argv):
         )
     _, *others = FLAGS([program, *arguments])
     flag_ranges.check(FLAGS)
+    if takes_arguments:
+        return [program, *others]
     if others:
         raise InputError(
             f"{others[0]!r} is not a flag; write --NAME=VALUE, with the names"

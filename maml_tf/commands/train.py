@@ -16,6 +16,7 @@ from absl import flags
 
 from maml_tf.commands.experiments import (
     data_record,
+    devices,
     preparation,
     recorded_flags,
     supervised,
@@ -28,29 +29,36 @@ recorded_flags.define_where(FLAGS)
 supervised_flags.define(FLAGS)
 flags.adopt_module_key_flags(recorded_flags)
 flags.adopt_module_key_flags(supervised)
+flags.adopt_module_key_flags(devices)
 
 
 def main(argv: list[str]) -> int:
     """Trains as the flags say; returns the exit status."""
     del argv
     supervised_flags.check_unchanged(FLAGS, FLAGS.workdir)
-    built = supervised.Experiment(FLAGS, resumes=FLAGS.workdir)
-    outer_step = built.outer_step()
-    validation = built.validation()
-    data_record.check(built.dataset, FLAGS.workdir)
-    preparation.check(built.dataset, FLAGS.workdir)
-    data_record.record(built.dataset, FLAGS.workdir)
-    supervised_flags.record(FLAGS, FLAGS.workdir)
-    built.learner.save(FLAGS.workdir, checkpoints=True)
-    return training_run.train(
-        FLAGS,
-        built.algorithm,
-        outer_step,
-        validation,
-        metric_name=built.dataset.metric_name,
-        higher_is_better=built.dataset.metric_name == "accuracy",
-        evaluated_by="evaluate",
-    )
+    with devices.shared(supervised_flags.of_all_workers(FLAGS)) as shared:
+        strategy, workers = shared
+        built = supervised.Experiment(
+            FLAGS, resumes=FLAGS.workdir, strategy=strategy
+        )
+        outer_step = built.outer_step()
+        validation = built.validation()
+        data_record.check(built.dataset, FLAGS.workdir)
+        preparation.check(built.dataset, FLAGS.workdir)
+        if workers.is_chief:
+            data_record.record(built.dataset, FLAGS.workdir)
+            supervised_flags.record(FLAGS, FLAGS.workdir)
+            built.learner.save(FLAGS.workdir, checkpoints=True)
+        return training_run.train(
+            FLAGS,
+            built.algorithm,
+            outer_step,
+            validation,
+            workers,
+            metric_name=built.dataset.metric_name,
+            higher_is_better=built.dataset.metric_name == "accuracy",
+            evaluated_by="evaluate",
+        )
 
 
 def run() -> None:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from maml_tf.episodes.array_form import ArrayForm
 from maml_tf.episodes.class_pool import Episode
-from maml_tf.episodes.generated import PythonEpisodes
+from maml_tf.episodes.generated import GeneratedEpisodes, PythonEpisodes
 from maml_tf.errors import refusal
 
 
@@ -73,6 +73,25 @@ def check_compiles(episodes: Callable, jit_compile: bool | None) -> bool | None:
             " False; or give a TensorFlow function number -> Episode",
         )
     return False
+
+
+def check_shared(episodes: Callable, replicas: int) -> None:
+    """Refuses a generator if several replicas draw episodes.
+
+    Args:
+        episodes: Episodes as `for_each_task` returned them.
+        replicas: Number of replicas.
+
+    Raises:
+        InputError: It gives its episodes one after the other.
+    """
+    if replicas > 1 and isinstance(episodes, GeneratedEpisodes):
+        raise refusal(
+            "episodes",
+            "a generator or data set",
+            f"each of {replicas} replicas draws its own tasks; give a function"
+            " number -> Episode",
+        )
 
 
 def _traced_twice(function: Callable) -> Any:

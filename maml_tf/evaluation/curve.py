@@ -9,6 +9,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from maml_tf.algorithms import Algorithm
+from maml_tf.episodes.generated import GeneratedEpisodes
 from maml_tf.episodes.told_apart import for_each_task
 from maml_tf.errors import check_at_least_one, refusal
 from maml_tf.evaluation.intervals import interval
@@ -105,8 +106,11 @@ class MetaTest:
                 )
         columns = steps + 1 if evaluated is None else len(evaluated)
         self.num_tasks = num_tasks
+        self._columns = columns
         self._tasks_per_call = min(tasks_per_call, num_tasks)
         episodes = for_each_task(episodes, algorithm.model)
+        # Others could not begin in the middle of a generator.
+        self._come_in_order = isinstance(episodes, GeneratedEpisodes)
 
         @tf.function(
             autograph=False, input_signature=[tf.TensorSpec([None], tf.int64)]
@@ -144,24 +148,32 @@ class MetaTest:
         self._trainability = Trainability(algorithm.model)
         self._forget = Forgetting(self, self._curves)
 
-    def __call__(self, progress: bool = False) -> Curve:
+    def __call__(self, progress: bool = False, workers: Any = None) -> Curve:
         """Returns the `Curve` of the model as it is now.
 
         Args:
             progress: Whether to show a progress bar, on a terminal.
+            workers: The `maml_tf.training.workers.Workers` among whom the tasks
+                are divided; each gets the curve of all. Defaults to this
+                process alone.
         """
         self._trainability.check("MetaTest")
-        losses, metrics = [], []
+        if self._come_in_order:
+            workers = None
+        tasks = range(self.num_tasks)
+        if workers is not None:
+            tasks = workers.share(self.num_tasks)
+        curves = np.zeros([2, self.num_tasks, self._columns], np.float32)
         count = self._tasks_per_call
-        for first in calls(self.num_tasks, count, progress):
+        for begun in calls(len(tasks), count, progress):
             # No task beyond the last: a source of episodes may end there.
-            last = min(first + count, self.num_tasks)
-            numbers = tf.range(first, last, dtype=tf.int64)
-            loss, metric = self._curves(numbers)
+            part = tasks[begun : begun + count]
+            numbers = tf.range(part.start, part.stop, dtype=tf.int64)
+            curves[:, part.start : part.stop] = self._curves(numbers)
             self._forget(numbers)
-            losses.append(loss.numpy())
-            metrics.append(metric.numpy())
-        return Curve(np.concatenate(losses), np.concatenate(metrics))
+        if workers is not None:
+            curves = workers.gather(curves).sum(0)
+        return Curve(*curves)
 
 
 def calls(

@@ -30,6 +30,7 @@ from maml_tf.learner.checks import check_logits, check_units, number_of_outputs
 from maml_tf.learner.learned import copy_learned, write_learned
 from maml_tf.registry import ALGORITHMS, find
 from maml_tf.training.loop import Training, meta_train
+from maml_tf.training.workers import workers_of
 
 
 class Learner:
@@ -47,8 +48,7 @@ class Learner:
         adapts: The weights that adapt: one of `adapted_weights.SELECTIONS`, a
             predicate over variables, or None for the algorithm's default.
         steps: Inner steps of `adapt`. Defaults to the algorithm's in training.
-        preparation: Keras model from raw inputs to the network's; None if they
-            are the same.
+        preparation: Keras model from raw inputs to the network's, or None.
         target_mean: For regression, the number that was subtracted from the
             targets to standardise them; a number or `[targets]`.
         target_deviation: For regression, the number by which the targets were
@@ -278,7 +278,7 @@ class Learner:
         with given_episodes.own_error(episodes):
             if options.pop("check", False):
                 step.check_meta_gradient()
-            if workdir:
+            if workdir and workers_of(self.model).is_chief:
                 # Models and losses that no file can hold are trained too.
                 unsaved = InputError, NotImplementedError, TypeError
                 with contextlib.suppress(*unsaved):

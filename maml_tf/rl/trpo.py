@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from maml_tf.errors import check_at_least_one, check_not_negative, refusal
 from maml_tf.functional.conjugate_gradient import conjugate_gradient
-from maml_tf.functional.vectors import joined, like
 from maml_tf.graph.over_tasks import mean_over_tasks
+from maml_tf.graph.vectors import joined, like
 from maml_tf.rl import losses
 
 

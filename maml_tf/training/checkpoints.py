@@ -115,10 +115,16 @@ class Checkpoints:
         _save(self._best, iteration)
         return True
 
-    def restore_latest(self) -> bool:
+    def restore_latest(
+        self, directory: str | os.PathLike | None = None
+    ) -> bool:
         """Restores the newest state that can be read.
 
         A damaged one is passed over, with a warning.
+
+        Args:
+            directory: The folder of other `Checkpoints` of the same model, such
+                as those of the chief. Defaults to its own.
 
         Returns:
             Whether there was a checkpoint.
@@ -126,7 +132,9 @@ class Checkpoints:
         Raises:
             InputError: There are checkpoints, and none can be read.
         """
-        return self._restore(self._latest)
+        if directory is None:
+            return self._restore(self._latest)
+        return self._restore(self._latest, pathlib.Path(directory, "latest"))
 
     def restore_best(self) -> bool:
         """Restores the state of the best validation score.
@@ -150,9 +158,9 @@ class Checkpoints:
                 for variable, average in zip(self._learned, read):
                     variable.assign(average)
 
-    def _restore(self, manager):
+    def _restore(self, manager, folder=None):
         # The files themselves, not the manager's list, which may be older.
-        paths = _paths(pathlib.Path(manager.directory))
+        paths = _paths(folder or pathlib.Path(manager.directory))
         for path in reversed(paths):
             try:
                 status = manager.checkpoint.restore(str(path))
@@ -174,7 +182,7 @@ class Checkpoints:
         if paths:
             raise InputError(
                 f"workdir: none of the {len(paths)} checkpoints in"
-                f" {manager.directory} can be read; remove that folder to start"
+                f" {paths[0].parent} can be read; remove that folder to start"
                 " again, or restore it from a copy."
             )
         return False

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import inspect
 import os
 import pathlib
 import sys
@@ -18,6 +19,7 @@ from maml_tf.training.averages import averages_in_place, take_averages
 from maml_tf.training.checkpoints import Checkpoints
 from maml_tf.training.interruption import Interruption
 from maml_tf.training.metrics_log import MetricsLog
+from maml_tf.training.workers import lost_worker_named, workers_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +61,10 @@ def meta_train(
     Continues from the newest checkpoint in `workdir`; on CPU the weights at the
     end are the same to the last bit, however often it was stopped. The signals
     SIGINT and SIGTERM end it early, and the state is saved.
+
+    The workers of a `tf.distribute.MultiWorkerMirroredStrategy` all call it. A
+    signal at any of them ends all after the same iteration. Only the chief
+    writes to `workdir`, from which all resume; they must all see it.
 
     Args:
         outer_step: A `maml_tf.OuterStep`.
@@ -105,8 +111,11 @@ def meta_train(
             )
         outer_step.check_meta_gradient()
     started = time.monotonic()
+    workers = workers_of(outer_step.model)
+    origin = None if workdir is None else pathlib.Path(workdir, "checkpoints")
     temporary = None
-    if workdir is None:
+    if workdir is None or not workers.is_chief:
+        # All workers save, because reading some variables needs all.
         temporary = tempfile.TemporaryDirectory()
         workdir = temporary.name
     workdir = pathlib.Path(workdir)
@@ -118,9 +127,11 @@ def meta_train(
         own_variables=outer_step.algorithm.own_variables,
     )
     learned = outer_step.algorithm.meta_variables
-    if not checkpoints.restore_latest():
+    is_begun = checkpoints.restore_latest(origin)
+    workers.barrier()
+    if not is_begun or not workers.is_chief:
         # A divergence then has a good state to name and to fall back to.
-        checkpoints.save(0)
+        checkpoints.save(checkpoints.iteration)
     # `checkpoints.iteration` may be ahead: it counts the best checkpoint too.
     iteration = saved = resumed_from = checkpoints.iteration
     intervals = (log_interval, validation_interval, checkpoint_interval)
@@ -131,15 +142,16 @@ def meta_train(
         initial=iteration,
         desc="meta-training",
         unit="it",
-        disable=None if progress else True,
+        disable=None if progress and workers.is_chief else True,
     )
     with (
         temporary or contextlib.nullcontext(),
         contextlib.closing(MetricsLog(workdir, iteration)) as log,
         bar,
         Interruption() as interruption,
+        lost_worker_named(workers),
     ):
-        while iteration < iterations and interruption.signal_number is None:
+        while iteration < iterations and not _signal(interruption, workers):
             count = min(
                 iterations - iteration,
                 outer_step.iterations_per_call,
@@ -163,7 +175,7 @@ def meta_train(
                 )
             if validation and validated:
                 with averages_in_place(learned, outer_step.optimizer):
-                    curve = validation()
+                    curve = _validated(validation, workers)
                 log.write(iteration, "validation", _by_step(curve, metric_name))
                 log.write_adaptation(
                     iteration, metric_name, curve.metric, curve.ci95
@@ -178,7 +190,7 @@ def meta_train(
                 saved = iteration
             texts = {n: f"{value:.4f}" for n, value in newest_values.items()}
             bar.set_postfix(texts, refresh=False)
-            if progress and bar.disable and validated:
+            if progress and workers.is_chief and bar.disable and validated:
                 # Without a terminal, a line now and then for the log file.
                 pairs = ", ".join(f"{n} {text}" for n, text in texts.items())
                 print(f"{iteration}/{iterations}: {pairs}", file=sys.stderr)
@@ -187,6 +199,8 @@ def meta_train(
                 learned, iteration, checkpoints, not temporary
             )
             checkpoints.save(iteration)
+        # One that ended earlier than the others would be lost to them.
+        workers.barrier()
     take_averages(learned, outer_step.optimizer)
     return Training(
         iteration,
@@ -195,6 +209,21 @@ def meta_train(
         resumed_from,
         time.monotonic() - started,
     )
+
+
+def _signal(interruption, workers):
+    """Returns the signal that any of the workers received, or None."""
+    number = int(workers.gather(interruption.signal_number or 0).max())
+    interruption.signal_number = number or None
+    return interruption.signal_number
+
+
+def _validated(validation, workers):
+    """Returns the curve of a validation, whose tasks the workers divide."""
+    divides = "workers" in inspect.signature(validation).parameters
+    if workers.number > 1 and divides:
+        return validation(workers=workers)
+    return validation()
 
 
 class _Means:

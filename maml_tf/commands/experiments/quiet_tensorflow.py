@@ -9,10 +9,12 @@ import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def _quietly():
+def quietly() -> Iterator[None]:
+    """Keeps what is written to stderr to itself, unless an error is raised."""
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), 2)
@@ -29,7 +31,7 @@ def _quietly():
 
 if "tensorflow" not in sys.modules:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _quietly():
+    with quietly():
         import tensorflow as tf
 
         # Otherwise absl's app.run does this, because a part of TensorFlow asks
@@ -39,8 +41,8 @@ else:
     import tensorflow as tf
 
 
-def start(intra_op_threads: int = 1, inter_op_threads: int = 0) -> None:
-    """Starts TensorFlow's devices; their threads cannot be changed later.
+def set_threads(intra_op_threads: int = 1, inter_op_threads: int = 0) -> None:
+    """Sets the threads of TensorFlow's devices, before they are started.
 
     Args:
         intra_op_threads: Threads that share one operation; 0: one a core.
@@ -49,7 +51,7 @@ def start(intra_op_threads: int = 1, inter_op_threads: int = 0) -> None:
         inter_op_threads: Operations, and so tasks, at a time; 0: one a core.
             Defaults to 0.
     """
-    with _quietly(), contextlib.suppress(RuntimeError):
+    with contextlib.suppress(RuntimeError):
         cores = os.cpu_count() or 1
         tf.config.threading.set_intra_op_parallelism_threads(
             intra_op_threads or cores
@@ -57,4 +59,9 @@ def start(intra_op_threads: int = 1, inter_op_threads: int = 0) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(
             inter_op_threads or cores
         )
+
+
+def initialize() -> None:
+    """Starts TensorFlow's devices."""
+    with quietly():
         tf.config.list_logical_devices()

@@ -113,6 +113,8 @@ class RecordedFlags:
         free_on_resume: Function `flag_values -> names` of flags that may differ
             when a training is resumed, as they do not change its results.
         command: The command that trains, for messages.
+        places: Flags of the data's place, which may differ from worker to
+            worker.
     """
 
     def __init__(
@@ -120,10 +122,12 @@ class RecordedFlags:
         define: Callable[[flags.FlagValues], None],
         free_on_resume: Callable[[flags.FlagValues], Iterable[str]],
         command: str,
+        places: Iterable[str] = (),
     ) -> None:
         self._define = define
         self._free_on_resume = free_on_resume
         self._command = command
+        self._places = tuple(places)
 
     def record(
         self,
@@ -180,6 +184,18 @@ class RecordedFlags:
             ) from error
         flag_ranges.check(values)
         return values
+
+    def of_all_workers(
+        self, flag_values: flags.FlagValues
+    ) -> dict[str, object]:
+        """Returns the flags that must be the same at all workers, by name.
+
+        Args:
+            flag_values: The parsed flags.
+        """
+        own = set(self._places) | {"progress"}
+        names = [name for name in self._names() if name not in own]
+        return {name: flag_values[name].value for name in [*names, "workdir"]}
 
     def check_unchanged(
         self, flag_values: flags.FlagValues, workdir: str | pathlib.Path

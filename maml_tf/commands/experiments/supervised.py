@@ -3,11 +3,13 @@
 The commands train, evaluate, plot, share and demo use this file.
 """
 
+import contextlib
 import functools
 import pathlib
 from collections.abc import Callable
 
 import keras
+import tensorflow as tf
 from absl import flags, logging
 
 from maml_tf import (
@@ -63,6 +65,8 @@ class Experiment:
             it recorded. None to divide them as the flags say.
         resumes: Folder of a training that may have begun. Its series stay
             standardised as they are, as those of `workdir`.
+        strategy: A `tf.distribute.Strategy` in whose scope the model is made,
+            or None.
 
     Attributes:
         flags: The flags.
@@ -79,6 +83,7 @@ class Experiment:
         flag_values: flags.FlagValues,
         workdir: str | pathlib.Path | None = None,
         resumes: str | pathlib.Path | None = None,
+        strategy: tf.distribute.Strategy | None = None,
     ) -> None:
         self.flags = f = flag_values
         _check_combination(f)
@@ -104,8 +109,9 @@ class Experiment:
             outputs = self.dataset.num_classes("train")
         else:
             outputs = self.dataset.outputs(self._train_way)
-        self.model = self._network(outputs)
-        self.learner = self._learner()
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            self.model = self._network(outputs)
+            self.learner = self._learner()
         self.algorithm = self.learner.algorithm
 
     def _network(self, outputs):
@@ -194,9 +200,9 @@ class Experiment:
             seed=f.seed,
         )
 
-        def with_new_head():
+        def with_new_head(workers=None):
             self.learner.renew_head(algorithm)
-            return meta_test()
+            return meta_test(workers=workers)
 
         return with_new_head
 
@@ -289,7 +295,11 @@ def run(main: Callable[[list[str]], int]) -> None:
     @functools.wraps(main)
     def on_devices(argv):
         logging.set_verbosity(logging.WARNING)
-        quiet_tensorflow.start(FLAGS.intra_op_threads, FLAGS.inter_op_threads)
+        quiet_tensorflow.set_threads(
+            FLAGS.intra_op_threads, FLAGS.inter_op_threads
+        )
+        if "strategy" not in FLAGS:
+            quiet_tensorflow.initialize()
         return main(argv)
 
     sentences.run(on_devices, InputError, DivergenceError)

@@ -90,7 +90,10 @@ def _free_on_resume(flag_values):
     return [name for name in _FREE_ON_RESUME if name != "iterations"]
 
 
-_recorded_flags = recorded_flags.RecordedFlags(define, _free_on_resume, "train")
+_recorded_flags = recorded_flags.RecordedFlags(
+    define, _free_on_resume, "train", PLACES
+)
 record = _recorded_flags.record
 recorded = _recorded_flags.recorded
 check_unchanged = _recorded_flags.check_unchanged
+of_all_workers = _recorded_flags.of_all_workers

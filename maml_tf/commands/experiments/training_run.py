@@ -19,6 +19,7 @@ from maml_tf.commands import sentences
 from maml_tf.files import replacing
 from maml_tf.training.checkpoints import restore_weights
 from maml_tf.training.metrics_log import finite
+from maml_tf.training.workers import Workers
 
 
 def train(
@@ -26,6 +27,7 @@ def train(
     algorithm: Algorithm,
     outer_step: Callable,
     validation: Callable,
+    workers: Workers,
     *,
     metric_name: str,
     higher_is_better: bool,
@@ -37,7 +39,8 @@ def train(
         flag_values: The flags: workdir, iterations, intervals, progress.
         algorithm: One of `maml_tf.algorithms`.
         outer_step: The meta-update that `maml_tf.meta_train` repeats.
-        validation: Function without arguments that returns a `Curve`.
+        validation: Function that returns a `Curve`; see `maml_tf.meta_train`.
+        workers: The `Workers` that train. One alone prints.
         metric_name: Name of the metric in logs.
         higher_is_better: Whether higher values of the metric are better.
         evaluated_by: The command to name as the next one.
@@ -47,10 +50,11 @@ def train(
     """
     f = flag_values
     iterations = f.iterations
+    say = print if workers.is_chief else lambda text: None
     if f.experiment is not None:
-        print(f"Experiment {f.experiment}, in {f.workdir}.")
+        say(f"Experiment {f.experiment}, in {f.workdir}.")
     if not algorithm.meta_trains:
-        print(f"{f.algorithm}: nothing to meta-train; weights are saved.")
+        say(f"{f.algorithm}: nothing to meta-train; weights are saved.")
         iterations = 0
     training = maml_tf.meta_train(
         outer_step,
@@ -66,13 +70,14 @@ def train(
     )
     if training.signal_number is not None:
         name = signal.Signals(training.signal_number).name
-        print(
+        say(
             f"{name}: saved after {training.iteration} of {iterations}"
             f" iterations in {f.workdir}; the same command goes on."
         )
-        return 128 + training.signal_number
+        # A queue that preempts workers takes another status for a failure.
+        return 128 + training.signal_number if workers.number == 1 else 0
     now = training.iteration - training.resumed_from
-    print(
+    say(
         f"Trained {training.iteration} iterations, {now} of them now in"
         f" {training.seconds / 60:.1f} minutes, saved in {f.workdir};"
         f" next: {sentences.command(evaluated_by, workdir=f.workdir)}"

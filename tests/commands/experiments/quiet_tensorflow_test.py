@@ -31,7 +31,7 @@ class QuietTensorFlowTest(parameterized.TestCase):
         status, stdout, stderr = python(
             f"import {MODULE} as quiet_tensorflow\n"
             "import maml_tf, tensorflow as tf\n"
-            f"quiet_tensorflow.start({arguments})\n"
+            f"quiet_tensorflow.set_threads({arguments})\n"
             "threading = tf.config.threading\n"
             "print(threading.get_intra_op_parallelism_threads(),"
             " threading.get_inter_op_parallelism_threads())"
@@ -45,7 +45,7 @@ class QuietTensorFlowTest(parameterized.TestCase):
             "import tensorflow as tf\n"
             "tf.constant(1)\n"
             f"import {MODULE} as quiet_tensorflow\n"
-            "quiet_tensorflow.start(3)\n"
+            "quiet_tensorflow.set_threads(3)\n"
             "assert tf.config.threading.get_intra_op_parallelism_threads() == 0"
         )
         self.assertEqual(status, 0, stderr)

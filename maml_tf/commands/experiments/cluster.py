@@ -1,0 +1,165 @@
+"""The cluster that the environment names: the workers and their addresses."""
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from maml_tf.errors import InputError
+
+_EXAMPLE = (
+    'such as {"cluster": {"worker": ["host-a:12345", "host-b:12345"]},'
+    ' "task": {"type": "worker", "index": 0}}'
+)
+
+
+class Cluster(NamedTuple):
+    """The workers of a training, and which one this process is.
+
+    Attributes:
+        addresses: `host:port` of each, the chief first.
+        index: Number of this one.
+    """
+
+    addresses: list[str]
+    index: int
+
+    def others_that_do_not_answer(self) -> list[str]:
+        """Returns the workers at whose address nothing listens."""
+        return [
+            f"{number} ({address})"
+            for number, address in enumerate(self.addresses)
+            if number != self.index and not _answers(address)
+        ]
+
+
+def from_environment(
+    environment: Mapping[str, str] = os.environ,
+) -> Cluster | None:
+    """Reads TF_CONFIG, or else the variables of Slurm's `srun`.
+
+    Args:
+        environment: Variables by name.
+
+    Returns:
+        The `Cluster`; None if neither names more than this process.
+
+    Raises:
+        InputError: TF_CONFIG or the variables cannot be used.
+    """
+    text = environment.get("TF_CONFIG", "")
+    if text.strip():
+        return _from_tf_config(text)
+    if environment.get("SLURM_PROCID") and _tasks(environment) > 1:
+        return _from_slurm()
+    return None
+
+
+def check_port(cluster: Cluster) -> None:
+    """Refuses a port that this worker cannot listen on.
+
+    Args:
+        cluster: The cluster.
+
+    Raises:
+        InputError: Another process has the port, or it is not allowed.
+    """
+    port = int(cluster.addresses[cluster.index].rpartition(":")[2])
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("", port))
+        except OSError as error:
+            raise InputError(
+                f"TF_CONFIG: worker {cluster.index} cannot listen on port"
+                f" {port} ({error.strerror}); give it another one."
+            ) from None
+
+
+def _from_tf_config(text):
+    try:
+        config = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"TF_CONFIG: {_short(text)} is not JSON ({error}); give JSON"
+            f" {_EXAMPLE}."
+        ) from None
+    jobs = config.get("cluster") if isinstance(config, dict) else None
+    task = config.get("task") if isinstance(config, dict) else None
+    if not (isinstance(jobs, dict) and isinstance(task, dict)):
+        raise InputError(
+            f"TF_CONFIG: {_short(text)} does not have a cluster and a task;"
+            f" give JSON {_EXAMPLE}."
+        )
+    other = set(jobs) - {"chief", "worker"}
+    if other or task.get("type") not in jobs:
+        raise InputError(
+            f"TF_CONFIG: the cluster has the jobs {', '.join(map(str, jobs))}"
+            f" and the task is of type {task.get('type')!r}; the jobs must be"
+            " worker, and chief if you like, and the task one of them."
+        )
+    for addresses in jobs.values():
+        if not isinstance(addresses, list) or not all(
+            isinstance(a, str) and a.rpartition(":")[2].isdecimal()
+            for a in addresses
+        ):
+            raise InputError(
+                f"TF_CONFIG: {_short(str(addresses))} are not addresses; give a"
+                f" list of host:port, {_EXAMPLE}."
+            )
+    chiefs = jobs.get("chief", [])
+    own, index = jobs[task["type"]], task.get("index")
+    if type(index) is not int or not 0 <= index < len(own):
+        raise InputError(
+            f"TF_CONFIG: the task has the index {index!r}, and the cluster has"
+            f" {len(own)} of type {task['type']}; it must be from 0 to"
+            f" {len(own) - 1}."
+        )
+    first = 0 if task["type"] == "chief" else len(chiefs)
+    return Cluster([*chiefs, *jobs.get("worker", [])], first + index)
+
+
+def _from_slurm():
+    try:
+        # Slurm itself gives each task its GPUs (srun --gpus-per-task).
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+            port_base=_port_base(),
+            gpus_per_node=2**16,
+            gpus_per_task=1,
+            auto_set_gpu=False,
+        )
+        addresses = resolver.cluster_spec().as_dict()["worker"]
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"SLURM_PROCID: Slurm's variables cannot be used ({error}); start"
+            " with srun, or give --strategy=one."
+        ) from error
+    return Cluster(addresses, resolver.task_id)
+
+
+def _port_base():
+    """Returns the first port on each node, different for different jobs."""
+    return 20000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 10000
+
+
+def _tasks(environment):
+    for name in ("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"):
+        if environment.get(name, "").isdecimal():
+            return int(environment[name])
+    return 1
+
+
+def _answers(address):
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def _short(text):
+    return repr(text if len(text) <= 60 else text[:57] + "...")
