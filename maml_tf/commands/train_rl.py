@@ -15,6 +15,7 @@ scratch (random weights) and oracle (a policy that is told the task).
 from absl import flags
 
 from maml_tf.commands.experiments import (
+    devices,
     policies,
     policy_flags,
     recorded_flags,
@@ -27,25 +28,30 @@ recorded_flags.define_where(FLAGS)
 policy_flags.define(FLAGS)
 flags.adopt_module_key_flags(recorded_flags)
 flags.adopt_module_key_flags(supervised)
+flags.adopt_module_key_flags(devices)
 
 
 def main(argv: list[str]) -> int:
     """Trains as the flags say; returns the exit status."""
     del argv
     policy_flags.check_unchanged(FLAGS, FLAGS.workdir)
-    built = policies.RLExperiment(FLAGS)
-    outer_step = built.outer_step()
-    validation = built.validation()
-    policy_flags.record(FLAGS, FLAGS.workdir)
-    return training_run.train(
-        FLAGS,
-        built.algorithm,
-        outer_step,
-        validation,
-        metric_name="return",
-        higher_is_better=True,
-        evaluated_by="evaluate-rl",
-    )
+    with devices.shared(policy_flags.of_all_workers(FLAGS)) as shared:
+        strategy, workers = shared
+        built = policies.RLExperiment(FLAGS, strategy)
+        outer_step = built.outer_step()
+        validation = built.validation()
+        if workers.is_chief:
+            policy_flags.record(FLAGS, FLAGS.workdir)
+        return training_run.train(
+            FLAGS,
+            built.algorithm,
+            outer_step,
+            validation,
+            workers,
+            metric_name="return",
+            higher_is_better=True,
+            evaluated_by="evaluate-rl",
+        )
 
 
 def run() -> None:

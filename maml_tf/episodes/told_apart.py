@@ -14,7 +14,7 @@ import tensorflow as tf
 from maml_tf.episodes.array_form import ArrayForm
 from maml_tf.episodes.class_pool import Episode
 from maml_tf.episodes.generated import GeneratedEpisodes, PythonEpisodes
-from maml_tf.errors import refusal
+from maml_tf.errors import InputError, refusal
 
 
 def for_each_task(
@@ -86,11 +86,10 @@ def check_shared(episodes: Callable, replicas: int) -> None:
         InputError: It gives its episodes one after the other.
     """
     if replicas > 1 and isinstance(episodes, GeneratedEpisodes):
-        raise refusal(
-            "episodes",
-            "a generator or data set",
-            f"each of {replicas} replicas draws its own tasks; give a function"
-            " number -> Episode",
+        raise InputError(
+            "episodes: a generator or data set was given; each of"
+            f" {replicas} replicas draws its own tasks, so give a function"
+            " number -> Episode."
         )
 
 

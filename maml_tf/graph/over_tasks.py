@@ -41,7 +41,12 @@ def over_tasks(function: Callable, *arguments: Any) -> Any:
 
 
 def mean_over_tasks(function: Callable, *arguments: Any) -> Any:
-    """Returns the mean over tasks of the function's results."""
+    """Returns the mean over tasks of the function's results.
+
+    Args:
+        function: As in `over_tasks`.
+        *arguments: As in `over_tasks`.
+    """
     return tf.nest.map_structure(
         lambda t: tf.reduce_mean(t, 0), over_tasks(function, *arguments)
     )

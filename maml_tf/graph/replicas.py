@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from maml_tf.errors import InputError, refusal
+from maml_tf.graph.over_tasks import mean_over_tasks
 from maml_tf.graph.vectors import joined, like
 
 
@@ -74,40 +75,76 @@ class Replicas:
                 f" {self.number} or more will do",
             )
 
-    def sum(self, function: Callable, jit_compile: bool = False) -> Any:
+    def each(self, function: Callable) -> Any:
+        """Returns a function's results, those of each replica on it.
+
+        Args:
+            function: As in `sum`.
+        """
+        if self.number == 1:
+            return function(0)
+        return self.strategy.run(lambda: function(_number()))
+
+    def sum(
+        self,
+        function: Callable,
+        jit_compile: bool = False,
+        arguments: tuple = (),
+    ) -> Any:
         """Adds up a function's results over replicas.
 
         Args:
             function: Function from a replica's number, an int, to a structure
                 of tensors; all replicas run it at once.
             jit_compile: Whether XLA compiles it. XLA cannot compile the sum.
+            arguments: Further arguments of it: tensors that each replica has
+                for itself, as `each` returned them, or structures of them.
 
         Returns:
             The same structure, on all replicas.
         """
         if self.number == 1:
-            return function(0)
+            return function(0, *arguments)
         structure = []
 
-        def run():
-            replica = tf.distribute.get_replica_context()
-            number = tf.get_static_value(replica.replica_id_in_sync_group)
+        def run(*own):
             part = tf.function(
-                functools.partial(function, int(number)),
+                functools.partial(function, _number()),
                 autograph=False,
                 jit_compile=jit_compile,
             )
-            structure.append(part())
+            structure.append(part(*own))
             return _joined(tf.nest.flatten(structure[-1]))
 
         # A vector for each dtype: one message an update, not one a weight.
-        vectors = self.strategy.run(run)
+        vectors = self.strategy.run(run, arguments)
         totals = {
             dtype: self.strategy.reduce("SUM", vector, axis=None)
             for dtype, vector in vectors.items()
         }
         parts = _split(totals, tf.nest.flatten(structure[0]))
         return tf.nest.pack_sequence_as(structure[0], parts)
+
+    def mean_over_tasks(
+        self, tasks: int, function: Callable, *arguments: Any
+    ) -> Any:
+        """Returns the mean of a function's results over all replicas' tasks.
+
+        Args:
+            tasks: Tasks of the meta-batch.
+            function: As in `over_tasks`.
+            *arguments: As in `over_tasks`, of the replica's own tasks.
+        """
+        if self.number == 1:
+            return mean_over_tasks(function, *arguments)
+
+        def weighted(replica, *own):
+            weight = len(self.share(replica, tasks)) / tasks
+            return tf.nest.map_structure(
+                lambda t: t * weight, mean_over_tasks(function, *own)
+            )
+
+        return self.sum(weighted, arguments=arguments)
 
     def scope(self) -> contextlib.AbstractContextManager:
         """Returns the strategy's scope, in which copies are made together."""
@@ -175,6 +212,12 @@ def strategy_of(variables: list) -> tf.distribute.Strategy | None:
         if strategy is not None:
             return strategy
     return None
+
+
+def _number():
+    """Returns the number of the replica that runs this."""
+    replica = tf.distribute.get_replica_context()
+    return int(tf.get_static_value(replica.replica_id_in_sync_group))
 
 
 def _joined(tensors):

@@ -54,7 +54,11 @@ class PolicyAdaptation:
         self._batch_compiled = tf.function(sampling.batch, autograph=False)
 
     def __call__(
-        self, tasks: tf.Tensor, steps: int, seed: tf.Tensor
+        self,
+        tasks: tf.Tensor,
+        steps: int,
+        seed: tf.Tensor,
+        own: slice = slice(None),
     ) -> tuple[list[Trajectories], list]:
         """Adapts to some tasks.
 
@@ -64,12 +68,14 @@ class PolicyAdaptation:
             tasks: Parameters of the tasks, `[tasks, task_size]`.
             steps: Gradient steps K.
             seed: Stateless seed, an int64 tensor `[2]`.
+            own: The tasks to adapt to here; other replicas adapt to the others.
+                Defaults to all.
 
         Returns:
             `(trajectories, batches)`, lists of length K + 1: the policy's
             rollouts at φ_0 … φ_K, and a loss's batch of each.
         """
-        number = tasks.shape[0]
+        number = tasks[own].shape[0]
         phi, slots, _ = self.algorithm.inner_loop.begin(self.algorithm.theta())
         phi, slots = tf.nest.map_structure(
             lambda t: tf.repeat(t[tf.newaxis], number, axis=0), (phi, slots)
@@ -82,6 +88,7 @@ class PolicyAdaptation:
                 tasks,
                 self.sampling.rollouts,
                 fold_in(seed, step),
+                own,
             )
             path.append(trajectories)
             batches.append(self._batch_compiled(trajectories))

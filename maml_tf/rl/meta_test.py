@@ -1,5 +1,7 @@
 """Meta-testing of policies: returns on new tasks, by gradient step."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -51,14 +53,14 @@ class PolicyMetaTest:
         if steps < 0:
             raise refusal("steps", steps, "it must be 0 or more")
         self.num_tasks = num_tasks
+        self._steps = steps
         self._tasks_per_call = min(tasks_per_call, num_tasks)
         adapt = PolicyAdaptation(algorithm, environment, sampling)
 
-        def trajectories(first, count):
+        def trajectories(first, count, start, stop):
             tasks = environment.tasks(split, first, count, seed)
-            path, _ = adapt(
-                tasks, steps, stream(seed, Stream.TEST_ROLLOUTS, first)
-            )
+            test_seed = stream(seed, Stream.TEST_ROLLOUTS, first)
+            path, _ = adapt(tasks, steps, test_seed, slice(start, stop))
             return path
 
         if environment.in_graph:
@@ -68,7 +70,7 @@ class PolicyMetaTest:
             environment.tasks(split, 0, 1, seed)
         )
 
-    def __call__(self, progress: bool = False) -> Curve:
+    def __call__(self, progress: bool = False, workers: Any = None) -> Curve:
         """Returns the `Curve` of the policy as it is now.
 
         Its metric is the mean return of a task's rollouts, not discounted, and
@@ -76,23 +78,31 @@ class PolicyMetaTest:
 
         Args:
             progress: Whether to show a progress bar, on a terminal.
+            workers: As in `maml_tf.MetaTest`.
         """
         by_task = []
         count = self._tasks_per_call
+        own = workers.share(count) if workers else range(count)
         for first in calls(self.num_tasks, count, progress):
-            path = self.trajectories(first, count)
-            by_task.append(
-                np.stack([returns(t).numpy().mean(-1) for t in path], -1)
-            )
+            rows = np.zeros([count, self._steps + 1], np.float32)
+            if own:
+                path = self.trajectories(first, count, own)
+                means = [returns(t).numpy().mean(-1) for t in path]
+                rows[own.start : own.stop] = np.stack(means, -1)
+            by_task.append(workers.gather(rows).sum(0) if workers else rows)
         metrics = np.concatenate(by_task)[: self.num_tasks]
         return Curve(-metrics, metrics)
 
-    def trajectories(self, first: int, count: int) -> list[Trajectories]:
+    def trajectories(
+        self, first: int, count: int, own: range | None = None
+    ) -> list[Trajectories]:
         """Returns the policy's rollouts in some tasks.
 
         Args:
             first: Number of the first task.
             count: Number of tasks.
+            own: Those among them whose rollouts are returned, counted from
+                `first`. Defaults to all.
 
         Returns:
             A list over steps 0 … K of `Trajectories`, leading axis `tasks`.
@@ -102,4 +112,7 @@ class PolicyMetaTest:
                 policy.
         """
         with missing_derivatives_refused(self._check):
-            return self._trajectories(tf.constant(first, tf.int64), count)
+            own = range(count) if own is None else own
+            return self._trajectories(
+                tf.constant(first, tf.int64), count, own.start, own.stop
+            )

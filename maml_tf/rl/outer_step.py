@@ -11,6 +11,7 @@ from maml_tf.algorithms.outer_step import Updates
 from maml_tf.errors import InputError, check_at_least_one, refusal
 from maml_tf.functional.layer_losses import layer_with_losses
 from maml_tf.graph.random_streams import Stream, stream
+from maml_tf.graph.replicas import Replicas
 from maml_tf.rl.adaptation import PolicyAdaptation
 from maml_tf.rl.environments.environment import Environment
 from maml_tf.rl.ppo import PPO
@@ -60,9 +61,12 @@ class PolicyOuterStep:
         self.algorithm = algorithm
         self.model = algorithm.model
         self.environment = environment
+        self.replicas = Replicas(self.model)
+        self.replicas.check_share(tasks)
         self.optimizer = update
         self.tasks = tasks
         self.seed = seed
+        self._own_replica = _own_replica(self.replicas, environment)
         self._adapt = PolicyAdaptation(algorithm, environment, sampling)
         update.build(algorithm.meta_variables)
         self._update_compiled = tf.function(self._update, autograph=False)
@@ -116,17 +120,41 @@ class PolicyOuterStep:
             "train", iteration * self.tasks, self.tasks, self.seed
         )
         seed = stream(self.seed, Stream.TRAINING_ROLLOUTS, iteration)
-        path, batches = self._adapt(tasks, steps, seed)
-        self._update_compiled(batches)
-        return tf.stack([tf.reduce_mean(returns(t)) for t in path])
 
-    def _update(self, batches):
+        def act(replica):
+            share = self.replicas.share(replica, self.tasks)
+            own = slice(share.start, share.stop)
+            path, batches = self._adapt(tasks, steps, seed, own)
+            return [returns(t) for t in path], batches
+
+        if environment.in_graph:
+            returned, batches = self.replicas.each(act)
+        else:
+            returned, batches = act(self._own_replica)
+        return self._update_compiled(returned, batches)
+
+    def _update(self, returned, batches):
+        """Updates the policy; returns the mean returns."""
         *supports, (query_x, query_y) = batches
-        return self.optimizer.update(
-            self.algorithm.meta_variables,
-            adapted_outputs(self.algorithm.inner_loop),
-            (supports, query_x, query_y),
-        )
+
+        def mean(function, *arguments):
+            return self.replicas.mean_over_tasks(
+                self.tasks, function, *arguments
+            )
+
+        with self.replicas.as_one():
+            self.optimizer.update(
+                self.algorithm.meta_variables,
+                adapted_outputs(self.algorithm.inner_loop),
+                (supports, query_x, query_y),
+                mean,
+            )
+            return self.replicas.sum(
+                lambda replica, own: tf.stack(
+                    [tf.reduce_mean(r) * (r.shape[0] / self.tasks) for r in own]
+                ),
+                arguments=(returned,),
+            )
 
 
 def adapted_outputs(inner_loop: InnerLoop) -> Callable:
@@ -150,6 +178,23 @@ def adapted_outputs(inner_loop: InnerLoop) -> Callable:
         )
 
     return outputs_of
+
+
+def _own_replica(replicas, environment):
+    """Returns the number of the replica of an environment of Python, or None.
+
+    Python cannot act on several devices of a process at the same time.
+    """
+    if environment.in_graph:
+        return None
+    number = replicas.each(tf.constant)
+    if isinstance(number, tf.distribute.DistributedValues):
+        raise InputError(
+            f"strategy: environment {environment.name} acts in Python, and this"
+            " process has several devices; give each process one device"
+            " (multi_worker)."
+        )
+    return int(number)
 
 
 def _check_losses(model, environment):

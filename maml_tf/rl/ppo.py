@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from maml_tf.errors import check_at_least_one, check_not_negative, refusal
 from maml_tf.graph.over_tasks import mean_over_tasks
+from maml_tf.graph.replicas import build_optimizer
 from maml_tf.rl import losses
 
 
@@ -44,10 +45,14 @@ class PPO:
 
     def build(self, variables: list) -> None:
         """Makes the optimizer's slots."""
-        self.optimizer.build(variables)
+        build_optimizer(self.optimizer, variables)
 
     def update(
-        self, variables: list, outputs_of: Callable, tasks: tuple
+        self,
+        variables: list,
+        outputs_of: Callable,
+        tasks: tuple,
+        mean: Callable = mean_over_tasks,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Takes some steps of θ.
 
@@ -55,6 +60,7 @@ class PPO:
             variables: As in `TRPO.update`.
             outputs_of: As in `TRPO.update`.
             tasks: As in `TRPO.update`.
+            mean: As in `TRPO.update`.
 
         Returns:
             As in `TRPO.update`.
@@ -71,7 +77,7 @@ class PPO:
                 slope = tape.gradient(loss, theta, unconnected_gradients="zero")
                 return loss, losses.kl_divergence(task[-1], outputs), slope
 
-            loss, kl, slope = mean_over_tasks(gradient, *tasks)
+            loss, kl, slope = mean(gradient, *tasks)
             self.optimizer.apply(slope, variables)
             return number + 1, tf.where(number == 0, loss, before), kl
 

@@ -63,7 +63,11 @@ class TRPO:
         """Does nothing; optimizers have such a method."""
 
     def update(
-        self, variables: list, outputs_of: Callable, tasks: tuple
+        self,
+        variables: list,
+        outputs_of: Callable,
+        tasks: tuple,
+        mean: Callable = mean_over_tasks,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Takes a step of θ, or none if no length is accepted.
 
@@ -74,6 +78,8 @@ class TRPO:
             tasks: Tuple of structures of tensors `[tasks, ...]`; `outputs_of`
                 takes one task's share of them, and the last are
                 `PolicyTargets`.
+            mean: Function that takes means over tasks; defaults to
+                `graph.over_tasks.mean_over_tasks`.
 
         Returns:
             `(loss, kl, accepted)`: the surrogate before the step, the mean
@@ -89,7 +95,7 @@ class TRPO:
             return loss, joined(slope)
 
         def product(vector):
-            return self.damping * vector + mean_over_tasks(
+            return self.damping * vector + mean(
                 lambda *task: fisher_product(theta, vector, outputs_of, task),
                 *tasks,
             )
@@ -102,9 +108,9 @@ class TRPO:
                     losses.kl_divergence(task[-1], outputs),
                 )
 
-            return mean_over_tasks(task_loss_and_kl, *tasks)
+            return mean(task_loss_and_kl, *tasks)
 
-        before, slope = mean_over_tasks(gradient, *tasks)
+        before, slope = mean(gradient, *tasks)
         direction, image = conjugate_gradient(
             product, slope, self.conjugate_gradient_steps
         )

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -27,14 +26,6 @@ class Cluster(NamedTuple):
     addresses: list[str]
     index: int
 
-    def others_that_do_not_answer(self) -> list[str]:
-        """Returns the workers at whose address nothing listens."""
-        return [
-            f"{number} ({address})"
-            for number, address in enumerate(self.addresses)
-            if number != self.index and not _answers(address)
-        ]
-
 
 def from_environment(
     environment: Mapping[str, str] = os.environ,
@@ -56,27 +47,6 @@ def from_environment(
     if environment.get("SLURM_PROCID") and _tasks(environment) > 1:
         return _from_slurm()
     return None
-
-
-def check_port(cluster: Cluster) -> None:
-    """Refuses a port that this worker cannot listen on.
-
-    Args:
-        cluster: The cluster.
-
-    Raises:
-        InputError: Another process has the port, or it is not allowed.
-    """
-    port = int(cluster.addresses[cluster.index].rpartition(":")[2])
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("", port))
-        except OSError as error:
-            raise InputError(
-                f"TF_CONFIG: worker {cluster.index} cannot listen on port"
-                f" {port} ({error.strerror}); give it another one."
-            ) from None
 
 
 def _from_tf_config(text):
@@ -150,15 +120,6 @@ def _tasks(environment):
         if environment.get(name, "").isdecimal():
             return int(environment[name])
     return 1
-
-
-def _answers(address):
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=2).close()
-    except OSError:
-        return False
-    return True
 
 
 def _short(text):

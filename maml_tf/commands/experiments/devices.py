@@ -3,19 +3,20 @@
 import contextlib
 import json
 import os
-import sys
-import threading
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from absl import flags
+from tensorflow.compiler.xla.tsl.protobuf.coordination_config_pb2 import (
+    CoordinatedJob,
+)
+from tensorflow.python.eager import context
 
 from maml_tf.commands import flag_help
 from maml_tf.commands.experiments import cluster as clusters
 from maml_tf.commands.experiments import quiet_tensorflow
+from maml_tf.commands.experiments.rendezvous import meet
 from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.training.workers import Workers, lost_worker_named
 
@@ -31,7 +32,7 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_integer(
     "worker_timeout",
-    25,
+    20,
     "Seconds that a worker waits for the others at the start.",
 )
 for _name in ("strategy", "worker_timeout"):
@@ -40,12 +41,12 @@ for _name in ("strategy", "worker_timeout"):
 
 @contextlib.contextmanager
 def shared(
-    names: dict[str, Any],
+    values: dict[str, Any],
 ) -> Iterator[tuple[tf.distribute.Strategy | None, Workers]]:
     """Starts the devices that the flags say, for the time of a training.
 
     Args:
-        names: Values by name that must be the same at all workers, such as
+        values: Values by name that must be the same at all workers, such as
             flags.
 
     Yields:
@@ -61,7 +62,7 @@ def shared(
     if FLAGS.strategy in ("auto", "multi_worker"):
         cluster = clusters.from_environment()
     if cluster is not None:
-        strategy = _of_workers(cluster)
+        strategy = _of_workers(cluster, values)
     elif FLAGS.strategy == "multi_worker":
         raise InputError(
             "strategy: multi_worker was given, but neither TF_CONFIG nor"
@@ -72,7 +73,6 @@ def shared(
         strategy = _of_this_machine()
     workers = Workers(strategy)
     with lost_worker_named(workers):
-        _check_same(workers, names)
         yield strategy, workers
 
 
@@ -95,56 +95,47 @@ def _of_this_machine():
     return None
 
 
-def _of_workers(cluster):
-    """Joins the cluster; ends the process if the others do not come."""
-    clusters.check_port(cluster)
-    os.environ["TF_CONFIG"] = json.dumps(
-        {
-            "cluster": {"worker": cluster.addresses},
-            "task": {"type": "worker", "index": cluster.index},
-        }
+def _of_workers(cluster, values):
+    """Joins the cluster, after all workers have met."""
+    texts = {name: repr(value) for name, value in values.items()}
+    everything = {"addresses": cluster.addresses, "values": texts}
+    for number, other in enumerate(
+        meet(*cluster, everything, FLAGS.worker_timeout)
+    ):
+        _check_same(cluster, everything, number, other)
+    jobs = {"worker": cluster.addresses}
+    task = {"type": "worker", "index": cluster.index}
+    os.environ["TF_CONFIG"] = json.dumps({"cluster": jobs, "task": task})
+    # As the strategy does itself, but without waiting for an hour.
+    context.context().configure_coordination_service(
+        "standalone",
+        "/job:worker/replica:0/task:0",
+        cluster_register_timeout_in_ms=1000 * FLAGS.worker_timeout,
+        coordinated_jobs=[
+            CoordinatedJob(name="worker", num_tasks=len(cluster.addresses))
+        ],
     )
-    limit = threading.Timer(FLAGS.worker_timeout, _give_up, [cluster])
-    limit.daemon = True
-    limit.start()
     try:
         with quiet_tensorflow.quietly():
-            strategy = tf.distribute.MultiWorkerMirroredStrategy()
-        Workers(strategy).barrier()
+            return tf.distribute.MultiWorkerMirroredStrategy()
     except (tf.errors.OpError, RuntimeError) as error:
         raise InputError(
-            f"TF_CONFIG: worker {cluster.index} cannot join the cluster"
-            f" ({str(error).strip().splitlines()[0]}); see the messages of the"
-            " others."
+            f"workers: worker {cluster.index} cannot join the others"
+            f" ({str(error).strip().splitlines()[0]}); see their messages."
         ) from error
-    finally:
-        limit.cancel()
-    return strategy
 
 
-def _give_up(cluster):
-    """Ends the process, because TensorFlow would wait for an hour."""
-    missing = ", ".join(cluster.others_that_do_not_answer()) or "all answer"
-    print(
-        f"error: workers: worker {cluster.index} of {len(cluster.addresses)}"
-        f" waited {FLAGS.worker_timeout} seconds for the others (without an"
-        f" answer: {missing}); start all of them with the same cluster, or give"
-        " a longer --worker_timeout.",
-        file=sys.stderr,
-        flush=True,
-    )
-    os._exit(1)
-
-
-def _check_same(workers, names):
-    """Refuses values that are not those of the other workers."""
-    if workers.number == 1:
-        return
-    checksums = [zlib.crc32(repr(v).encode()) for v in names.values()]
-    differs = np.ptp(workers.gather(np.array(checksums, np.int64)), 0) > 0
-    for (name, value), different in zip(names.items(), differs):
-        if different:
+def _check_same(cluster, everything, number, other):
+    """Refuses a cluster or flags that are not those of another worker."""
+    if other["addresses"] != everything["addresses"]:
+        raise InputError(
+            f"TF_CONFIG: worker {cluster.index} has the addresses"
+            f" {', '.join(cluster.addresses)}, and worker {number} has"
+            f" {', '.join(other['addresses'])}; give all the same."
+        )
+    for name, text in everything["values"].items():
+        if other["values"].get(name) != text:
             raise InputError(
-                f"{name}: worker {workers.index} of {workers.number} was given"
-                f" {value}, and another one something else; give all the same."
+                f"{name}: worker {cluster.index} was given {text}, and worker"
+                f" {number} {other['values'].get(name)}; give all the same."
             )

@@ -3,10 +3,12 @@
 The commands train-rl, evaluate-rl and plot-rl share this file.
 """
 
+import contextlib
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import tensorflow as tf
 from absl import flags
 
 from maml_tf import InputError, algorithms
@@ -31,6 +33,7 @@ class RLExperiment:
 
     Args:
         flag_values: The experiment's flags.
+        strategy: As in `supervised.Experiment`.
 
     Attributes:
         flags: The flags.
@@ -40,7 +43,11 @@ class RLExperiment:
         algorithm: One of `maml_tf.algorithms`.
     """
 
-    def __init__(self, flag_values: flags.FlagValues) -> None:
+    def __init__(
+        self,
+        flag_values: flags.FlagValues,
+        strategy: tf.distribute.Strategy | None = None,
+    ) -> None:
         self.flags = f = flag_values
         _check_combination(f)
         self.sampling = Sampling(**option_flags.given_to(Sampling, f))
@@ -50,7 +57,13 @@ class RLExperiment:
         if f.algorithm == "oracle":
             options["observes_task"] = True
         self.environment = environments.create(f.environment, **options)
-        self.model = gaussian_mlp(
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            self.model, self.algorithm = self._made()
+
+    def _made(self):
+        """Makes the policy and the algorithm."""
+        f = self.flags
+        model = gaussian_mlp(
             self.environment.observation_size,
             self.environment.action_size,
             seed=f.seed,
@@ -58,15 +71,16 @@ class RLExperiment:
                 gaussian_mlp, f, "widths", "initial_deviation"
             ),
         )
-        self.algorithm = algorithms.create(
+        algorithm = algorithms.create(
             f.algorithm,
-            self.model,
+            model,
             loss=losses.INNER[f.inner_loss],
             **self._inner_steps(),
             **option_flags.given(
                 ALGORITHMS, f.algorithm, f, leave_out=policy_flags.DECIDED
             ),
         )
+        return model, algorithm
 
     def _inner_steps(self):
         """Returns the options of the algorithm for its inner steps."""

@@ -89,3 +89,4 @@ _recorded_flags = recorded_flags.RecordedFlags(
 record = _recorded_flags.record
 recorded = _recorded_flags.recorded
 check_unchanged = _recorded_flags.check_unchanged
+of_all_workers = _recorded_flags.of_all_workers

@@ -70,19 +70,22 @@ class Environment(abc.ABC):
         tasks: tf.Tensor,
         rollouts: int,
         seed: tf.Tensor,
+        own: slice = slice(None),
     ) -> Trajectories:
         """Collects rollouts of a policy.
 
         Args:
             policy: A `maml_tf.rl.policy.Policy`.
-            phi: Its weights, each `[tasks, *shape]`.
+            phi: Its weights, each `[own tasks, *shape]`.
             tasks: Parameters of the tasks, `[tasks, task_size]`.
             rollouts: Number of rollouts in each task.
             seed: Stateless seed, an int64 tensor `[2]`; the same seed gives the
                 same rollouts.
+            own: The tasks in which it acts here; other replicas act in the
+                others. Defaults to all.
 
         Returns:
-            `Trajectories` with a leading axis `tasks`.
+            `Trajectories` with a leading axis, the own tasks.
         """
 
     def tasks(
@@ -167,13 +170,16 @@ class InGraphEnvironment(Environment):
         tasks: tf.Tensor,
         rollouts: int,
         seed: tf.Tensor,
+        own: slice = slice(None),
     ) -> Trajectories:
         """Collects rollouts of a policy; see `Environment.sample`."""
-        number = tasks.shape[0]
-        noise = random_normal(
-            [self.horizon, number, rollouts, self.action_size], fold_in(seed, 0)
-        )
+        # All tasks are begun, so that a task does not depend on the share.
+        shape = tasks.shape[0], rollouts, self.action_size
+        noise = random_normal([self.horizon, *shape], fold_in(seed, 0))
         state = self.reset(tasks, rollouts, fold_in(seed, 1))
+        noise, tasks = noise[:, own], tasks[own]
+        state = tf.nest.map_structure(lambda t: t[own], state)
+        number = tasks.shape[0]
 
         def body(time, state, mask, arrays):
             observations = self.observed(self.observe(state), tasks)

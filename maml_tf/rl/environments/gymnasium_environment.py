@@ -168,6 +168,7 @@ class GymnasiumEnvironment(Environment):
         tasks: tf.Tensor,
         rollouts: int,
         seed: tf.Tensor,
+        own: slice = slice(None),
     ) -> Trajectories:
         """Collects rollouts of a policy, not in a graph.
 
@@ -178,7 +179,7 @@ class GymnasiumEnvironment(Environment):
                 rewards that are not finite numbers.
         """
         try:
-            return self._sample(policy, phi, tasks, rollouts, seed)
+            return self._sample(policy, phi, tasks, rollouts, seed, own)
         except BaseException:
             # The processes may still send answers that are not read.
             self.close()
@@ -190,14 +191,15 @@ class GymnasiumEnvironment(Environment):
             self._environments.close()
             self._environments = None
 
-    def _sample(self, policy, phi, tasks, rollouts, seed):
-        number = len(tasks)
-        shape = (number, rollouts)
+    def _sample(self, policy, phi, tasks, rollouts, seed, own):
+        shape = (len(tasks), rollouts)
         noise = random_normal(
             [self.horizon, *shape, self.action_size], fold_in(seed, 0)
-        ).numpy()
+        ).numpy()[:, own]
         # Gymnasium does not take negative seeds.
         seeds = random_bits(shape, fold_in(seed, 1)).numpy().view(np.uint32)
+        seeds, tasks = seeds[own], tasks[own]
+        shape = (len(tasks), rollouts)
         environments = self._started()
         observations = self._call(
             environments.reset,
