@@ -12,7 +12,7 @@ from maml_tf.errors import InputError
 from maml_tf.files import replacing
 from maml_tf.training.checkpoints import Checkpoints
 
-# What changes in a callback from epoch to epoch: numbers, or lists of them.
+# Attributes that change from epoch to epoch: numbers, or lists of them.
 _CHANGING = {
     keras.callbacks.EarlyStopping: (
         "wait",
