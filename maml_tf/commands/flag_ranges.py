@@ -61,6 +61,8 @@ LARGEST = {
     "iterations_per_call": 1_000_000,
     "multi_step_iterations": 100_000_000,
     "first_order_iterations": 100_000_000,
+    "warmup_iterations": 100_000_000,
+    "early_stopping": 100_000_000,
     "conjugate_gradient_steps": 1_000,
     "line_search_steps": 1_000,
     "ppo_epochs": 10_000,

@@ -38,6 +38,9 @@ class Checkpoints:
         directory: Folder of `latest/` and `best/`.
         keep: How many of the latest states stay.
         own_variables: What the algorithm learns beside the model's weights.
+
+    Attributes:
+        directory: As given, a `pathlib.Path`.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Checkpoints:
         keep: int = 3,
         own_variables: Iterable = (),
     ) -> None:
-        directory = pathlib.Path(directory)
+        self.directory = directory = pathlib.Path(directory)
         for folder in (directory, directory / "latest", directory / "best"):
             check_folder(folder)
         self._iteration = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -86,6 +89,17 @@ class Checkpoints:
         """Returns the newest checkpoint's path, or None."""
         return self._latest.latest_checkpoint
 
+    @property
+    def latest_iterations(self) -> list[int]:
+        """Returns the meta-updates of the latest states, ascending."""
+        return [_number(p) for p in _paths(self.directory / "latest")]
+
+    @property
+    def best_iteration(self) -> int | None:
+        """Returns the meta-updates of the best state, or None."""
+        path = self._best.latest_checkpoint
+        return None if path is None else _number(pathlib.Path(path))
+
     def save(self, iteration: int) -> str:
         """Writes the state after `iteration` meta-updates.
 
@@ -114,6 +128,15 @@ class Checkpoints:
         self._iteration.assign(iteration)
         _save(self._best, iteration)
         return True
+
+    def replace_best(self, iteration: int) -> None:
+        """Writes the state as the best one; the best score stays.
+
+        Args:
+            iteration: Meta-updates after which its weights were validated.
+        """
+        self._iteration.assign(iteration)
+        _save(self._best, iteration)
 
     def restore_latest(
         self, directory: str | os.PathLike | None = None
@@ -228,6 +251,10 @@ def _paths(folder):
     )
     by_number = {int(name[2]): folder / name[1] for name in names if name}
     return [by_number[number] for number in sorted(by_number)]
+
+
+def _number(path):
+    return int(path.name.partition("-")[2])
 
 
 def restore_weights(

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from maml_tf.errors import DivergenceError, check_at_least_one, refusal
 from maml_tf.training.averages import averages_in_place, take_averages
+from maml_tf.training.callbacks import Callbacks
 from maml_tf.training.checkpoints import Checkpoints
 from maml_tf.training.interruption import Interruption
 from maml_tf.training.metrics_log import MetricsLog
@@ -33,6 +34,8 @@ class Training:
         signal_number: The signal that stopped it before its end, or None.
         resumed_from: Meta-updates that were done before.
         seconds: Seconds that it took, compilation and validation included.
+        best_iteration: Meta-updates of the best checkpoint, or None.
+        stopped_early: Whether a callback stopped it.
     """
 
     iteration: int
@@ -40,6 +43,8 @@ class Training:
     signal_number: int | None
     resumed_from: int
     seconds: float
+    best_iteration: int | None = None
+    stopped_early: bool = False
 
 
 def meta_train(
@@ -55,6 +60,7 @@ def meta_train(
     checkpoint_interval: int = 500,
     progress: bool = True,
     check: bool = False,
+    callbacks: Any = None,
 ) -> Training:
     """Meta-trains the outer step's model up to `iterations` meta-updates.
 
@@ -86,6 +92,11 @@ def meta_train(
             that the model's second derivative is exact, as
             `maml_tf.testing.check_meta_gradient` does. It concerns algorithms
             of second order alone.
+        callbacks: Keras callbacks. An epoch ends at each validation, with the
+            logs `loss`, the metric, `val_loss` and `val_` with the metric's
+            name; `on_train_batch_end` follows each record of the training
+            loss. `model.optimizer` is the outer optimizer meanwhile. See
+            `docs/training.md` for what they can do here.
 
     Returns:
         A `Training`.
@@ -110,8 +121,19 @@ def meta_train(
                 "check", check, "only a maml_tf.OuterStep can be checked"
             )
         outer_step.check_meta_gradient()
-    started = time.monotonic()
     workers = workers_of(outer_step.model)
+    hooks = Callbacks(
+        callbacks,
+        outer_step,
+        iterations,
+        log_interval=log_interval,
+        validation_interval=validation_interval,
+        metric_name=metric_name,
+        higher_is_better=higher_is_better,
+        is_validated=validation is not None,
+        workers=workers,
+    )
+    started = time.monotonic()
     origin = None if workdir is None else pathlib.Path(workdir, "checkpoints")
     temporary = None
     if workdir is None or not workers.is_chief:
@@ -148,10 +170,14 @@ def meta_train(
         temporary or contextlib.nullcontext(),
         contextlib.closing(MetricsLog(workdir, iteration)) as log,
         bar,
+        hooks.training(checkpoints, iteration, origin),
         Interruption() as interruption,
         lost_worker_named(workers),
     ):
         while iteration < iterations and not _signal(interruption, workers):
+            if hooks.stop:
+                break
+            hooks.begin(iteration)
             count = min(
                 iterations - iteration,
                 outer_step.iterations_per_call,
@@ -160,6 +186,7 @@ def meta_train(
             updates = outer_step(iteration, count)
             _require_finite(updates, iteration, checkpoints, not temporary)
             since_log.add(updates)
+            hooks.add(updates)
             iteration += count
             bar.update(count)
             last = iteration == iterations
@@ -168,14 +195,21 @@ def meta_train(
                 values = since_log.pop(metric_name)
                 log.write(iteration, "train", values)
                 newest_values |= {n: values[n] for n in ("loss", metric_name)}
+                hooks.end_batch(iteration, values)
+                last |= hooks.stop
             validated = iteration % validation_interval == 0 or last
             if validated or iteration % checkpoint_interval == 0:
                 _require_finite_weights(
                     learned, iteration, checkpoints, not temporary
                 )
+            curve = None
             if validation and validated:
-                with averages_in_place(learned, outer_step.optimizer):
+                with (
+                    averages_in_place(learned, outer_step.optimizer),
+                    hooks.testing() as curves,
+                ):
                     curve = _validated(validation, workers)
+                    curves.append(curve)
                 log.write(iteration, "validation", _by_step(curve, metric_name))
                 log.write_adaptation(
                     iteration, metric_name, curve.metric, curve.ci95
@@ -185,7 +219,10 @@ def meta_train(
                 checkpoints.save_if_best(
                     iteration, score if higher_is_better else -score
                 )
-            if iteration % checkpoint_interval == 0 or last:
+            if validated:
+                hooks.end_epoch(iteration, curve)
+            if iteration % checkpoint_interval == 0 or last or hooks.stop:
+                hooks.save(iteration)
                 checkpoints.save(iteration)
                 saved = iteration
             texts = {n: f"{value:.4f}" for n, value in newest_values.items()}
@@ -198,16 +235,22 @@ def meta_train(
             _require_finite_weights(
                 learned, iteration, checkpoints, not temporary
             )
+            hooks.save(iteration)
             checkpoints.save(iteration)
+        take_averages(learned, outer_step.optimizer)
+        finished = interruption.signal_number is None
+        hooks.end(checkpoints, iteration, finished)
+        stopped_early = hooks.stop
         # One that ended earlier than the others would be lost to them.
         workers.barrier()
-    take_averages(learned, outer_step.optimizer)
     return Training(
         iteration,
         checkpoints.best_score,
         interruption.signal_number,
         resumed_from,
         time.monotonic() - started,
+        checkpoints.best_iteration,
+        stopped_early,
     )
 
 

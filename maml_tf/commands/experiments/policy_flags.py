@@ -14,13 +14,6 @@ from maml_tf.rl.sampling import Sampling
 # Options of algorithms that policies have in another form or do not have.
 DECIDED = ("batch_norm", "inner_learning_rate", "rematerialize")
 
-# Flags that do not change the results of a training. They may differ when it
-# is resumed.
-_FREE_ON_RESUME = (
-    "workers",
-    *recorded_flags.COURSE,
-)
-
 
 def define(flag_values: flags.FlagValues) -> None:
     """Defines the flags of an experiment with policies on `flag_values`."""
@@ -83,8 +76,13 @@ def define(flag_values: flags.FlagValues) -> None:
     recorded_flags.define_course(flag_values, 500, 10, 50, 40, 10)
 
 
+def _free_on_resume(flag_values):
+    """Returns the flags that do not change the results of a training."""
+    return ("workers", *recorded_flags.free_course(flag_values))
+
+
 _recorded_flags = recorded_flags.RecordedFlags(
-    define, lambda flag_values: _FREE_ON_RESUME, "train-rl"
+    define, _free_on_resume, "train-rl"
 )
 record = _recorded_flags.record
 recorded = _recorded_flags.recorded

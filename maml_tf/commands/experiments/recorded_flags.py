@@ -16,8 +16,7 @@ from maml_tf.files import replacing
 
 FILE_NAME = "experiment.flags"
 
-# Flags of a training's course, which do not change its results. They may differ
-# when it is resumed.
+# Flags of a training's course, which do not change its results.
 COURSE = (
     "iterations",
     "log_interval",
@@ -28,8 +27,20 @@ COURSE = (
 )
 
 
+def free_course(flag_values: flags.FlagValues) -> tuple[str, ...]:
+    """Returns the flags of `COURSE` that may differ in a resumed training.
+
+    Args:
+        flag_values: Its flags. Validations that may end it must stay the same.
+    """
+    if flag_values.early_stopping is None:
+        return COURSE
+    decide = ("iterations", "validation_interval", "validation_tasks")
+    return tuple(name for name in COURSE if name not in decide)
+
+
 def define_course(flag_values: flags.FlagValues, *defaults: int) -> None:
-    """Defines the flags `COURSE`.
+    """Defines the flags `COURSE`, and --early_stopping.
 
     Args:
         flag_values: The flags to add them to.
@@ -46,6 +57,14 @@ def define_course(flag_values: flags.FlagValues, *defaults: int) -> None:
     for name, default, text in zip(COURSE, defaults, texts):
         add("integer", name, default, text)
     add("bool", "progress", True, "Show progress bars, on a terminal.")
+    add(
+        "integer",
+        "early_stopping",
+        None,
+        "Validations in a row without a new best one that end the training, 1"
+        " or more. Default: none.",
+        lower_bound=1,
+    )
 
 
 def define_where(flag_values: flags.FlagValues) -> None:

@@ -14,12 +14,6 @@ from maml_tf.registry import ALGORITHMS, DATASETS, NETWORKS
 
 # Flags of the data's place. They may be given for any data set.
 PLACES = ("data_dir", "cache_dir", "download", "in_memory", "manual_dir")
-# Flags that do not change the results of a training. They may differ when it
-# is resumed.
-_FREE_ON_RESUME = (
-    *PLACES,
-    *recorded_flags.COURSE,
-)
 
 
 def define(flag_values: flags.FlagValues) -> None:
@@ -84,10 +78,12 @@ def define(flag_values: flags.FlagValues) -> None:
 
 
 def _free_on_resume(flag_values):
+    """Returns the flags that do not change the results of a training."""
+    free = (*PLACES, *recorded_flags.free_course(flag_values))
     if flag_values.learning_rate_schedule == "constant":
-        return _FREE_ON_RESUME
+        return free
     # The end of a schedule changes the results.
-    return [name for name in _FREE_ON_RESUME if name != "iterations"]
+    return [name for name in free if name != "iterations"]
 
 
 _recorded_flags = recorded_flags.RecordedFlags(

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 from absl import flags
 
@@ -67,6 +68,7 @@ def train(
         validation_interval=f.validation_interval,
         checkpoint_interval=f.checkpoint_interval,
         progress=f.progress,
+        callbacks=_early_stopping(f, metric_name, higher_is_better),
     )
     if training.signal_number is not None:
         name = signal.Signals(training.signal_number).name
@@ -76,6 +78,13 @@ def train(
         )
         # A queue that preempts workers takes another status for a failure.
         return 128 + training.signal_number if workers.number == 1 else 0
+    if training.stopped_early:
+        say(
+            f"Stopped early after {training.iteration} of {iterations}"
+            f" iterations: --early_stopping={f.early_stopping} validations in a"
+            " row were no better. The best checkpoint is that of iteration"
+            f" {training.best_iteration}."
+        )
     now = training.iteration - training.resumed_from
     say(
         f"Trained {training.iteration} iterations, {now} of them now in"
@@ -83,6 +92,17 @@ def train(
         f" next: {sentences.command(evaluated_by, workdir=f.workdir)}"
     )
     return 0
+
+
+def _early_stopping(flag_values, metric_name, higher_is_better):
+    """Returns the callback of --early_stopping, or None."""
+    if flag_values.early_stopping is None:
+        return None
+    return keras.callbacks.EarlyStopping(
+        f"val_{metric_name}",
+        patience=flag_values.early_stopping,
+        mode="max" if higher_is_better else "min",
+    )
 
 
 def restore(
