@@ -17,6 +17,7 @@ from maml_tf.errors import DivergenceError, check_at_least_one, refusal
 from maml_tf.training.averages import averages_in_place, take_averages
 from maml_tf.training.checkpoints import Checkpoints
 from maml_tf.training.interruption import Interruption
+from maml_tf.training.members import Members, check_ensemble
 from maml_tf.training.metrics_log import MetricsLog
 
 
@@ -53,6 +54,7 @@ def meta_train(
     checkpoint_interval: int = 500,
     progress: bool = True,
     check: bool = False,
+    ensemble: int = 1,
 ) -> Training:
     """Meta-trains the outer step's model up to `iterations` meta-updates.
 
@@ -80,6 +82,8 @@ def meta_train(
             that the model's second derivative is exact, as
             `maml_tf.testing.check_meta_gradient` does. It concerns algorithms
             of second order alone.
+        ensemble: How many of the best weights by validation are kept, for
+            `maml_tf.load` to average their predictions.
 
     Returns:
         A `Training`.
@@ -98,6 +102,7 @@ def meta_train(
     )
     if iterations < 0:
         raise refusal("iterations", iterations, "it must be 0 or more")
+    check_ensemble(ensemble, outer_step, validation, workdir)
     if check:
         if not hasattr(outer_step, "check_meta_gradient"):
             raise refusal(
@@ -118,6 +123,11 @@ def meta_train(
         own_variables=outer_step.algorithm.own_variables,
     )
     learned = outer_step.algorithm.meta_variables
+    members = Members(
+        [*outer_step.model.variables, *outer_step.algorithm.own_variables],
+        workdir / "checkpoints",
+        ensemble,
+    )
     if not checkpoints.restore_latest():
         # A divergence then has a good state to name and to fall back to.
         checkpoints.save(0)
@@ -164,15 +174,15 @@ def meta_train(
             if validation and validated:
                 with averages_in_place(learned, outer_step.optimizer):
                     curve = validation()
+                    score = float(curve.metric[-1])
+                    ranked = score if higher_is_better else -score
+                    members.offer(iteration, ranked)
                 log.write(iteration, "validation", _by_step(curve, metric_name))
                 log.write_adaptation(
                     iteration, metric_name, curve.metric, curve.ci95
                 )
-                score = float(curve.metric[-1])
                 newest_values[f"validation {metric_name}"] = score
-                checkpoints.save_if_best(
-                    iteration, score if higher_is_better else -score
-                )
+                checkpoints.save_if_best(iteration, ranked)
             if iteration % checkpoint_interval == 0 or last:
                 checkpoints.save(iteration)
                 saved = iteration
