@@ -40,10 +40,10 @@ def take_members(learner: "Learner", members: list) -> None:
 
     Args:
         learner: The `maml_tf.Learner`.
-        members: Lists of arrays in the order of `variables`; an empty list
-            leaves its model as it is, alone.
+        members: Lists of arrays in the order of `variables`. One alone becomes
+            the model's weights, and none leaves them as they are.
     """
-    learner.members = members
+    learner.members = members if len(members) > 1 else []
     if members:
         _assign(learner, members[0])
 

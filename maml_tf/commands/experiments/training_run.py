@@ -30,6 +30,7 @@ def train(
     metric_name: str,
     higher_is_better: bool,
     evaluated_by: str,
+    ensemble: int = 1,
 ) -> int:
     """Meta-trains as the flags say.
 
@@ -41,6 +42,7 @@ def train(
         metric_name: Name of the metric in logs.
         higher_is_better: Whether higher values of the metric are better.
         evaluated_by: The command to name as the next one.
+        ensemble: As in `maml_tf.meta_train`.
 
     Returns:
         The exit status.
@@ -63,6 +65,7 @@ def train(
         validation_interval=f.validation_interval,
         checkpoint_interval=f.checkpoint_interval,
         progress=f.progress,
+        ensemble=ensemble,
     )
     if training.signal_number is not None:
         name = signal.Signals(training.signal_number).name
