@@ -203,8 +203,10 @@ def _paths(folder):
 def _reading(path) -> Iterator[Any]:
     """Opens a file of arrays; whatever is wrong with it is one sentence."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            yield file
+        # NumPy leaves a damaged file open that it opened itself.
+        with open(path, "rb") as opened:
+            with np.load(opened, allow_pickle=False) as file:
+                yield file
     except (
         EOFError,
         KeyError,
