@@ -82,9 +82,7 @@ class Ensemble(Algorithm):
 
         outputs = self._mean([predictions(m, episode, seed) for m in theta])
         return tuple(
-            tf.stack(
-                [measure(episode.query_y, o) for o in tf.unstack(outputs)]
-            )
+            tf.stack([measure(episode.query_y, o) for o in tf.unstack(outputs)])
             for measure in (self.loss, self.metric)
         )
 

@@ -48,9 +48,7 @@ def take_members(learner: "Learner", members: list) -> None:
         _assign(learner, members[0])
 
 
-def thetas(
-    learner: "Learner", algorithm: Algorithm
-) -> list[list[tf.Tensor]]:
+def thetas(learner: "Learner", algorithm: Algorithm) -> list[list[tf.Tensor]]:
     """Returns the θ of each member, for tasks of any number of classes.
 
     Args:
@@ -100,7 +98,9 @@ def averaged(learner: "Learner", algorithm: Algorithm) -> Algorithm:
     """
     if not learner.members:
         return algorithm
-    return Ensemble(algorithm, thetas(learner, algorithm), _mean(learner, algorithm))
+    return Ensemble(
+        algorithm, thetas(learner, algorithm), _mean(learner, algorithm)
+    )
 
 
 def _mean(learner, algorithm) -> Callable:

@@ -214,17 +214,15 @@ class Servable(tf.Module):
             )
         with self._variables_in_place():
             model = self.loop.functional_model
-            outputs = [
-                model(
-                    *self._restored(own, theta, model.state()),
-                    prepared,
-                    training=False,
-                    batch_statistics=False,
-                )[0]
-                for theta, own in zip(
-                    self.members.thetas(), self.members.shares(weights)
+            outputs = []
+            for theta, own in zip(
+                self.members.thetas(), self.members.shares(weights)
+            ):
+                phi, state = self._restored(own, theta, model.state())
+                one, _ = model(
+                    phi, state, prepared, training=False, batch_statistics=False
                 )
-            ]
+                outputs.append(one)
         return self._answer(outputs, query_x, num_classes)
 
     def predict_unadapted(self, x: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -28,14 +28,14 @@ def episodes(number):
 
 def algorithm_of(name):
     if name == "black_box":
-        model = create("attention", (2,), 3, seed=0, token_width=4, attention_blocks=1)
+        model = create(
+            "attention", (2,), 3, seed=0, token_width=4, attention_blocks=1
+        )
     elif name == "cavia":
         model = create("mlp", (2,), 3, seed=0, widths=(4,), context=3)
     else:
         model = create("mlp", (2,), 3, seed=0, widths=(4,))
-    return algorithms.create(
-        name, model, losses.cross_entropy, losses.accuracy
-    )
+    return algorithms.create(name, model, losses.cross_entropy, losses.accuracy)
 
 
 def shifted(theta, by):

@@ -42,7 +42,9 @@ class MeanPredictionsTest(absltest.TestCase):
 
     def test_loss_of_a_small_probability_is_finite(self):
         outputs = [tf.constant([[0.0, -300.0]]), tf.constant([[0.0, -200.0]])]
-        loss = losses.cross_entropy(tf.constant([1]), mean_probabilities(outputs))
+        loss = losses.cross_entropy(
+            tf.constant([1]), mean_probabilities(outputs)
+        )
         self.assertAlmostEqual(float(loss), 200.0 + np.log(2.0), places=3)
 
 

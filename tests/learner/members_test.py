@@ -26,8 +26,13 @@ VALUES = X[:, :2] * 3.0 - 1.0
 def single(seed, algorithm="meta_sgd", task="classification"):
     outputs, options = 3, {}
     if task == "regression":
-        outputs, options = 2, {"target_mean": [3.0, -1.0], "target_deviation": 4}
-    model = maml_tf.networks.create("mlp", (3,), outputs, seed=seed, widths=(4,))
+        outputs, options = (
+            2,
+            {"target_mean": [3.0, -1.0], "target_deviation": 4},
+        )
+    model = maml_tf.networks.create(
+        "mlp", (3,), outputs, seed=seed, widths=(4,)
+    )
     options |= {"task": task, "inner_learning_rate": 0.3, "steps": 2}
     learner = maml_tf.Learner(model, algorithm, **options)
     for number, variable in enumerate(learner.algorithm.own_variables):
