@@ -74,6 +74,13 @@ flags.DEFINE_integer(
     " the accuracy of a task differs between them.",
     lower_bound=1,
 )
+flags.DEFINE_integer(
+    "ensemble",
+    None,
+    "Members of the training's ensemble to average, the best first. 1: the best"
+    " alone. Default: all.",
+    lower_bound=1,
+)
 flags.DEFINE_bool("progress", True, "Show a progress bar, on a terminal.")
 flags.DEFINE_string(
     "output",
@@ -99,6 +106,7 @@ def main(argv: list[str]) -> int:
         inner_steps=FLAGS.inner_steps,
         way=FLAGS.way,
         numberings=FLAGS.numberings,
+        ensemble=FLAGS.ensemble,
         progress=FLAGS.progress,
     )
     # Folders of the package are not written to.

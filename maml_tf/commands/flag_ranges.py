@@ -28,6 +28,7 @@ LARGEST = {
     "num_tasks": 1_000_000,
     "numberings": 10_000,
     "validation_tasks": 1_000_000,
+    "ensemble": 1_000,
     "classes": 1_000,
     "max_classes": 10_000,
     "window": 100_000,

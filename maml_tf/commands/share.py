@@ -78,7 +78,7 @@ def main(argv: list[str]) -> int:
     if FLAGS.inner_steps is not None:
         recorded.test_inner_steps = FLAGS.inner_steps
     built = supervised.Experiment(recorded, FLAGS.workdir)
-    iteration, checkpoint = built.restore(FLAGS.workdir)
+    iteration, checkpoint = built.restore(FLAGS.workdir, ensemble=None)
     modes = [recorded.batch_norm]
     if has_batch_norm(built.model) and "inductive" not in modes:
         # The adapted model predicts in this mode.

@@ -9,7 +9,7 @@ experiments`; your own is given with --flagfile=FILE. The same command resumes a
 training that was stopped. DIR/experiment.flags records the flags, DIR/data.json
 the classes of each split and the fingerprint of their examples,
 DIR/metrics.jsonl and DIR/tensorboard the course, DIR/checkpoints the latest and
-the best weights.
+the best weights, those of --ensemble among them.
 """
 
 from absl import flags
@@ -23,6 +23,7 @@ from maml_tf.commands.experiments import (
     supervised_flags,
     training_run,
 )
+from maml_tf.training.members import check_ensemble
 
 FLAGS = flags.FLAGS
 recorded_flags.define_where(FLAGS)
@@ -43,6 +44,7 @@ def main(argv: list[str]) -> int:
         )
         outer_step = built.outer_step()
         validation = built.validation()
+        check_ensemble(FLAGS.ensemble, outer_step, validation, FLAGS.workdir)
         data_record.check(built.dataset, FLAGS.workdir)
         preparation.check(built.dataset, FLAGS.workdir)
         if workers.is_chief:
@@ -58,6 +60,7 @@ def main(argv: list[str]) -> int:
             metric_name=built.dataset.metric_name,
             higher_is_better=built.dataset.metric_name == "accuracy",
             evaluated_by="evaluate",
+            ensemble=FLAGS.ensemble,
         )
 
 

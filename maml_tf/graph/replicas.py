@@ -35,7 +35,7 @@ class Replicas:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        self.strategy = strategy_of(model.variables)
+        self.strategy: Any = strategy_of(model.variables)
         strategy = self.strategy
         self.number = strategy.num_replicas_in_sync if strategy else 1
         active = tf.distribute.get_strategy()

@@ -9,11 +9,13 @@ from numpy.typing import ArrayLike
 
 from maml_tf.algorithms.algorithm import nothing_adapts
 from maml_tf.errors import DivergenceError, InputError, refusal
+from maml_tf.functional.mean_predictions import mean_values
 from maml_tf.functional.measures import as_taken, takes_one_hot
 from maml_tf.learner import head, units
 from maml_tf.learner.adapted_model import AdaptedModel
 from maml_tf.learner.knowledge import derive_again
 from maml_tf.learner.labels import class_names, judge, targets
+from maml_tf.learner.members import thetas
 
 if TYPE_CHECKING:
     from maml_tf.learner.learner import Learner
@@ -57,25 +59,36 @@ def adapt(
     loop = algorithm.inner_loop
     raw = units.raw_windows(learner, support_x, "support_x")
     goals = _targets(learner, loop.loss, labels, y, raw)
-    adapted = AdaptedModel(_keras_model(learner, algorithm.model), labels)
+    begun = [
+        loop.begin(theta, x, goals, tf.constant([0, 0], tf.int64))
+        for theta in thetas(learner, algorithm)
+    ]
+    keras_model, networks, to_units = _keras_model(
+        learner, algorithm.model, len(begun)
+    )
+    adapted = AdaptedModel(keras_model, labels)
     judged = {"": (x, y, raw)}
     if validation_data is not None:
         judged["val_"] = _validation(learner, validation_data, labels)
-    *_, network, to_units = adapted.keras_model.layers
     # Steps one by one: two sets of weights are kept, not those of all steps.
-    phi, slots, state = loop.begin(
-        algorithm.theta(), x, goals, tf.constant([0, 0], tf.int64)
-    )
     for step in range(steps + 1):
-        if step:
-            phi, slots, state, _ = loop.step(phi, slots, state, x, goals)
-        statistics = state
-        if loop.batch_norm == "inductive":
-            statistics = loop.support_statistics(phi, state, x)
-        _assign(network, algorithm.model, phi, statistics)
+        for member, network in enumerate(networks):
+            phi, slots, state = begun[member]
+            if step:
+                phi, slots, state, _ = loop.step(phi, slots, state, x, goals)
+                begun[member] = phi, slots, state
+            if loop.batch_norm == "inductive":
+                state = loop.support_statistics(phi, state, x)
+            _assign(network, algorithm.model, phi, state)
         for prefix, (inputs, true, raw) in judged.items():
-            outputs = network(inputs, training=False)
-            outputs = units.restored(learner, to_units, outputs, raw).numpy()
+            outputs = mean_values(
+                [
+                    units.restored(
+                        learner, to_units, network(inputs, training=False), raw
+                    )
+                    for network in networks
+                ]
+            ).numpy()
             if not np.isfinite(outputs).all():
                 raise DivergenceError(
                     "Predictions became NaN or infinite; fewer steps, or a"
@@ -146,18 +159,30 @@ def _targets(learner, loss, labels, y, raw):
     return as_taken(tf.constant(y), one_hot, _outputs(learner, labels))
 
 
-def _keras_model(learner, network):
-    """Makes a model from raw inputs; its network is an untrained copy."""
-    network = head.copied(network, "network")
+def _keras_model(learner, network, count):
+    """Makes a model from raw inputs, the mean of untrained copies of a network.
+
+    Returns:
+        `(model, copies, the layer to a user's units)`.
+    """
+    names = [f"network_{n + 1}" for n in range(count)]
+    networks = [
+        head.copied(network, name if count > 1 else "network") for name in names
+    ]
     inputs = keras.tree.map_structure(
         lambda t: keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name),
         learner.raw_input,
     )
-    outputs = network(
-        learner.preparation(inputs) if learner.preparation else inputs
+    prepared = learner.preparation(inputs) if learner.preparation else inputs
+    to_units = learner.to_units()
+    outputs = [
+        units.restored(learner, to_units, network(prepared), inputs)
+        for network in networks
+    ]
+    mean = keras.layers.Average(name="mean", dtype="float32")
+    model = keras.Model(
+        inputs, mean(outputs) if count > 1 else outputs[0], name="adapted_model"
     )
-    outputs = units.restored(learner, learner.to_units(), outputs, inputs)
-    model = keras.Model(inputs, outputs, name="adapted_model")
     classifies = learner.task == "classification"
     model.compile(
         # SGD has no slots, so the file holds the weights only once.
@@ -165,7 +190,7 @@ def _keras_model(learner, network):
         loss="sparse_categorical_crossentropy" if classifies else "mse",
         metrics=["accuracy" if classifies else "mae"],
     )
-    return model
+    return model, networks, to_units
 
 
 def _length(x):

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
+from maml_tf.algorithms import adapted_weights
+from maml_tf.algorithms.algorithm import Algorithm
 from maml_tf.errors import InputError
 from maml_tf.functional.output_graph import ends_in_probabilities
 
@@ -90,3 +92,39 @@ def check_units(
                 f"target_{name}: {values.tolist()} was given; give a number"
                 f"{' above 0' * (name == 'deviation')}{each}."
             )
+
+
+def adapted(algorithm: Algorithm) -> list[bool]:
+    """Tells of each trainable weight if it changes; [] without inner loop.
+
+    Args:
+        algorithm: One of `maml_tf.algorithms`.
+    """
+    return algorithm.inner_loop.changes if algorithm.has_inner_loop else []
+
+
+def check_head_adapts(
+    algorithm: Algorithm, name: str, trained: int, outputs: int
+) -> None:
+    """Refuses new outputs if the head does not adapt.
+
+    Args:
+        algorithm: The learner's algorithm.
+        name: Its name.
+        trained: Number of outputs in training.
+        outputs: Number of outputs that are wanted.
+
+    Raises:
+        InputError: It does not.
+    """
+    in_head = adapted_weights.head(algorithm.model)
+    marks = adapted(algorithm)
+    # Without an inner loop nothing adapts, and any head will do.
+    if marks and not any(
+        adapts and in_head(variable)
+        for variable, adapts in zip(algorithm.model.trainable_variables, marks)
+    ):
+        raise InputError(
+            f"way: {outputs} was given, but {name} was trained with {trained}"
+            f" and does not adapt its head; at most {trained} will do."
+        )

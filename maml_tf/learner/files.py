@@ -1,7 +1,8 @@
 """Learners in files; loading them never runs code from the files.
 
 A folder holds `learner.json`, `network.keras` and, if raw inputs are prepared,
-`preparation.keras`; if layers have low-rank adapters, `adapters.npz`. The
+`preparation.keras`; if layers have low-rank adapters, `adapters.npz`; if it is
+an ensemble, `members.npz`. The
 folder of a training has `checkpoints/` too, with newer weights than
 `network.keras`, unless the learner was saved there afterwards: `learner.json`
 then lists the checkpoints that are older.
@@ -9,6 +10,7 @@ then lists the checkpoints that are older.
 
 import json
 import pathlib
+from collections.abc import Sequence
 from os import PathLike
 
 import keras
@@ -18,20 +20,22 @@ from maml_tf.errors import InputError
 from maml_tf.files import read_json, replacing
 from maml_tf.learner.adapters import read_adapters, write_adapters
 from maml_tf.registry import ALGORITHMS
+from maml_tf.training.members import write_together
 
-DESCRIPTION, NETWORK, PREPARATION, ADAPTERS = (
+DESCRIPTION, NETWORK, PREPARATION, ADAPTERS, MEMBERS = (
     "learner.json",
     "network.keras",
     "preparation.keras",
     "adapters.npz",
+    "members.npz",
 )
 # The learners that come with the package, one folder each.
 SHIPPED = pathlib.Path(__file__).with_name("shipped")
 
 # Raise it when an older version could not read the files of this one.
-_FORMAT = 3
-# The properties that an older version does not know.
-_OF_FORMAT_3 = ("loss", "checkpoints", "scaling")
+_FORMAT = 4
+# The format from which on versions know a property.
+_FORMATS = {"loss": 3, "checkpoints": 3, "scaling": 3, "ensemble": 4}
 
 
 def shipped() -> list[str]:
@@ -60,6 +64,7 @@ def write(
     model: keras.Model,
     preparation: keras.Model | None,
     description: dict,
+    members: Sequence = (),
 ) -> None:
     """Writes a learner's files, each whole or not at all.
 
@@ -68,6 +73,7 @@ def write(
         model: The network.
         preparation: The Keras model of raw inputs, or None.
         description: Dict of the learner's other properties.
+        members: `Learner.members`.
 
     Raises:
         InputError: Something in `description` is a function or object; no
@@ -83,9 +89,12 @@ def write(
     if preparation is not None:
         with replacing(folder / PREPARATION) as partial:
             preparation.save(partial)
+    write_together(folder / MEMBERS, members)
     with replacing(folder / DESCRIPTION) as partial:
-        new = any(name in description for name in _OF_FORMAT_3)
-        description = {"format": _FORMAT if new else 2, **description}
+        if members:
+            description = {**description, "ensemble": len(members)}
+        version = max(_FORMATS.get(name, 2) for name in description)
+        description = {"format": version, **description}
         text = json.dumps(description, indent=2, default=_plain)
         partial.write_text(text + "\n")
 

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from maml_tf import adapted_weights, algorithms, losses
+from maml_tf import algorithms, losses
 from maml_tf.algorithms.algorithm import Algorithm
 from maml_tf.algorithms.outer_step import OuterStep
 from maml_tf.errors import InputError
@@ -26,8 +26,15 @@ from maml_tf.functional.measures import as_loss, as_metric, is_binary
 from maml_tf.learner import files, given_episodes, head, raw_inputs, units
 from maml_tf.learner.adapted_model import AdaptedModel
 from maml_tf.learner.adapting import adapt
-from maml_tf.learner.checks import check_logits, check_units, number_of_outputs
+from maml_tf.learner.checks import (
+    adapted,
+    check_head_adapts,
+    check_logits,
+    check_units,
+    number_of_outputs,
+)
 from maml_tf.learner.learned import copy_learned, write_learned
+from maml_tf.learner.members import averaged
 from maml_tf.registry import ALGORITHMS, find
 from maml_tf.training.loop import Training, meta_train
 from maml_tf.training.workers import workers_of
@@ -70,6 +77,9 @@ class Learner:
         outputs: Number of outputs of the network in training, such as the
             number of ways.
         about, scaling: As given.
+        members: For an ensemble, the weights of each member, the best first:
+            lists of arrays, the model's variables and the algorithm's own. The
+            model has those of the first. Empty otherwise.
 
     Raises:
         InputError: An argument cannot be used.
@@ -130,6 +140,7 @@ class Learner:
         self.model = model
         self.preparation = preparation
         self.algorithm = self._algorithm(model)
+        self.members: list[list[np.ndarray]] = []
 
     @property
     def name(self) -> str:
@@ -190,32 +201,17 @@ class Learner:
             algorithm = self._algorithm(self.model, **options)
             return copy_learned(self.algorithm, algorithm)
         if outputs > self.outputs:
-            self._check_head_adapts(outputs)
+            check_head_adapts(self.algorithm, self.name, self.outputs, outputs)
         model = head.with_outputs(self.model, outputs)
         self._give_head(self.model, model)
         algorithm = self._algorithm(model, **options)
         copy_learned(self.algorithm, algorithm)
-        if _adapted(algorithm) != _adapted(self.algorithm):
+        if adapted(algorithm) != adapted(self.algorithm):
             raise InputError(
                 "adapts: this function chooses other weights if the model has"
                 f" {outputs} outputs; let it go by variable.path."
             )
         return algorithm
-
-    def _check_head_adapts(self, outputs):
-        """Refuses new outputs if the head does not adapt."""
-        in_head = adapted_weights.head(self.model)
-        adapted = _adapted(self.algorithm)
-        # Without an inner loop nothing adapts, and any head will do.
-        if adapted and not any(
-            adapts and in_head(variable)
-            for variable, adapts in zip(self.model.trainable_variables, adapted)
-        ):
-            raise InputError(
-                f"way: {outputs} was given, but {self.name} was trained with"
-                f" {self.outputs} and does not adapt its head; at most"
-                f" {self.outputs} will do."
-            )
 
     def renew_head(self, algorithm: Algorithm) -> None:
         """Copies what was learned until now to an algorithm of another way.
@@ -238,7 +234,7 @@ class Learner:
         seed: int = 0,
         **options: Any,
     ) -> Training:
-        """Meta-trains the model.
+        """Meta-trains the model; an ensemble goes on from its first member.
 
         Args:
             episodes: A generator, `tf.data.Dataset` or `keras.utils.PyDataset`
@@ -268,6 +264,7 @@ class Learner:
         episodes = given_episodes.as_function(
             episodes, self.model, *self._losses, self.task, epochs=True
         )
+        self.members = []
         step = OuterStep(
             self.algorithm,
             episodes,
@@ -305,7 +302,9 @@ class Learner:
         )
         with given_episodes.own_error(episodes):
             return meta_test(
-                self.algorithm, episodes, **{"steps": self.steps, **options}
+                averaged(self, self.algorithm),
+                episodes,
+                **{"steps": self.steps, **options},
             )
 
     def adapt(
@@ -391,10 +390,7 @@ class Learner:
         description = {**self._description, "about": self.about}
         if not checkpoints and (older := files.checkpoints(folder)):
             description["checkpoints"] = older
-        files.write(folder, self.model, self.preparation, description)
+        files.write(
+            folder, self.model, self.preparation, description, self.members
+        )
         write_learned(folder, self.algorithm)
-
-
-def _adapted(algorithm):
-    """Tells of each trainable weight if it changes; [] without inner loop."""
-    return algorithm.inner_loop.changes if algorithm.has_inner_loop else []

@@ -4,11 +4,13 @@ from os import PathLike
 
 from maml_tf.errors import InputError
 from maml_tf.learner import files
-from maml_tf.learner.files import DESCRIPTION, find_folder, shipped
+from maml_tf.learner.files import DESCRIPTION, MEMBERS, find_folder, shipped
 from maml_tf.learner.knowledge import derive_again
 from maml_tf.learner.learned import read_learned
 from maml_tf.learner.learner import Learner
+from maml_tf.learner.members import take_members, variables
 from maml_tf.training.checkpoints import restore_weights
+from maml_tf.training.members import read_members, read_together
 
 
 def load(name: str | PathLike) -> Learner:
@@ -17,7 +19,8 @@ def load(name: str | PathLike) -> Learner:
     Args:
         name: One of `maml_tf.learner.files.shipped()`, the folder of a training
             by `maml-tf train` or `Learner.meta_train` (its best weights are
-            taken), or a folder that `Learner.save` wrote.
+            taken, all that it kept for an ensemble), or a folder that
+            `Learner.save` wrote.
 
     Returns:
         A `Learner`.
@@ -37,6 +40,7 @@ def load(name: str | PathLike) -> Learner:
         network, preparation, description = files.read(folder)
         options = description.pop("options")
         older = description.pop("checkpoints", None)
+        ensemble = description.pop("ensemble", 0)
         learner = Learner(
             network, preparation=preparation, **description, **options
         )
@@ -56,4 +60,11 @@ def load(name: str | PathLike) -> Learner:
         if restored is not None:
             learner.about["iteration"], learner.about["checkpoint"] = restored
             derive_again(network)
+        ensemble = 0
+        take_members(
+            learner, read_members(folder / "checkpoints", variables(learner))
+        )
+    if ensemble:
+        path = folder / MEMBERS
+        take_members(learner, read_together(path, variables(learner), ensemble))
     return learner

@@ -44,7 +44,7 @@ def card(
         "task": _task(about),
         "algorithm": _algorithm(learner),
         "trained": f"{about['iteration']:,} of {about['iterations']:,}"
-        f" iterations, the {about['checkpoint']} checkpoint; all flags are in"
+        f" iterations, {_checkpoints(learner)}; all flags are in"
         " `experiment.flags`",
         "seed": about["seed"],
         "commit": commit,
@@ -61,6 +61,13 @@ def card(
 def _task(about):
     way = f"{about['way']}-way " if about["way"] else ""
     return f"{way}{about['shot']}-shot"
+
+
+def _checkpoints(learner):
+    number = len(learner.members)
+    if number:
+        return f"the best {number} checkpoints, whose predictions are averaged"
+    return f"the {learner.about['checkpoint']} checkpoint"
 
 
 def _algorithm(learner):

@@ -41,8 +41,8 @@ def adaptation(result: dict) -> str:
         f" {task}{result['shot']}-shot,"
         f" {queries(result['query'])}{' per class' if is_accuracy else ''}\n"
         f"{result['num_tasks']} tasks, seed {result['seed']}, batch norm"
-        f" {result['batch_norm']}, {result['checkpoint']} checkpoint, of"
-        f" iteration {result['iteration']}"
+        f" {result['batch_norm']}, {_weights(result)} of iteration"
+        f" {result['iteration']}"
     )
     rows = [["step", name, "± 95 %", "loss"]]
     scale, decimals, unit = {
@@ -94,6 +94,13 @@ def adaptation(result: dict) -> str:
         if paper:
             text += f"\n\nPublished (Finn et al. 2017): {paper} steps"
     return text
+
+
+def _weights(result):
+    """Says what weights an evaluation is of."""
+    if result.get("ensemble"):
+        return f"ensemble of {result['ensemble']} checkpoints, the best"
+    return f"{result['checkpoint']} checkpoint,"
 
 
 def _spread(spread):

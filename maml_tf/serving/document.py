@@ -32,7 +32,7 @@ def document(
     lines = [
         "# A model that adapts to the examples of a request",
         "",
-        f"{type(learner.algorithm).__name__}, {steps} inner steps unless a"
+        f"{_kind(learner)}, {steps} inner steps unless a"
         " request says otherwise. It needs TensorFlow alone.",
         "",
         "```python",
@@ -70,6 +70,12 @@ def document(
         if value is not None
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _kind(learner):
+    name = type(learner.algorithm).__name__
+    number = len(learner.members)
+    return f"{name}, an ensemble of {number}" if number else name
 
 
 # By batch-norm mode: how the queries of a request depend on each other.

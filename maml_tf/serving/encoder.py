@@ -50,12 +50,18 @@ def write_encoder(learner: Learner, path: str | os.PathLike) -> Encoder:
         An `Encoder`.
 
     Raises:
-        InputError: The learner adapts by gradient steps.
+        InputError: The learner adapts by gradient steps, or is an ensemble.
     """
     if not predicts_by_means(learner):
         raise InputError(
             "encoder: this learner does not predict by class means alone; give"
             " one that was trained with algorithm protonet."
+        )
+    if learner.members:
+        raise InputError(
+            f"ensemble: the learner has {len(learner.members)} members, and an"
+            " encoder is of one; let learner.members be [] to take the best"
+            " alone."
         )
     algorithm = learner.algorithm
     loop = algorithm.inner_loop

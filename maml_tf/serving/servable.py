@@ -3,18 +3,20 @@
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from maml_tf.algorithms.algorithm import nothing_adapts
 from maml_tf.algorithms.steps_in_a_loop import take_steps
 from maml_tf.errors import InputError
 from maml_tf.functional.layers import leaf_layers
+from maml_tf.functional.mean_predictions import mean_values
 from maml_tf.functional.model import FunctionalModel
 from maml_tf.learner import units
 from maml_tf.learner.learner import Learner
 from maml_tf.serving.outputs import on_first_outputs, with_most_outputs
 from maml_tf.serving.requests import all_finite, checked, finite, signature
+from maml_tf.serving.served_members import ServedMembers, equal
+from maml_tf.serving.state_to_keep import state_to_keep
 
 
 class Servable(tf.Module):
@@ -47,7 +49,6 @@ class Servable(tf.Module):
         self.classifies = learner.task == "classification"
         algorithm = with_most_outputs(learner, max_classes, batch_norm)
         self.loop = on_first_outputs(algorithm.inner_loop, self.classifies)
-        self._theta = algorithm.theta
         self.outputs = algorithm.model.output_shape[-1]
         self._one_logit = self.classifies and self.outputs == 1
         if self._one_logit:
@@ -64,12 +65,13 @@ class Servable(tf.Module):
         self._trained_variables = [v.value for v in learner.model.variables]
         self._variables = [
             # One variable for both networks if their values are equal.
-            trained.value if _equal(served, trained) else served.value
+            trained.value if equal(served, trained) else served.value
             for served, trained in zip(
                 algorithm.model.variables, learner.model.variables, strict=True
             )
         ]
-        self._state_kept = _state_to_keep(self.loop)
+        self.members = ServedMembers(learner, algorithm, self._variables)
+        self._state_kept = state_to_keep(self.loop)
 
     def signatures(self, steps: int) -> dict[str, Any]:
         """Makes the concrete functions.
@@ -143,8 +145,10 @@ class Servable(tf.Module):
         x, y = self._support(support_x, support_y)
         prepared = self._prepared(query_x, "query_x")
         with self._variables_in_place():
-            phi, state = self._adapted(x, y, steps)
-            outputs = self.loop.predict(phi, state, prepared, x)
+            outputs = [
+                self.loop.predict(phi, state, prepared, x)
+                for phi, state in self._adapted(x, y, steps)
+            ]
         return self._answer(outputs, query_x, self._classes(y))
 
     def adapt(
@@ -163,10 +167,11 @@ class Servable(tf.Module):
         """
         x, y = self._support(support_x, support_y)
         with self._variables_in_place():
-            phi, state = self._adapted(x, y, steps)
-            if self.loop.batch_norm != "moving":
-                state = self.loop.support_statistics(phi, state, x)
-        parts = [tf.reshape(tensor, [-1]) for tensor in self._kept(phi, state)]
+            parts = []
+            for phi, state in self._adapted(x, y, steps):
+                if self.loop.batch_norm != "moving":
+                    state = self.loop.support_statistics(phi, state, x)
+                parts += [tf.reshape(t, [-1]) for t in self._kept(phi, state)]
         kept = {"weights": finite(tf.concat([tf.zeros([0]), *parts], 0))}
         if self.classifies:
             kept["num_classes"] = self._classes(y)
@@ -209,10 +214,15 @@ class Servable(tf.Module):
             )
         with self._variables_in_place():
             model = self.loop.functional_model
-            phi, state = self._restored(weights, model.theta(), model.state())
-            outputs, _ = model(
-                phi, state, prepared, training=False, batch_statistics=False
-            )
+            outputs = []
+            for theta, own in zip(
+                self.members.thetas(), self.members.shares(weights)
+            ):
+                phi, state = self._restored(own, theta, model.state())
+                one, _ = model(
+                    phi, state, prepared, training=False, batch_statistics=False
+                )
+                outputs.append(one)
         return self._answer(outputs, query_x, num_classes)
 
     def predict_unadapted(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -224,27 +234,33 @@ class Servable(tf.Module):
         Returns:
             As in `adapt_and_predict`.
         """
-        model = self._trained
-        outputs, _ = model(
-            model.theta(),
-            model.state(),
-            self._prepared(x, "x"),
-            training=False,
-            # Moving averages are of use only if they were trained.
-            batch_statistics=self.loop.batch_norm != "moving",
-        )
+        model, prepared = self._trained, self._prepared(x, "x")
+        outputs = [
+            model(
+                theta,
+                model.state(),
+                prepared,
+                training=False,
+                # Moving averages are of use only if they were trained.
+                batch_statistics=self.loop.batch_norm != "moving",
+            )[0]
+            for theta in self.members.trained(model)
+        ]
         return self._answer(outputs, x, None)
 
     def _adapted(self, x, y, steps):
-        """Returns `(phi, state)` after the steps that a tensor tells."""
+        """Returns each member's `(phi, state)` after a tensor of steps."""
         loop = self.loop
-        # As in Learner.adapt.
-        start = loop.begin(self._theta(), x, y, tf.constant([0, 0], tf.int64))
         steps = checked(
             steps, (steps >= 0, "steps: it must be 0 or more; given was", steps)
         )
-        phi, _, state = take_steps(loop, start, x, y, steps)
-        return phi, state
+        adapted = []
+        for theta in self.members.thetas():
+            # As in Learner.adapt.
+            start = loop.begin(theta, x, y, tf.constant([0, 0], tf.int64))
+            phi, _, state = take_steps(loop, start, x, y, steps)
+            adapted.append((phi, state))
+        return adapted
 
     def _support(self, x, y):
         """Checks the support set and prepares it for network and loss."""
@@ -317,8 +333,13 @@ class Servable(tf.Module):
 
     def _answer(self, outputs, raw, classes):
         if classes is not None and not self._one_logit:
-            outputs = outputs[:, :classes]
-        answer = units.restored(self._learner, self._to_units, outputs, raw)
+            outputs = [one[:, :classes] for one in outputs]
+        answer = mean_values(
+            [
+                units.restored(self._learner, self._to_units, one, raw)
+                for one in outputs
+            ]
+        )
         name = "probabilities" if self.classifies else "values"
         return {name: finite(answer)}
 
@@ -334,8 +355,9 @@ class Servable(tf.Module):
             if kept
         ]
 
-    def _restored(self, weights, phi, state):
+    def _restored(self, weights, theta, state):
         """Returns `(phi, state)` with `_kept`'s elements from a vector."""
+        phi, _ = self.loop.split(theta)
         names = (*self.loop.changes, *self._state_kept)
         # A memory has any number of rows; there is one at most.
         sizes = [t.shape.num_elements() or -1 for t in self._kept(phi, state)]
@@ -364,26 +386,3 @@ def _tables(model):
         for layer in leaf_layers(model)
         if hasattr(layer, "lookup_table")
     ]
-
-
-def _equal(one, other):
-    return one.shape == other.shape and np.array_equal(one, other)
-
-
-def _state_to_keep(loop):
-    """Tells of each non-trainable weight if a support set may change it.
-
-    Statistics and the like may change, not frozen weights, random streams or
-    moving averages.
-    """
-    changing: dict[bool, set[int]] = {True: set(), False: set()}
-    for layer in leaf_layers(loop.model):
-        has_averages = isinstance(layer, keras.layers.BatchNormalization)
-        moving = has_averages and loop.batch_norm == "moving"
-        changing[layer.trainable and not moving].update(
-            id(v)
-            for v in layer.non_trainable_variables
-            if keras.backend.is_float_dtype(v.dtype)
-        )
-    kept = changing[True] - changing[False]
-    return [id(v) in kept for v in loop.model.non_trainable_variables]

@@ -13,8 +13,8 @@ are the network's, as `Learner.prepare` makes them, ids of words as int32.
 Windows of series that are standardised by themselves are raw, because the units
 of the answer are theirs.
 
-A prototypical network also becomes `encoder.tflite`; see
-`maml_tf.serving.encoder`.
+A prototypical network also becomes `encoder.tflite`, unless it is an ensemble;
+see `maml_tf.serving.encoder`.
 """
 
 import copy
@@ -69,7 +69,9 @@ def convert(
                 path = pathlib.Path(folder, f"{name}.tflite")
                 with replacing(path) as partial:
                     partial.write_bytes(content)
-    if predicts_by_means(learner):
+    if predicts_by_means(learner) and learner.members:
+        needs["encoder"] = "no file: an ensemble has an encoder a member"
+    elif predicts_by_means(learner):
         encoder = write_encoder(learner, pathlib.Path(folder, ENCODER))
         needs["encoder"] = f"{BUILT_IN}; distances times {encoder.scale:g}"
     return needs

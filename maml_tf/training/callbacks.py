@@ -85,7 +85,7 @@ class Callbacks:
     def stop(self) -> bool:
         """Whether a callback of any worker has set `model.stop_training`."""
         own = bool(self._callbacks) and bool(self._model.stop_training)
-        return bool(self._workers.gather(own).any())
+        return bool(self._workers.gather(int(own)).any())
 
     @contextlib.contextmanager
     def training(

@@ -19,6 +19,7 @@ from maml_tf.training.averages import averages_in_place, take_averages
 from maml_tf.training.callbacks import Callbacks
 from maml_tf.training.checkpoints import Checkpoints
 from maml_tf.training.interruption import Interruption
+from maml_tf.training.members import Members, check_ensemble
 from maml_tf.training.metrics_log import MetricsLog
 from maml_tf.training.workers import lost_worker_named, workers_of
 
@@ -61,6 +62,7 @@ def meta_train(
     progress: bool = True,
     check: bool = False,
     callbacks: Any = None,
+    ensemble: int = 1,
 ) -> Training:
     """Meta-trains the outer step's model up to `iterations` meta-updates.
 
@@ -97,6 +99,8 @@ def meta_train(
             name; `on_train_batch_end` follows each record of the training
             loss. `model.optimizer` is the outer optimizer meanwhile. See
             `docs/training.md` for what they can do here.
+        ensemble: How many of the best weights by validation are kept, for
+            `maml_tf.load` to average their predictions.
 
     Returns:
         A `Training`.
@@ -115,6 +119,7 @@ def meta_train(
     )
     if iterations < 0:
         raise refusal("iterations", iterations, "it must be 0 or more")
+    check_ensemble(ensemble, outer_step, validation, workdir)
     if check:
         if not hasattr(outer_step, "check_meta_gradient"):
             raise refusal(
@@ -149,6 +154,11 @@ def meta_train(
         own_variables=outer_step.algorithm.own_variables,
     )
     learned = outer_step.algorithm.meta_variables
+    members = Members(
+        [*outer_step.model.variables, *outer_step.algorithm.own_variables],
+        workdir / "checkpoints",
+        ensemble,
+    )
     is_begun = checkpoints.restore_latest(origin)
     workers.barrier()
     if not is_begun or not workers.is_chief:
@@ -210,15 +220,15 @@ def meta_train(
                 ):
                     curve = _validated(validation, workers)
                     curves.append(curve)
+                    score = float(curve.metric[-1])
+                    ranked = score if higher_is_better else -score
+                    members.offer(iteration, ranked)
                 log.write(iteration, "validation", _by_step(curve, metric_name))
                 log.write_adaptation(
                     iteration, metric_name, curve.metric, curve.ci95
                 )
-                score = float(curve.metric[-1])
                 newest_values[f"validation {metric_name}"] = score
-                checkpoints.save_if_best(
-                    iteration, score if higher_is_better else -score
-                )
+                checkpoints.save_if_best(iteration, ranked)
             if validated:
                 hooks.end_epoch(iteration, curve)
             if iteration % checkpoint_interval == 0 or last or hooks.stop:
@@ -263,10 +273,10 @@ def _signal(interruption, workers):
 
 def _validated(validation, workers):
     """Returns the curve of a validation, whose tasks the workers divide."""
+    if workers.number == 1:
+        return validation()
     divides = "workers" in inspect.signature(validation).parameters
-    if workers.number > 1 and divides:
-        return validation(workers=workers)
-    return validation()
+    return validation(workers=workers) if divides else validation()
 
 
 class _Means:

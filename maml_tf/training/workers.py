@@ -41,7 +41,7 @@ class Workers:
     """
 
     def __init__(self, strategy: tf.distribute.Strategy | None) -> None:
-        self._strategy = strategy
+        self._strategy: Any = strategy
         # The strategies of one machine do not have a resolver.
         resolver = getattr(strategy, "cluster_resolver", None)
         self.number, self.index = 1, 0

@@ -1,9 +1,9 @@
 """The cluster that the environment names: the workers and their addresses."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -15,7 +15,8 @@ _EXAMPLE = (
 )
 
 
-class Cluster(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Cluster:
     """The workers of a training, and which one this process is.
 
     Attributes:

@@ -99,9 +99,10 @@ def _of_workers(cluster, values):
     """Joins the cluster, after all workers have met."""
     texts = {name: repr(value) for name, value in values.items()}
     everything = {"addresses": cluster.addresses, "values": texts}
-    for number, other in enumerate(
-        meet(*cluster, everything, FLAGS.worker_timeout)
-    ):
+    answers = meet(
+        cluster.addresses, cluster.index, everything, FLAGS.worker_timeout
+    )
+    for number, other in enumerate(answers):
         _check_same(cluster, everything, number, other)
     jobs = {"worker": cluster.addresses}
     task = {"type": "worker", "index": cluster.index}

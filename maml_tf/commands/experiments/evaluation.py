@@ -10,6 +10,7 @@ from maml_tf.errors import refusal
 from maml_tf.evaluation.intervals import interval
 from maml_tf.evaluation.naive import naive_metrics
 from maml_tf.evaluation.numberings import numbered
+from maml_tf.learner.members import averaged
 from maml_tf.training.metrics_log import finite
 
 
@@ -22,6 +23,7 @@ def evaluate(
     inner_steps: int | None = None,
     way: int | None = None,
     numberings: int = 1,
+    ensemble: int | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
     """Meta-tests the model of a training.
@@ -36,6 +38,8 @@ def evaluate(
         way: Classes in a task; None: as in the training.
         numberings: Ways to number each task's classes, 1 or more; see
             `maml_tf.evaluation.numberings`.
+        ensemble: Members of the training's ensemble to average, the best first;
+            None: all.
         progress: Whether to show a progress bar, on a terminal.
 
     Returns:
@@ -43,16 +47,17 @@ def evaluate(
     """
     f = flag_values
     built = supervised.Experiment(f, workdir)
-    iteration, checkpoint = built.restore(workdir)
+    iteration, checkpoint = built.restore(workdir, ensemble)
     way = f.way if way is None else way
     episodes = built.dataset.episodes(split, way, f.shot, f.query, f.seed)
+    members = built.learner.members
     name = built.dataset.metric_name
     if numberings > 1 and name != "accuracy":
         raise refusal(
             "numberings", numberings, "targets of this data set are not classes"
         )
     steps = built.test_inner_steps if inner_steps is None else inner_steps
-    algorithm = built.adapting(way)
+    algorithm = averaged(built.learner, built.adapting(way))
     curve, spread = numbered(
         algorithm,
         episodes,
@@ -77,6 +82,7 @@ def evaluate(
         "inner_learning_rate": f.inner_learning_rate,
         "iteration": iteration,
         "checkpoint": checkpoint,
+        **({"ensemble": len(members)} if members else {}),
         "naive": _naive(built.dataset, episodes, num_tasks),
         "steps": training_run.evaluated_steps(
             **{name: curve.metric, "ci95": curve.ci95, "loss": curve.loss}

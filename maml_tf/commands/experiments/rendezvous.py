@@ -80,6 +80,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 class _Visit(socketserver.StreamRequestHandler):
     timeout = 2
+    server: _Server
 
     def handle(self):
         try:

@@ -36,7 +36,9 @@ from maml_tf.commands.experiments import (
 from maml_tf.errors import refusal
 from maml_tf.learner.files import DESCRIPTION
 from maml_tf.learner.learned import copy_learned
+from maml_tf.learner.members import take_members, variables
 from maml_tf.registry import ALGORITHMS, DATASETS, NETWORKS
+from maml_tf.training.members import read_members
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer(
@@ -255,20 +257,24 @@ class Experiment:
             ),
         )
 
-    def restore(self, workdir: str | pathlib.Path) -> tuple[int, str]:
+    def restore(
+        self, workdir: str | pathlib.Path, ensemble: int | None = 1
+    ) -> tuple[int, str]:
         """Restores the model's weights; see `training_run.restore`.
 
         A shared learner has no checkpoints; its own weights are restored.
 
         Args:
             workdir: Folder of the training or of the shared learner.
+            ensemble: Members of its ensemble that the learner takes, the best
+                first; 1: the model alone, None: all that there are.
 
         Returns:
             `(iteration, which)`, `which` being `"best"` or `"latest"`.
 
         Raises:
-            InputError: No checkpoint exists or can be read, or the data are not
-                those of the training.
+            InputError: No checkpoint exists or can be read, the data are not
+                those of the training, or it has fewer members.
         """
         workdir = pathlib.Path(workdir)
         data_record.check(self.dataset, workdir)
@@ -278,8 +284,19 @@ class Experiment:
             shared = load(workdir)
             self.model.set_weights(shared.model.get_weights())
             copy_learned(shared.algorithm, self.algorithm)
-            return shared.about["iteration"], shared.about["checkpoint"]
-        return training_run.restore(self.algorithm, workdir)
+            members = shared.members
+            restored = shared.about["iteration"], shared.about["checkpoint"]
+        else:
+            restored = training_run.restore(self.algorithm, workdir)
+            members = read_members(checkpoints, variables(self.learner))
+        if (ensemble or 1) > max(1, len(members)):
+            raise refusal(
+                "ensemble",
+                ensemble,
+                f"the training in {str(workdir)!r} has {max(1, len(members))}",
+            )
+        take_members(self.learner, members[:ensemble])
+        return restored
 
 
 def trained(workdir: str | pathlib.Path) -> Experiment:

@@ -73,6 +73,13 @@ def define(flag_values: flags.FlagValues) -> None:
         "Let the network's layers compute in bfloat16; weights, inner updates"
         " and losses stay float32. For GPUs that have it; slow on CPU.",
     )
+    add(
+        "integer",
+        "ensemble",
+        1,
+        "Keep so many of the best weights by validation, whose predictions"
+        " `evaluate`, `adapt` and `export` then average.",
+    )
     add("integer", "seed", 0, "Seed of weights, episodes and dropout.")
     recorded_flags.define_course(flag_values, 60000, 100, 500, 300, 500)
 

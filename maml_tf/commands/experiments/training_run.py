@@ -33,6 +33,7 @@ def train(
     metric_name: str,
     higher_is_better: bool,
     evaluated_by: str,
+    ensemble: int = 1,
 ) -> int:
     """Meta-trains as the flags say.
 
@@ -45,6 +46,7 @@ def train(
         metric_name: Name of the metric in logs.
         higher_is_better: Whether higher values of the metric are better.
         evaluated_by: The command to name as the next one.
+        ensemble: As in `maml_tf.meta_train`.
 
     Returns:
         The exit status.
@@ -69,6 +71,7 @@ def train(
         checkpoint_interval=f.checkpoint_interval,
         progress=f.progress,
         callbacks=_early_stopping(f, metric_name, higher_is_better),
+        ensemble=ensemble,
     )
     if training.signal_number is not None:
         name = signal.Signals(training.signal_number).name
