@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pathlib
+import warnings
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,24 @@ class MetricsLog:
         """Writes out buffered records and closes the files."""
         self._file.close()
         self._summaries.close()
+
+
+def note_other_replicas(workdir: str | os.PathLike, replicas: int) -> None:
+    """Says so if a training goes on with another number of replicas.
+
+    Args:
+        workdir: Folder of the training.
+        replicas: The number now.
+    """
+    trained = [r for r in read(workdir) if r["phase"] == "train"]
+    before = trained[-1].get("replicas", 1) if trained else replicas
+    if before != replicas:
+        warnings.warn(
+            f"{workdir} was trained by {before} replicas until now and goes on"
+            f" with {replicas}: the same tasks, but sums in another order, so"
+            " that rounding differs.",
+            stacklevel=2,
+        )
 
 
 def read(workdir: str | os.PathLike) -> list[dict]:

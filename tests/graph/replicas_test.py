@@ -47,7 +47,7 @@ class ReplicasTest(parameterized.TestCase):
         ("few_tasks", "tasks: 2 was given; there are 3 replicas"),
         ("generator", "episodes: a generator or data set was given; each of 3"),
         ("outside", "model: it was made outside of the scope"),
-        ("built", "optimizer: Adam was given; it was built outside"),
+        ("built", "optimizer: 'Adam' was given; it was built outside"),
     )
     def test_a_sentence_refuses(self, name, sentence):
         self.assertStartsWith(self.results["sentences"][name], sentence)
