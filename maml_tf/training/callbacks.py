@@ -34,6 +34,9 @@ class Callbacks:
         workers: The `Workers` that train. Each has callbacks of its own; if one
             stops, all do.
 
+    Attributes:
+        stop: Whether a callback of any worker has set `model.stop_training`.
+
     Raises:
         InputError: A callback cannot do its work here.
     """
@@ -76,16 +79,16 @@ class Callbacks:
             "steps": validation_interval,
             "verbose": 0,
         }
+        self.stop = False
         self._begun = False
         self._epoch_logs: dict[str, float] = {}
         # Loss, metric and number of the epoch's meta-updates.
         self._sums = [0.0, 0.0, 0]
 
-    @property
-    def stop(self) -> bool:
-        """Whether a callback of any worker has set `model.stop_training`."""
+    def _agree(self):
+        """Asks all workers whether a callback has set `model.stop_training`."""
         own = bool(self._callbacks) and bool(self._model.stop_training)
-        return bool(self._workers.gather(int(own)).any())
+        self.stop = bool(self._workers.gather(int(own)).any())
 
     @contextlib.contextmanager
     def training(
@@ -108,6 +111,7 @@ class Callbacks:
             InputError: The saved state cannot be read.
         """
         if not self._callbacks:
+            self._agree()
             yield
             return
         self._file = CallbackState(checkpoints)
@@ -127,6 +131,7 @@ class Callbacks:
             self._call("on_train_begin")
             if iteration:
                 self._restore(iteration, origin)
+            self._agree()
             yield
         finally:
             for name in _ON_THE_MODEL:
@@ -152,6 +157,8 @@ class Callbacks:
                     callback.on_epoch_begin(self._epoch(iteration + 1), {})
         if iteration % self._log_interval == 0 or not self._begun:
             self._call("on_train_batch_begin", iteration)
+        if at_epoch or not self._begun:
+            self._agree()
         self._begun = True
 
     def add(self, updates: Any) -> None:
@@ -172,6 +179,7 @@ class Callbacks:
         """
         logs = {name: values[name] for name in ("loss", self._metric_name)}
         self._call("on_train_batch_end", iteration, logs=logs)
+        self._agree()
 
     @contextlib.contextmanager
     def testing(self) -> Iterator[list]:
@@ -193,6 +201,7 @@ class Callbacks:
             curve: The validation's `Curve`, or None.
         """
         if not self._callbacks:
+            self._agree()
             return
         *sums, count = self._sums
         self._sums = [0.0, 0.0, 0]
@@ -203,6 +212,7 @@ class Callbacks:
         self._epoch_logs = logs
         with averages_in_place(self._algorithm.meta_variables, self._optimizer):
             self._call("on_epoch_end", self._epoch(iteration), logs=logs)
+        self._agree()
 
     def save(self, iteration: int) -> None:
         """Writes the callbacks' state, before the checkpoint it belongs to.

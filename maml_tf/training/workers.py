@@ -4,6 +4,7 @@ All of them compute the same meta-updates. One, the chief, writes the files.
 """
 
 import contextlib
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -52,6 +53,15 @@ class Workers:
             first = 0 if resolver.task_type == "chief" else chiefs
             self.index = first + resolver.task_id
 
+    @functools.cached_property
+    def _sum(self):
+        # Faster than the strategy's own, which is not compiled.
+        return tf.function(
+            lambda rows: self._strategy.reduce("SUM", rows, axis=None),
+            autograph=False,
+            reduce_retracing=True,
+        )
+
     @property
     def is_chief(self) -> bool:
         """Whether this worker writes the files."""
@@ -84,9 +94,7 @@ class Workers:
         rows = np.zeros((self.number, *values.shape), values.dtype)
         rows[self.index] = values
         # Each element is a sum with zeros, and so exact.
-        return self._strategy.reduce(
-            "SUM", tf.identity(rows), axis=None
-        ).numpy()
+        return self._sum(tf.constant(rows)).numpy()
 
     def barrier(self) -> None:
         """Waits until all workers are here."""

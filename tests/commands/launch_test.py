@@ -117,26 +117,29 @@ class LaunchTest(parameterized.TestCase):
                 values, one[name], rtol=1e-3, atol=1e-4, err_msg=name
             )
 
-    @parameterized.parameters(0, 1)
-    def test_after_a_kill_the_same_command_ends_bit_identical(self, victim):
+    def test_after_kills_the_same_command_ends_bit_identical(self):
+        """First a worker is killed, later the chief."""
         workdir = self.create_tempdir().full_path
-        process = launch(workdir)
-        wait_for(workdir, 60)
-        killed = time.monotonic()
-        os.kill(children(process)[victim], signal.SIGKILL)
-        status, _, errors = finish(process)
-        self.assertLess(time.monotonic() - killed, 30)
-        self.assertNotEqual(status, 0)
-        self.assertRegex(
-            errors,
-            rf"\[{1 - victim}\] error: workers: worker {1 - victim} of 2 lost",
-        )
-        self.assertNotIn("Traceback", errors)
+        for victim, iteration in ((1, 60), (0, 200)):
+            process = launch(workdir)
+            wait_for(workdir, iteration)
+            killed = time.monotonic()
+            os.kill(children(process)[victim], signal.SIGKILL)
+            status, _, errors = finish(process)
+            self.assertLess(time.monotonic() - killed, 30)
+            self.assertNotEqual(status, 0)
+            left = 1 - victim
+            self.assertRegex(
+                errors,
+                rf"\[{left}\] error: workers: worker {left} of 2 lost",
+            )
+            self.assertNotIn("Traceback", errors)
         status, _, errors = finish(launch(workdir))
         self.assertEqual(status, 0, errors)
         self.assert_same_end(workdir)
 
-    def test_a_signal_at_one_worker_ends_all_at_the_same_iteration(self):
+    def test_signals_end_all_at_the_same_iteration(self):
+        """First at one worker, then at the command, as by Ctrl-C."""
         workdir = self.create_tempdir().full_path
         process = launch(workdir)
         wait_for(workdir, 60)
@@ -144,6 +147,15 @@ class LaunchTest(parameterized.TestCase):
         status, out, errors = finish(process)
         self.assertEqual(status, 0, errors)
         self.assertRegex(out, r"\[0\] SIGTERM: saved after \d+ of")
+        process = launch(workdir)
+        wait_for(workdir, 200)
+        workers = children(process)
+        process.send_signal(signal.SIGINT)
+        status, out, errors = finish(process)
+        self.assertEqual(status, 0, errors)
+        self.assertRegex(out, r"\[0\] SIGINT: saved after")
+        for number in workers:
+            self.assertFalse(pathlib.Path(f"/proc/{number}").exists())
         status, _, errors = finish(launch(workdir))
         self.assertEqual(status, 0, errors)
         self.assert_same_end(workdir)
@@ -156,18 +168,6 @@ class LaunchTest(parameterized.TestCase):
         self.assertRegex(
             errors, r"\[0\] note: .* by 2 replicas until now and goes on with 3"
         )
-
-    def test_ctrl_c_ends_all(self):
-        workdir = self.create_tempdir().full_path
-        process = launch(workdir)
-        wait_for(workdir, 60)
-        workers = children(process)
-        process.send_signal(signal.SIGINT)
-        status, out, _ = finish(process)
-        self.assertEqual(status, 0)
-        self.assertRegex(out, r"\[0\] SIGINT: saved after")
-        for number in workers:
-            self.assertFalse(pathlib.Path(f"/proc/{number}").exists())
 
 
 class SentencesTest(parameterized.TestCase):

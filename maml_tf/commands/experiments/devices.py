@@ -78,6 +78,8 @@ def shared(
 
 def _of_this_machine():
     """Returns a mirrored strategy if the flags or several GPUs ask for it."""
+    # TensorFlow would read it, and stop if it is empty.
+    os.environ.pop("TF_CONFIG", None)
     gpus = tf.config.list_physical_devices("GPU")
     mirrored = FLAGS.strategy == "mirrored"
     if mirrored and not gpus:
