@@ -5,8 +5,8 @@ r"""Times a training by one process, two replicas and two workers.
 Runs `maml-tf train` on two cores: one process with two threads; two replicas on
 two logical devices; two workers on loopback with one core each. They take
 turns, once more after the other, and the faster turn counts. Prints a table of
-meta-updates a second, and the efficiency that the bytes an update sends leave
-on a network of --gigabits.
+meta-updates a second, and the efficiency that sending leaves on a network of
+--gigabits and --latency.
 """
 
 import json
@@ -27,6 +27,7 @@ from maml_tf.reports.tables import columns
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data_dir", None, "Folder of the downloaded data sets.")
 flags.DEFINE_float("gigabits", 10.0, "Speed of the network, Gbit a second.")
+flags.DEFINE_float("latency", 50.0, "Microseconds a message takes.")
 flags.DEFINE_integer("turns", 2, "Turns of each form.", lower_bound=1)
 flags.DEFINE_string("output", None, "File for the figures, as JSON.")
 
@@ -104,8 +105,9 @@ def _pace(experiment, form):
 def _growth(experiment, pace):
     """Computes efficiencies: work / (work + sending), work of one machine.
 
-    A ring sends each number twice, but for the share of one machine. The tasks
-    of a machine stay as many, so the meta-batch grows with the machines.
+    A ring of n machines sends each number 2 (n - 1) / n times, in 2 (n - 1)
+    messages one after the other. The tasks of a machine stay as many, so the
+    meta-batch grows with the machines.
     """
     number = _WEIGHTS[experiment]
     seconds = 1 / pace
@@ -113,6 +115,7 @@ def _growth(experiment, pace):
     for machines in (2, 8, 64):
         sent = 2 * (machines - 1) / machines * 4 * number
         sending = sent * 8 / (FLAGS.gigabits * 1e9)
+        sending += 2 * (machines - 1) * FLAGS.latency * 1e-6
         cells.append(f"{100 * seconds / (seconds + sending):.1f} %")
     return cells
 
