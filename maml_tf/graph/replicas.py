@@ -35,10 +35,13 @@ class Replicas:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        self.strategy: Any = strategy_of(model.variables)
-        strategy = self.strategy
-        self.number = strategy.num_replicas_in_sync if strategy else 1
+        strategy: Any = strategy_of(model.variables)
         active = tf.distribute.get_strategy()
+        if strategy is None and active.num_replicas_in_sync == 1:
+            # Of one device: its variables do not know it.
+            strategy = active if tf.distribute.has_strategy() else None
+        self.strategy = strategy
+        self.number = strategy.num_replicas_in_sync if strategy else 1
         if tf.distribute.has_strategy() and active is not strategy:
             raise InputError(
                 "model: it was made outside of the scope of the strategy that"

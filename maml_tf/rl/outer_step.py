@@ -187,14 +187,14 @@ def _own_replica(replicas, environment):
     """
     if environment.in_graph:
         return None
-    number = replicas.each(tf.constant)
-    if isinstance(number, tf.distribute.DistributedValues):
+    strategy = replicas.strategy
+    if strategy and len(strategy.extended.worker_devices) > 1:
         raise InputError(
-            f"strategy: environment {environment.name} acts in Python, and this"
-            " process has several devices; give each process one device"
-            " (multi_worker)."
+            f"strategy: environment {environment.name} acts in Python, on one"
+            " device a process, and this one has several; give one, or"
+            " multi_worker and each process a device."
         )
-    return int(number)
+    return int(tf.function(lambda: replicas.each(tf.constant))())
 
 
 def _check_losses(model, environment):

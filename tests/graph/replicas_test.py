@@ -52,6 +52,11 @@ class ReplicasTest(parameterized.TestCase):
     def test_a_sentence_refuses(self, name, sentence):
         self.assertStartsWith(self.results["sentences"][name], sentence)
 
+    def test_a_whole_program_may_stand_in_the_scope(self):
+        mirrored, one_device = self.results["inside"]
+        self.assertLess(mirrored, 1e-5)
+        self.assertEqual(one_device, 0.0)
+
     def test_a_learner_is_trained_and_validated_as_ever(self):
         iteration, score = self.results["meta_train"]
         self.assertEqual(iteration, 4)

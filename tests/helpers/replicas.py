@@ -147,6 +147,23 @@ def policies_compared(strategy, update):
     }
 
 
+def used_inside(strategy):
+    """Does all that a user does in the scope; returns what comes out."""
+    with strategy.scope():
+        learner = maml_tf.Learner(network(), inner_learning_rate=0.1)
+        learner.meta_train(episodes, 2, tasks=TASKS, progress=False)
+        curve = learner.meta_test(episodes, num_tasks=3)
+        episode = episodes(tf.constant(9, tf.int64))
+        adapted = learner.adapt(
+            episode.support_x.numpy(), episode.support_y.numpy()
+        )
+        return [
+            *learner.model.get_weights(),
+            curve.losses,
+            adapted.outputs(episode.query_x.numpy()),
+        ]
+
+
 def refused(action):
     """Returns the sentence of an `InputError`."""
     try:
@@ -194,6 +211,15 @@ def main():
     results["trpo"] = policies_compared(
         strategy, functools.partial(TRPO, conjugate_gradient_steps=1)
     )
+    ones, others, devices = (
+        used_inside(scope)
+        for scope in (
+            tf.distribute.get_strategy(),
+            strategy,
+            tf.distribute.OneDeviceStrategy("CPU:0"),
+        )
+    )
+    results["inside"] = difference(ones, others), difference(ones, devices)
     with strategy.scope():
         model = dense()
         learner = maml_tf.Learner(model)
