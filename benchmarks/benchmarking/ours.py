@@ -11,7 +11,8 @@ import tensorflow as tf
 from benchmarking.workloads import Workload
 from maml_tf import Episode, OuterStep, algorithms, datasets, losses, networks
 
-quiet_tensorflow.start()
+quiet_tensorflow.set_threads()
+quiet_tensorflow.initialize()
 
 
 class MAML:
