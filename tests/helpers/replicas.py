@@ -190,17 +190,14 @@ def main():
     }
     clipped = {"clipvalue": 1e-3, "weight_decay": 0.01}
     several = {"iterations_per_call": 2}
-    batched = {"vectorize": True}
     compiled = {"vectorize": True, "jit_compile": True}
     settings = {
         "loop": ("maml", network, {}, {}),
         "clipped": ("maml", network, clipped, several),
         "accumulated": ("maml", network, accumulated, several),
-        "vectorized": ("maml", dense, {}, batched),
         "compiled": ("maml", dense, clipped, compiled),
         "learned_rates": ("meta_sgd", network, {}, {}),
         "reptile": ("reptile persistent_moments", dense, {}, {}),
-        "first_order": ("fomaml", dense, {}, {}),
         "prototypes": ("protonet", network, {}, {}),
     }
     results = {
