@@ -161,7 +161,8 @@ def meta_train(
         ensemble,
     )
     is_begun = checkpoints.restore_latest(origin)
-    workers.barrier()
+    with lost_worker_named(workers):
+        workers.barrier()
     replicas = Replicas(outer_step.model).number
     if workers.is_chief:
         note_other_replicas(workdir, replicas)
