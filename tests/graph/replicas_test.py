@@ -1,4 +1,5 @@
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -26,6 +27,7 @@ class ReplicasTest(parameterized.TestCase):
             capture_output=True,
             text=True,
             timeout=500,
+            cwd=pathlib.Path(__file__).parents[2],
         )
         if process.returncode:
             raise AssertionError(process.stderr[-3000:])
