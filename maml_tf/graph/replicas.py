@@ -14,7 +14,6 @@ import keras
 import tensorflow as tf
 
 from maml_tf.errors import InputError, refusal
-from maml_tf.graph.over_tasks import mean_over_tasks
 from maml_tf.graph.vectors import joined, like
 
 
@@ -56,10 +55,7 @@ class Replicas:
             replica: Its number, from 0.
             tasks: Tasks of the meta-batch.
         """
-        return range(
-            replica * tasks // self.number,
-            (replica + 1) * tasks // self.number,
-        )
+        return share(tasks, replica, self.number)
 
     def check_share(self, tasks: int) -> None:
         """Refuses meta-batches that leave a replica without a task.
@@ -128,32 +124,23 @@ class Replicas:
         parts = _split(totals, tf.nest.flatten(structure[0]))
         return tf.nest.pack_sequence_as(structure[0], parts)
 
-    def mean_over_tasks(
-        self, tasks: int, function: Callable, *arguments: Any
-    ) -> Any:
-        """Returns the mean of a function's results over all replicas' tasks.
+    def mean(self, tasks: int, function: Callable, *arguments: Any) -> Any:
+        """Returns the mean over tasks of what a function gives.
 
         Args:
             tasks: Tasks of the meta-batch.
-            function: As in `over_tasks`.
-            *arguments: As in `over_tasks`, of the replica's own tasks.
+            function: Function that returns the mean over the replica's tasks, a
+                structure of tensors.
+            *arguments: As in `sum`.
         """
         if self.number == 1:
-            return mean_over_tasks(function, *arguments)
+            return function(*arguments)
 
         def weighted(replica, *own):
             weight = len(self.share(replica, tasks)) / tasks
-            return tf.nest.map_structure(
-                lambda t: t * weight, mean_over_tasks(function, *own)
-            )
+            return tf.nest.map_structure(lambda t: t * weight, function(*own))
 
         return self.sum(weighted, arguments=arguments)
-
-    def scope(self) -> contextlib.AbstractContextManager:
-        """Returns the strategy's scope, in which copies are made together."""
-        if self.strategy is None:
-            return contextlib.nullcontext()
-        return self.strategy.scope()
 
     @contextlib.contextmanager
     def as_one(self) -> Iterator[None]:
@@ -175,6 +162,17 @@ class Replicas:
                 yield
             finally:
                 del extended._use_merge_call
+
+
+def share(number: int, index: int, parts: int) -> range:
+    """Returns one of the parts into which the numbers 0 … n − 1 are divided.
+
+    Args:
+        number: n.
+        index: Which part, from 0.
+        parts: How many there are, as equal as can be.
+    """
+    return range(index * number // parts, (index + 1) * number // parts)
 
 
 def build_optimizer(optimizer: Any, variables: list) -> None:

@@ -1,5 +1,6 @@
 """The meta-update of a policy (Finn et al. 2017, algorithm 3)."""
 
+import functools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -10,6 +11,7 @@ from maml_tf.algorithms.missing_derivatives import missing_derivatives_refused
 from maml_tf.algorithms.outer_step import Updates
 from maml_tf.errors import InputError, check_at_least_one, refusal
 from maml_tf.functional.layer_losses import layer_with_losses
+from maml_tf.graph.over_tasks import mean_over_tasks
 from maml_tf.graph.random_streams import Stream, stream
 from maml_tf.graph.replicas import Replicas
 from maml_tf.rl.adaptation import PolicyAdaptation
@@ -138,9 +140,8 @@ class PolicyOuterStep:
         *supports, (query_x, query_y) = batches
 
         def mean(function, *arguments):
-            return self.replicas.mean_over_tasks(
-                self.tasks, function, *arguments
-            )
+            own = functools.partial(mean_over_tasks, function)
+            return self.replicas.mean(self.tasks, own, *arguments)
 
         with self.replicas.as_one():
             self.optimizer.update(
@@ -149,11 +150,10 @@ class PolicyOuterStep:
                 (supports, query_x, query_y),
                 mean,
             )
-            return self.replicas.sum(
-                lambda replica, own: tf.stack(
-                    [tf.reduce_mean(r) * (r.shape[0] / self.tasks) for r in own]
-                ),
-                arguments=(returned,),
+            return self.replicas.mean(
+                self.tasks,
+                lambda own: tf.stack([tf.reduce_mean(r) for r in own]),
+                returned,
             )
 
 

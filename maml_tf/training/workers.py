@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf.errors import InputError
-from maml_tf.graph.replicas import strategy_of
+from maml_tf.graph.replicas import share, strategy_of
 
 # Errors of TensorFlow if another process is gone.
 _LOST = (
@@ -39,6 +39,7 @@ class Workers:
     Attributes:
         number: Workers in all.
         index: Number of this one, from 0; the chief is 0.
+        replicas: Copies of the model on all workers together.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy | None) -> None:
@@ -46,6 +47,7 @@ class Workers:
         # The strategies of one machine do not have a resolver.
         resolver = getattr(strategy, "cluster_resolver", None)
         self.number, self.index = 1, 0
+        self.replicas = strategy.num_replicas_in_sync if strategy else 1
         if resolver is not None and resolver.task_type is not None:
             jobs = resolver.cluster_spec().as_dict()
             chiefs = len(jobs.get("chief", ()))
@@ -73,10 +75,7 @@ class Workers:
         Args:
             number: How many there are.
         """
-        return range(
-            self.index * number // self.number,
-            (self.index + 1) * number // self.number,
-        )
+        return share(number, self.index, self.number)
 
     def gather(self, values: Any) -> np.ndarray:
         """Returns the values of all workers.
