@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from maml_tf.errors import InputError
 from maml_tf.files import partial_folder, partial_name
+from maml_tf.files.arrays import read_arrays
 from maml_tf.graph.python_calls import call_method
 
 _INDEX = "index.npz"
@@ -45,11 +46,7 @@ class ClassRecords:
     def __init__(self, folder: str | os.PathLike) -> None:
         self.folder = pathlib.Path(folder)
         try:
-            with (
-                open(self.folder / _INDEX, "rb") as file,
-                np.load(file, allow_pickle=False) as index,
-            ):
-                self.more = dict(index)
+            self.more = read_arrays(self.folder / _INDEX)
             self.size, self.names = (
                 self.more.pop("size"),
                 self.more.pop("names"),

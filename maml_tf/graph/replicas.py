@@ -37,7 +37,7 @@ class Replicas:
         strategy: Any = strategy_of(model.variables)
         active = tf.distribute.get_strategy()
         if strategy is None and active.num_replicas_in_sync == 1:
-            # Of one device: its variables do not know it.
+            # The variables of a strategy of one device do not know it.
             strategy = active if tf.distribute.has_strategy() else None
         self.strategy = strategy
         self.number = strategy.num_replicas_in_sync if strategy else 1
@@ -165,12 +165,12 @@ class Replicas:
 
 
 def share(number: int, index: int, parts: int) -> range:
-    """Returns one of the parts into which the numbers 0 … n − 1 are divided.
+    """Returns one of the parts into which 0 … `number − 1` are divided.
 
     Args:
-        number: n.
+        number: How many numbers there are.
         index: Which part, from 0.
-        parts: How many there are, as equal as can be.
+        parts: How many parts there are, as equal as can be.
     """
     return range(index * number // parts, (index + 1) * number // parts)
 

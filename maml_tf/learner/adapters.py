@@ -9,9 +9,8 @@ import pathlib
 from typing import Any
 
 import keras
-import numpy as np
 
-from maml_tf.files import replacing
+from maml_tf.files.arrays import read_arrays, write_arrays
 from maml_tf.functional.layers import leaf_layers
 
 
@@ -27,11 +26,7 @@ def write_adapters(path: pathlib.Path, model: keras.Model) -> None:
         for number, layer in enumerate(_adapting(model))
         for part, variable in enumerate(_own_weights(layer))
     }
-    if not weights:
-        path.unlink(missing_ok=True)
-        return
-    with replacing(path) as partial, open(partial, "wb") as file:
-        np.savez(file, **weights)
+    write_arrays(path, weights)
 
 
 def read_adapters(path: pathlib.Path, model: keras.Model) -> None:
@@ -46,8 +41,7 @@ def read_adapters(path: pathlib.Path, model: keras.Model) -> None:
     """
     if not path.is_file():
         return
-    with np.load(path, allow_pickle=False) as file:
-        weights = dict(file)
+    weights = read_arrays(path)
     for number, layer in enumerate(_adapting(model)):
         for part, variable in enumerate(_own_weights(layer)):
             variable.assign(weights.pop(f"{number}/{part}"))

@@ -6,7 +6,7 @@ from os import PathLike
 import numpy as np
 
 from maml_tf.algorithms.algorithm import Algorithm
-from maml_tf.files import replacing
+from maml_tf.files.arrays import read_arrays, write_arrays
 
 FILE = "learned.npz"
 
@@ -42,16 +42,11 @@ def write_learned(folder: str | PathLike, algorithm: Algorithm) -> None:
         folder: The learner's folder; the file goes if there are none.
         algorithm: The algorithm.
     """
-    path = pathlib.Path(folder) / FILE
     values = {
         str(number): variable.numpy()
         for number, variable in enumerate(algorithm.own_variables)
     }
-    if not values:
-        path.unlink(missing_ok=True)
-        return
-    with replacing(path) as partial, open(partial, "wb") as file:
-        np.savez(file, **values)
+    write_arrays(pathlib.Path(folder) / FILE, values)
 
 
 def read_learned(folder: pathlib.Path, algorithm: Algorithm) -> None:
@@ -67,8 +62,8 @@ def read_learned(folder: pathlib.Path, algorithm: Algorithm) -> None:
     """
     if not algorithm.own_variables:
         return
-    with np.load(folder / FILE, allow_pickle=False) as file:
-        values = [file[name] for name in sorted(file.files, key=int)]
+    arrays = read_arrays(folder / FILE)
+    values = [arrays[name] for name in sorted(arrays, key=int)]
     if len(values) != len(algorithm.own_variables):
         raise ValueError(f"{FILE} is of another algorithm")
     for variable, value in zip(algorithm.own_variables, values):

@@ -10,7 +10,7 @@ import numpy as np
 from absl import logging
 
 from maml_tf.errors import InputError
-from maml_tf.files import replacing
+from maml_tf.files.arrays import read_arrays, write_arrays
 from maml_tf.training.checkpoints import Checkpoints
 
 # Attributes that change from epoch to epoch: numbers, or lists of them.
@@ -97,8 +97,7 @@ class CallbackState:
             for index, weight in enumerate(_best_weights(callback))
         }
         text = json.dumps({"own": own, "callbacks": numbers}, default=float)
-        with replacing(self._path(iteration)) as partial:
-            np.savez(partial, json=text, **arrays)
+        write_arrays(self._path(iteration), {"json": text, **arrays})
         kept = {iteration, *self._checkpoints.latest_iterations}
         for path in self._folder.glob("*.npz"):
             if path.stem.isdecimal() and int(path.stem) not in kept:
@@ -132,8 +131,7 @@ class CallbackState:
         arrays: dict = {}
         if path.exists():
             try:
-                with np.load(path) as file:
-                    arrays = dict(file)
+                arrays = read_arrays(path)
                 saved = json.loads(str(arrays["json"]))
             except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
                 raise InputError(

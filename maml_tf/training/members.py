@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from maml_tf.errors import InputError, check_at_least_one, refusal
-from maml_tf.files import check_folder, replacing
+from maml_tf.files import check_folder
+from maml_tf.files.arrays import opened, write_arrays
 
 FOLDER = "ensemble"
 
@@ -100,12 +101,9 @@ class Members:
         ranks[path] = (-score, iteration)
         best = sorted(ranks, key=ranks.__getitem__)
         if path in best[: self._count]:
-            _write(
-                path,
-                weights(self._variables),
-                score=np.float64(score),
-                count=self._count,
-            )
+            kept = _named(weights(self._variables))
+            about = {"score": np.float64(score), "count": self._count}
+            write_arrays(path, kept | about)
         for worse in best[self._count :]:
             worse.unlink(missing_ok=True)
 
@@ -148,10 +146,7 @@ def write_together(path: pathlib.Path, members: Sequence) -> None:
         path: The .npz file; it goes if there are no members.
         members: As `read_members` returns them.
     """
-    if members:
-        _write(path, [np.stack(values) for values in zip(*members)])
-    else:
-        path.unlink(missing_ok=True)
+    write_arrays(path, _named(map(np.stack, zip(*members))))
 
 
 def read_together(
@@ -174,10 +169,8 @@ def read_together(
     return [list(values) for values in zip(*_values(path, shapes))]
 
 
-def _write(path, values, **more):
-    named = {str(number): value for number, value in enumerate(values)}
-    with replacing(path) as partial, open(partial, "wb") as file:
-        np.savez(file, **more, **named)
+def _named(values):
+    return {str(number): value for number, value in enumerate(values)}
 
 
 def _values(path, shapes):
@@ -203,10 +196,8 @@ def _paths(folder):
 def _reading(path) -> Iterator[Any]:
     """Opens a file of arrays; whatever is wrong with it is one sentence."""
     try:
-        # NumPy leaves a damaged file open that it opened itself.
-        with open(path, "rb") as opened:
-            with np.load(opened, allow_pickle=False) as file:
-                yield file
+        with opened(path) as file:
+            yield file
     except (
         EOFError,
         KeyError,

@@ -8,11 +8,10 @@ import os
 import pathlib
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from maml_tf.files import replacing
+from maml_tf.files.arrays import read_arrays, write_arrays
 
 
 def folder(cache_dir: str | os.PathLike | None = None) -> pathlib.Path:
@@ -75,19 +74,3 @@ def cached_arrays(
             stacklevel=2,
         )
     return arrays
-
-
-def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Reads an .npz file; returns a dict of arrays."""
-    # np.load leaves damaged files open, so the file is opened here.
-    with (
-        open(path, "rb") as file,
-        np.load(file, allow_pickle=False) as arrays,
-    ):
-        return dict(arrays)
-
-
-def write_arrays(path: str | os.PathLike, arrays: dict[str, Any]) -> None:
-    """Writes a dict of arrays as an .npz file, whole or not at all."""
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, **arrays)
