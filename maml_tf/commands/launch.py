@@ -12,7 +12,6 @@ training that was stopped.
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ import time
 from absl import flags
 
 from maml_tf.commands import sentences
+from maml_tf.commands.ports import free_addresses
 from maml_tf.errors import InputError, check_at_least_one
 
 FLAGS = flags.FLAGS
@@ -74,12 +74,7 @@ def run() -> None:
 
 def _configurations(number):
     """Makes the TF_CONFIG of each worker, at ports that are free now."""
-    listeners = [socket.socket() for _ in range(number)]
-    for listener in listeners:
-        listener.bind(("localhost", 0))
-    addresses = [f"localhost:{each.getsockname()[1]}" for each in listeners]
-    for listener in listeners:
-        listener.close()
+    addresses = free_addresses(number)
     return [
         {
             "cluster": {"worker": addresses},
@@ -121,17 +116,14 @@ def _wait(workers):
         number: signal.signal(number, lambda number, _: received.append(number))
         for number in (signal.SIGINT, signal.SIGTERM)
     }
-    passed_on, status, deadline = 0, 0, float("inf")
+    passed_on, failure, deadline = 0, 0, float("inf")
     try:
         while any(worker.poll() is None for worker in workers):
             for number in received[passed_on:]:
                 passed_on += 1
                 for worker in workers:
                     worker.send_signal(number)
-            failed = [w.returncode for w in workers if w.poll()]
-            if failed and not status:
-                # A worker that a signal ended has a negative status.
-                status = failed[0] if failed[0] > 0 else 128 - failed[0]
+            if not failure and (failure := _failure(workers)):
                 deadline = time.monotonic() + _GRACE
             if time.monotonic() > deadline:
                 for worker in workers:
@@ -140,5 +132,13 @@ def _wait(workers):
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    failed = [worker.returncode for worker in workers if worker.returncode]
-    return status or (abs(failed[0]) if failed else 0)
+    return failure or _failure(workers)
+
+
+def _failure(workers):
+    """Returns the exit status of a worker that failed, or 0."""
+    for worker in workers:
+        if status := worker.poll():
+            # A worker that a signal ended has a negative status.
+            return status if status > 0 else 128 - status
+    return 0

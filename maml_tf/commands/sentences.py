@@ -115,14 +115,12 @@ def _parse(argv, takes_arguments):
         )
     _, *others = FLAGS([program, *arguments])
     flag_ranges.check(FLAGS)
-    if takes_arguments:
-        return [program, *others]
-    if others:
+    if others and not takes_arguments:
         raise InputError(
             f"{others[0]!r} is not a flag; write --NAME=VALUE, with the names"
             " of --help."
         )
-    return [program]
+    return [program, *others]
 
 
 def _unexpected(error):

@@ -181,17 +181,17 @@ class Callbacks:
         self._call("on_train_batch_end", iteration, logs=logs)
         self._agree()
 
-    @contextlib.contextmanager
-    def testing(self) -> Iterator[list]:
-        """Calls `on_test_begin` and `on_test_end` around a validation.
-
-        Yields:
-            A list to which the caller appends the `Curve`.
-        """
+    def begin_test(self) -> None:
+        """Begins a validation."""
         self._call("on_test_begin")
-        curves: list = []
-        yield curves
-        self._call("on_test_end", logs=self._of(curves[0]))
+
+    def end_test(self, curve: Any) -> None:
+        """Ends a validation.
+
+        Args:
+            curve: Its `Curve`.
+        """
+        self._call("on_test_end", logs=self._of(curve))
 
     def end_epoch(self, iteration: int, curve: Any) -> None:
         """Ends an epoch; callbacks see the weights that were validated.

@@ -15,13 +15,12 @@ import numpy as np
 from tqdm import tqdm
 
 from maml_tf.errors import DivergenceError, check_at_least_one, refusal
-from maml_tf.graph.replicas import Replicas
 from maml_tf.training.averages import averages_in_place, take_averages
 from maml_tf.training.callbacks import Callbacks
 from maml_tf.training.checkpoints import Checkpoints
 from maml_tf.training.interruption import Interruption
 from maml_tf.training.members import Members, check_ensemble
-from maml_tf.training.metrics_log import MetricsLog, note_other_replicas
+from maml_tf.training.metrics_log import MetricsLog
 from maml_tf.training.workers import lost_worker_named, workers_of
 
 
@@ -163,9 +162,6 @@ def meta_train(
     is_begun = checkpoints.restore_latest(origin)
     with lost_worker_named(workers):
         workers.barrier()
-    replicas = Replicas(outer_step.model).number
-    if workers.is_chief:
-        note_other_replicas(workdir, replicas)
     if not is_begun or not workers.is_chief:
         # A divergence then has a good state to name and to fall back to.
         checkpoints.save(checkpoints.iteration)
@@ -183,7 +179,9 @@ def meta_train(
     )
     with (
         temporary or contextlib.nullcontext(),
-        contextlib.closing(MetricsLog(workdir, iteration)) as log,
+        contextlib.closing(
+            MetricsLog(workdir, iteration, workers.replicas)
+        ) as log,
         bar,
         hooks.training(checkpoints, iteration, origin),
         Interruption() as interruption,
@@ -208,8 +206,6 @@ def meta_train(
 
             if iteration % log_interval == 0 or last:
                 values = since_log.pop(metric_name)
-                if replicas > 1:
-                    values["replicas"] = replicas
                 log.write(iteration, "train", values)
                 newest_values |= {n: values[n] for n in ("loss", metric_name)}
                 hooks.end_batch(iteration, values)
@@ -221,12 +217,10 @@ def meta_train(
                 )
             curve = None
             if validation and validated:
-                with (
-                    averages_in_place(learned, outer_step.optimizer),
-                    hooks.testing() as curves,
-                ):
+                with averages_in_place(learned, outer_step.optimizer):
+                    hooks.begin_test()
                     curve = _validated(validation, workers)
-                    curves.append(curve)
+                    hooks.end_test(curve)
                     score = float(curve.metric[-1])
                     ranked = score if higher_is_better else -score
                     members.offer(iteration, ranked)

@@ -26,13 +26,22 @@ class MetricsLog:
         workdir: Folder of the training. Scalars go to `workdir/tensorboard`.
         iteration: Meta-updates after which the training continues. Later
             records, whose work will be done again, are dropped.
+        replicas: Copies of the model that train, recorded if there are several.
+            A note says so if there were more or fewer until now.
     """
 
-    def __init__(self, workdir: str | os.PathLike, iteration: int = 0) -> None:
+    def __init__(
+        self,
+        workdir: str | os.PathLike,
+        iteration: int = 0,
+        replicas: int = 1,
+    ) -> None:
         workdir = pathlib.Path(workdir)
         path = workdir / FILE_NAME
         check_folder(workdir / "tensorboard")
         kept = [r for r in read(workdir) if r["iteration"] <= iteration]
+        _note_other_replicas(kept, workdir, replicas)
+        self._replicas = replicas
         with replacing(path) as partial:
             partial.write_text("".join(_line(record) for record in kept))
         self._file = path.open("a", buffering=1)
@@ -49,6 +58,8 @@ class MetricsLog:
             phase: `"train"` or `"validation"`.
             values: Dict of numbers, or of lists of numbers by inner step.
         """
+        if phase == "train" and self._replicas > 1:
+            values = {**values, "replicas": self._replicas}
         record = {"iteration": iteration, "phase": phase, **values}
         self._file.write(_line(record))
         with self._summaries.as_default(step=iteration):
@@ -94,24 +105,6 @@ class MetricsLog:
         self._summaries.close()
 
 
-def note_other_replicas(workdir: str | os.PathLike, replicas: int) -> None:
-    """Says so if a training goes on with another number of replicas.
-
-    Args:
-        workdir: Folder of the training.
-        replicas: The number now.
-    """
-    trained = [r for r in read(workdir) if r["phase"] == "train"]
-    before = trained[-1].get("replicas", 1) if trained else replicas
-    if before != replicas:
-        warnings.warn(
-            f"{workdir} was trained by {before} replicas until now and goes on"
-            f" with {replicas}: the same tasks, but sums in another order, so"
-            " that rounding differs.",
-            stacklevel=2,
-        )
-
-
 def read(workdir: str | os.PathLike) -> list[dict]:
     """Reads the records of a training, oldest first; none without a file.
 
@@ -138,6 +131,19 @@ def read(workdir: str | os.PathLike) -> list[dict]:
                 " restore the file from a copy, or remove it."
             )
     return [record for _, record in lines]
+
+
+def _note_other_replicas(records, workdir, replicas):
+    """Says so if a training goes on with another number of replicas."""
+    trained = [r for r in records if r["phase"] == "train"]
+    before = trained[-1].get("replicas", 1) if trained else replicas
+    if before != replicas:
+        warnings.warn(
+            f"{workdir} was trained by {before} replicas until now and goes on"
+            f" with {replicas}: the same tasks, but sums in another order, so"
+            " that rounding differs.",
+            stacklevel=2,
+        )
 
 
 def _is_record(record):

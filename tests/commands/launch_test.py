@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
+from maml_tf.commands.ports import free_addresses
 from tests.helpers import scripts
-from tests.helpers.ports import free_addresses
 
 ITERATIONS = 600
 SMALL = [

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -28,13 +27,8 @@ class Cluster:
     index: int
 
 
-def from_environment(
-    environment: Mapping[str, str] = os.environ,
-) -> Cluster | None:
+def from_environment() -> Cluster | None:
     """Reads TF_CONFIG, or else the variables of Slurm's `srun`.
-
-    Args:
-        environment: Variables by name.
 
     Returns:
         The `Cluster`; None if neither names more than this process.
@@ -42,10 +36,10 @@ def from_environment(
     Raises:
         InputError: TF_CONFIG or the variables cannot be used.
     """
-    text = environment.get("TF_CONFIG", "")
+    text = os.environ.get("TF_CONFIG", "")
     if text.strip():
         return _from_tf_config(text)
-    if environment.get("SLURM_PROCID") and _tasks(environment) > 1:
+    if os.environ.get("SLURM_PROCID") and _slurm_tasks() > 1:
         return _from_slurm()
     return None
 
@@ -116,10 +110,10 @@ def _port_base():
     return 20000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 10000
 
 
-def _tasks(environment):
+def _slurm_tasks():
     for name in ("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"):
-        if environment.get(name, "").isdecimal():
-            return int(environment[name])
+        if os.environ.get(name, "").isdecimal():
+            return int(os.environ[name])
     return 1
 
 

@@ -42,7 +42,7 @@ for _name in ("strategy", "worker_timeout"):
 @contextlib.contextmanager
 def shared(
     values: dict[str, Any],
-) -> Iterator[tuple[tf.distribute.Strategy | None, Workers]]:
+) -> Iterator[tuple[tf.distribute.Strategy, Workers]]:
     """Starts the devices that the flags say, for the time of a training.
 
     Args:
@@ -50,8 +50,8 @@ def shared(
             flags.
 
     Yields:
-        `(strategy, workers)`: a `tf.distribute.Strategy`, or None for one
-        device, and the `Workers`.
+        `(strategy, workers)`: a `tf.distribute.Strategy`, TensorFlow's default
+        for one device, and the `Workers`.
 
     Raises:
         InputError: The workers cannot be started, have different flags, or one
@@ -94,7 +94,7 @@ def _of_this_machine():
     quiet_tensorflow.initialize()
     if mirrored or (FLAGS.strategy == "auto" and len(gpus) > 1):
         return tf.distribute.MirroredStrategy(names)
-    return None
+    return tf.distribute.get_strategy()
 
 
 def _of_workers(cluster, values):

@@ -3,7 +3,6 @@
 The commands train-rl, evaluate-rl and plot-rl share this file.
 """
 
-import contextlib
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -57,7 +56,7 @@ class RLExperiment:
         if f.algorithm == "oracle":
             options["observes_task"] = True
         self.environment = environments.create(f.environment, **options)
-        with strategy.scope() if strategy else contextlib.nullcontext():
+        with (strategy or tf.distribute.get_strategy()).scope():
             self.model, self.algorithm = self._made()
 
     def _made(self):

@@ -3,7 +3,6 @@
 The commands train, evaluate, plot, share and demo use this file.
 """
 
-import contextlib
 import functools
 import pathlib
 from collections.abc import Callable
@@ -111,7 +110,7 @@ class Experiment:
             outputs = self.dataset.num_classes("train")
         else:
             outputs = self.dataset.outputs(self._train_way)
-        with strategy.scope() if strategy else contextlib.nullcontext():
+        with (strategy or tf.distribute.get_strategy()).scope():
             self.model = self._network(outputs)
             self.learner = self._learner()
         self.algorithm = self.learner.algorithm

@@ -26,6 +26,11 @@ SLURM = {
 }
 
 
+def from_environment(variables):
+    with mock.patch.dict(os.environ, variables, clear=True):
+        return cluster.from_environment()
+
+
 class ClusterTest(parameterized.TestCase):
     def test_workers_are_numbered_after_the_chief(self):
         jobs = {"worker": ["b:2", "c:3"], "chief": ["a:1"]}
@@ -34,13 +39,12 @@ class ClusterTest(parameterized.TestCase):
             (worker(0), 1),
             (worker(1), 2),
         ):
-            found = cluster.from_environment(configuration(jobs, task))
+            found = from_environment(configuration(jobs, task))
             self.assertEqual(found.addresses, ["a:1", "b:2", "c:3"])
             self.assertEqual(found.index, index)
 
     def test_slurm_gives_each_task_a_port_of_its_node(self):
-        with mock.patch.dict(os.environ, SLURM):
-            found = cluster.from_environment(SLURM)
+        found = from_environment(SLURM)
         # The order is that of TensorFlow's resolver: hosts sorted by name.
         self.assertEqual(
             found.addresses,
@@ -60,7 +64,7 @@ class ClusterTest(parameterized.TestCase):
         {**SLURM, "SLURM_STEP_NUM_TASKS": "1"},
     )
     def test_one_process_has_no_cluster(self, **environment):
-        self.assertIsNone(cluster.from_environment(environment))
+        self.assertIsNone(from_environment(environment))
 
     @parameterized.parameters(
         ("{bad", "'{bad' is not JSON"),
@@ -69,7 +73,7 @@ class ClusterTest(parameterized.TestCase):
     )
     def test_text_that_is_no_cluster_is_refused(self, text, sentence):
         with self.assertRaisesRegex(InputError, "^TF_CONFIG: ") as raised:
-            cluster.from_environment({"TF_CONFIG": text})
+            from_environment({"TF_CONFIG": text})
         self.assertIn(sentence, str(raised.exception))
 
     @parameterized.parameters(
@@ -84,16 +88,13 @@ class ClusterTest(parameterized.TestCase):
     )
     def test_a_sentence_names_the_mistake(self, jobs, task, part):
         with self.assertRaisesRegex(InputError, "^TF_CONFIG: ") as raised:
-            cluster.from_environment(configuration(jobs, task))
+            from_environment(configuration(jobs, task))
         self.assertIn(part, str(raised.exception))
 
     def test_variables_of_slurm_that_do_not_fit_are_refused(self):
         broken = {**SLURM, "SLURM_STEP_TASKS_PER_NODE": "9"}
-        with (
-            mock.patch.dict(os.environ, broken),
-            self.assertRaisesRegex(InputError, "^SLURM_PROCID: "),
-        ):
-            cluster.from_environment(broken)
+        with self.assertRaisesRegex(InputError, "^SLURM_PROCID: "):
+            from_environment(broken)
 
 
 if __name__ == "__main__":

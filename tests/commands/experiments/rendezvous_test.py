@@ -6,7 +6,7 @@ from absl.testing import absltest
 
 from maml_tf import InputError
 from maml_tf.commands.experiments.rendezvous import meet
-from tests.helpers.ports import free_addresses
+from maml_tf.commands.ports import free_addresses
 
 
 class RendezvousTest(absltest.TestCase):
