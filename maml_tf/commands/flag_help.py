@@ -66,18 +66,22 @@ def requested(arguments: Sequence[str]) -> bool | None:
     return next((_QUESTIONS[a] for a in arguments if a in _QUESTIONS), None)
 
 
-def text(module: types.ModuleType, full: bool) -> str:
+def text(module: types.ModuleType, full: bool, arguments: str = "") -> str:
     """Returns the help of the command that a module has.
 
     Args:
         module: The imported module; its key flags are the command's.
         full: Whether flags are explained at length, and absl's shown too.
+        arguments: What may follow the flags.
     """
     # absl keeps the flags of a script under the script's path.
     name = sys.argv[0] if module.__name__ == "__main__" else module.__name__
     key_flags = flags.FLAGS.get_key_flags_for_module(name)
     show = _at_length if full else _in_a_line
-    parts = [_usage(module, key_flags), (module.__doc__ or "").strip()]
+    parts = [
+        _usage(module, key_flags, arguments),
+        (module.__doc__ or "").strip(),
+    ]
     for group in _GROUPS:
         members = [f for f in key_flags if getattr(f, "group", None) == group]
         if members:
@@ -117,10 +121,10 @@ def _called(module):
     return f"python {sys.argv[0]}"
 
 
-def _usage(module, key_flags):
+def _usage(module, key_flags, arguments):
     required = [_left(flag) for flag in key_flags if _is_required(flag)]
     return textwrap.fill(
-        " ".join(["usage:", _called(module), *required, "[flags]"]),
+        " ".join(["usage:", _called(module), *required, "[flags]", arguments]),
         _WIDTH,
         subsequent_indent=" " * 8,
         break_on_hyphens=False,

@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
 
 def run() -> None:
     """Runs the command with the flags in `sys.argv`."""
-    sentences.run(main, InputError, takes_arguments=True)
+    sentences.run(main, InputError, arguments="-- COMMAND [flags]")
 
 
 def _configurations(number):

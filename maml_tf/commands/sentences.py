@@ -34,7 +34,7 @@ _MESSAGES = {
 def run(
     main: Callable[[list[str]], int],
     *errors: type[BaseException],
-    takes_arguments: bool = False,
+    arguments: str = "",
 ) -> None:
     """Runs `main(argv)` with absl's flags parsed, and exits with its status.
 
@@ -43,20 +43,21 @@ def run(
     Args:
         main: Function `argv -> exit status`.
         *errors: Exceptions whose message is a sentence for the user.
-        takes_arguments: Whether `argv` may have more than flags; they stand
-            after `--`.
+        arguments: What may follow the flags after `--`, as the help shows it.
+            Empty if nothing may.
     """
 
     def parse(argv):
         own = argv[1:]
-        if takes_arguments and "--" in own:
+        if arguments and "--" in own:
             own = own[: own.index("--")]
         full = flag_help.requested(own)
         if full is not None:
-            print(flag_help.text(sys.modules[main.__module__], full))
+            module = sys.modules[main.__module__]
+            print(flag_help.text(module, full, arguments))
             sys.exit(0)
         try:
-            return _parse(argv, takes_arguments)
+            return _parse(argv, bool(arguments))
         except (flags.Error, InputError) as error:
             print(f"error: {_sentence(error)}", file=sys.stderr)
             sys.exit(1)
@@ -102,7 +103,7 @@ def command(name: str, **flag_values: Any) -> str:
     return " ".join(["maml-tf", name, *map(shlex.quote, given)])
 
 
-def _parse(argv, takes_arguments):
+def _parse(argv, takes_more):
     program, *arguments = argv
     for name, value in zip(arguments, [*arguments[1:], ""]):
         flag, equals, path = name.lstrip("-").partition("=")
@@ -115,7 +116,7 @@ def _parse(argv, takes_arguments):
         )
     _, *others = FLAGS([program, *arguments])
     flag_ranges.check(FLAGS)
-    if others and not takes_arguments:
+    if others and not takes_more:
         raise InputError(
             f"{others[0]!r} is not a flag; write --NAME=VALUE, with the names"
             " of --help."

@@ -184,6 +184,9 @@ class SentencesTest(parameterized.TestCase):
     def test_help_explains_and_shows_an_example(self):
         status, out, _ = finish(start(["launch"], "--help"))
         self.assertEqual(status, 0)
+        self.assertStartsWith(
+            out, "usage: maml-tf launch [flags] -- COMMAND [flags]\n"
+        )
         self.assertIn("maml-tf launch --workers=2 -- train", out)
 
 

@@ -34,7 +34,7 @@ for line in lines:
     if child == 0:
         sys.argv = ["maml-tf", *line]
         try:
-            sentences.run(main, takes_arguments=command == "launch")
+            sentences.run(main, arguments="-- COMMAND" * (command == "launch"))
         except SystemExit as end:
             sys.stderr.flush()
             # Without the seconds in which TensorFlow is taken down.

@@ -98,7 +98,7 @@ def _listening(addresses, index, message):
     try:
         return _Server(("", port), message)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise InputError(
             f"workers: worker {index} cannot listen at {addresses[index]}"
             f" ({reason}); give it another port."
