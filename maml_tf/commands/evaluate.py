@@ -67,6 +67,19 @@ flags.DEFINE_string(
     None,
     "Folder of prepared data sets; default: as in the training.",
 )
+flags.DEFINE_enum(
+    "classes_within",
+    None,
+    ["split", "superclass", "either"],
+    "Classes that those of a task are drawn from, see maml-tf train --help;"
+    " default: as in the training.",
+)
+flags.DEFINE_integer(
+    "rotations",
+    None,
+    "1: classes are upright; 4: their rotations are classes too; default: as in"
+    " the training.",
+)
 flags.DEFINE_integer(
     "numberings",
     1,
@@ -95,7 +108,10 @@ def main(argv: list[str]) -> int:
     del argv
     workdir = find_folder(FLAGS.workdir)
     recorded = supervised_flags.recorded(workdir)
-    for name in ("dataset", "shot", "query", "seed", "batch_norm", "data_dir"):
+    for name in (
+        *("dataset", "shot", "query", "seed", "batch_norm", "data_dir"),
+        *("classes_within", "rotations"),
+    ):
         if FLAGS[name].value is not None:
             recorded[name].value = FLAGS[name].value
     result = evaluation.evaluate(

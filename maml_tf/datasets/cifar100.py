@@ -3,12 +3,17 @@
 100 classes of 600 colour images, 32 x 32, read through TensorFlow Datasets.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from maml_tf.datasets import Dataset
 from maml_tf.datasets.building import class_splits
 from maml_tf.datasets.building.labelled_examples import classification, scale
 from maml_tf.datasets.images import prepared
 from maml_tf.datasets.images.preparation import image_preparation
 from maml_tf.episodes.augmentation import Augmentation, Augmented
+from maml_tf.episodes.superclasses import ClassesWithin
 
 VERSION = "3.0.2"
 
@@ -22,6 +27,7 @@ def load_split(
     rotations: int = 1,
     augment: tuple[Augmentation, ...] = (),
     augmented: Augmented = "both",
+    classes_within: ClassesWithin = "split",
 ) -> Dataset:
     """Loads CIFAR-100 with the classes divided as in a paper.
 
@@ -34,6 +40,7 @@ def load_split(
         rotations: As in `classification`.
         augment: As in `classification`.
         augmented: As in `classification`.
+        classes_within: As in `classification`.
 
     Returns:
         A `Dataset` with inputs `[32, 32, 3]` in [0, 1], cross-entropy and
@@ -66,4 +73,25 @@ def load_split(
         rotations=rotations,
         augment=augment,
         augmented=augmented,
+        superclass=superclasses(labelled.names),
+        classes_within=classes_within,
     )
+
+
+def superclasses(names: Sequence[str] | np.ndarray) -> np.ndarray:
+    """Returns the superclass ("coarse label") of each class.
+
+    Args:
+        names: Names of classes, `[classes]`.
+
+    Returns:
+        Their superclasses, `[classes]`.
+    """
+    of_class = {
+        name: superclass
+        for superclass, listed in class_splits.shipped(
+            "cifar100_superclasses"
+        ).items()
+        for name in listed
+    }
+    return np.array([of_class[name] for name in names])

@@ -13,6 +13,7 @@ import numpy as np
 
 from maml_tf.datasets import Dataset, text
 from maml_tf.datasets.building import class_splits
+from maml_tf.episodes.superclasses import ClassesWithin
 from maml_tf.errors import InputError
 from maml_tf.files import read_json
 
@@ -28,6 +29,7 @@ def load(
     split_seed: int = 0,
     vocabulary_size: int = 10000,
     text_length: int = 32,
+    classes_within: ClassesWithin = "split",
 ) -> Dataset:
     """Loads CLINC150.
 
@@ -39,6 +41,8 @@ def load(
         split_seed: As in `class_splits.divide`.
         vocabulary_size: As in `text.load`.
         text_length: As in `text.load`.
+        classes_within: As in `classification`; a domain is a superclass, as the
+            file `data_domains.json` lists them.
 
     Returns:
         A `Dataset` with int32 inputs `[text_length]`, cross-entropy and
@@ -60,19 +64,42 @@ def load(
         ) from error
     text.check_characters(f"dataset: {path}", together)
     names = sorted(set(labels))
+    domains: dict[str, list[str]] = {}
+    if class_split == "domains" or classes_within != "split":
+        domains = _domains(path.with_name(DOMAINS_FILE), names)
     if class_split == "domains":
-        domains = read_json(path.with_name(DOMAINS_FILE))
-        if not class_splits.holds_names(domains):
-            raise InputError(
-                f"dataset: {path.with_name(DOMAINS_FILE)} must hold an object"
-                " with lists of intents by domain."
-            )
         classes = split_by_domain(names, domains, split_seed)
     else:
         classes = class_splits.divide(names, class_split, split_seed)
+    domain_of = {name: d for d, listed in domains.items() for name in listed}
     return text.texts_of_classes(
-        "clinc150", texts, labels, names, classes, vocabulary_size, text_length
+        "clinc150",
+        texts,
+        labels,
+        names,
+        classes,
+        vocabulary_size,
+        text_length,
+        superclass=np.array([domain_of.get(name, "") for name in names]),
+        classes_within=classes_within,
     )
+
+
+def _domains(path, names):
+    """Reads the intents of each domain, all of them."""
+    domains = read_json(path)
+    if not class_splits.holds_names(domains):
+        raise InputError(
+            f"dataset: {path} must hold an object with lists of intents by"
+            " domain."
+        )
+    missing = sorted(set(names) - set(sum(domains.values(), [])))
+    if missing:
+        raise InputError(
+            f"dataset: {path} lists no domain for"
+            f" {class_splits.first_names(missing)}; each intent needs one."
+        )
+    return domains
 
 
 def split_by_domain(

@@ -24,6 +24,7 @@ from maml_tf.datasets.images.preparation import image_preparation
 from maml_tf.datasets.images.source import ImageSource
 from maml_tf.episodes.augmentation import Augmentation, Augmented
 from maml_tf.episodes.class_pool import SPLITS
+from maml_tf.episodes.superclasses import ClassesWithin
 from maml_tf.errors import InputError
 
 # Raise it when the decoded images change: cache files carry it.
@@ -56,6 +57,7 @@ def load(
     rotations: int = 1,
     augment: tuple[Augmentation, ...] = (),
     augmented: Augmented = "both",
+    classes_within: ClassesWithin = "split",
 ) -> Dataset:
     """Loads a folder of images as a data set of episodes.
 
@@ -64,6 +66,9 @@ def load(
     PATH/train/<class>/<image>      divided already, with PATH/valid (or val,
                                     dev) and PATH/test, in any case; no class is
                                     in two of them
+    PATH/<superclass>/<class>/<image>
+                                    classes named <superclass>/<class>; below
+                                    train, valid and test as well
     ```
 
     Images are JPEG, PNG, GIF (the first frame), BMP or WebP, by their content
@@ -88,6 +93,7 @@ def load(
         rotations: As in `classification`.
         augment: As in `classification`.
         augmented: As in `classification`.
+        classes_within: As in `classification`.
 
     Returns:
         A `Dataset` with inputs in [0, 1], cross-entropy and accuracy.
@@ -144,6 +150,7 @@ def load(
         rotations=rotations,
         augment=augment,
         augmented=augmented,
+        classes_within=classes_within,
     )
 
 
@@ -219,14 +226,24 @@ def _class_files(root, links, where):
             f"{where} has no class folders; put each class's images into a"
             " folder that is named after it."
         )
-    files = {}
-    for folder in folders:
-        files[folder.name] = _entries(folder, links)[1]
-        if not files[folder.name]:
-            raise InputError(
-                f"{where} has the class folder {folder.name} without images"
-                " directly in it; remove it, or put some there."
-            )
+    inside = {folder.name: _entries(folder, links) for folder in folders}
+    if all(folders and not files for folders, files in inside.values()):
+        return {
+            f"{name}/{folder.name}": _images(folder, links, f"{where}/{name}")
+            for name, (folders, _) in inside.items()
+            for folder in folders
+        }
+    return {folder.name: _images(folder, links, where) for folder in folders}
+
+
+def _images(folder, links, where):
+    """Returns the files of a class folder; adds to `links`."""
+    files = _entries(folder, links)[1]
+    if not files:
+        raise InputError(
+            f"{where} has the class folder {folder.name} without images"
+            " directly in it; remove it, or put some there."
+        )
     return files
 
 

@@ -26,6 +26,7 @@ from maml_tf.datasets.font_outlines import Canvas, FontOutlines
 from maml_tf.datasets.images import cache
 from maml_tf.datasets.images.preparation import image_preparation
 from maml_tf.episodes.augmentation import Augmentation, Augmented
+from maml_tf.episodes.superclasses import ClassesWithin
 
 IMAGE_SIZE = 28
 DRAWINGS = 20
@@ -95,6 +96,7 @@ def load(
     rotations: int = 1,
     augment: tuple[Augmentation, ...] = (),
     augmented: Augmented = "both",
+    classes_within: ClassesWithin = "split",
 ) -> Dataset:
     """Loads the drawings as a data set of episodes.
 
@@ -104,6 +106,7 @@ def load(
             others, Canadian syllabics above all.
         augment: As in `classification`.
         augmented: As in `classification`.
+        classes_within: As in `classification`; a script is a superclass.
 
     Returns:
         A `Dataset` with inputs `[28, 28, 1]` in [0, 1], cross-entropy and
@@ -126,6 +129,8 @@ def load(
         rotations=rotations,
         augment=augment,
         augmented=augmented,
+        superclass=_scripts(drawings.names),
+        classes_within=classes_within,
     )
 
 
@@ -168,13 +173,18 @@ def split_letters(names: Sequence | np.ndarray) -> dict[str, np.ndarray]:
     Returns:
         Dict of `"train"`, `"valid"` and `"test"` to sorted indices.
     """
-    script = np.array([name.rpartition("_U+")[0] for name in names])
+    script = _scripts(names)
     return {
         split: np.flatnonzero(
             np.isin(script, [name.replace(" ", "_") for name in scripts])
         )
         for split, scripts in SCRIPTS.items()
     }
+
+
+def _scripts(names):
+    """Returns the script in each letter's name, `[classes]`."""
+    return np.array([name.rpartition("_U+")[0] for name in names])
 
 
 def all_letters(outlines: FontOutlines) -> list[Letter]:

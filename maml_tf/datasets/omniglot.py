@@ -25,11 +25,12 @@ from maml_tf.datasets.images import prepared
 from maml_tf.datasets.images.preparation import image_preparation
 from maml_tf.episodes.augmentation import Augmentation, Augmented
 from maml_tf.episodes.class_pool import SPLITS
+from maml_tf.episodes.superclasses import ClassesWithin
 from maml_tf.errors import InputError, refusal
 
 VERSION = "3.0.0"
 IMAGE_SIZE = 28
-CLASS_SPLITS = ("random", "lake", "vinyals")
+CLASS_SPLITS = ("random", "lake", "lake_alphabets", "vinyals")
 
 # The names of Lake's background and evaluation sets in TensorFlow Datasets.
 _TFDS_SPLITS = ("train", "test")
@@ -39,13 +40,16 @@ def load(
     data_dir: str | None = None,
     download: bool = False,
     cache_dir: str | None = None,
-    class_split: Literal["random", "lake", "vinyals"] = "random",
+    class_split: Literal[
+        "random", "lake", "lake_alphabets", "vinyals"
+    ] = "random",
     split_seed: int = 0,
     rotations: int = 4,
     alphabets: tuple[str, ...] = (),
     in_memory: bool | None = None,
     augment: tuple[Augmentation, ...] = (),
     augmented: Augmented = "both",
+    classes_within: ClassesWithin = "split",
 ) -> Dataset:
     """Loads Omniglot as a data set of episodes.
 
@@ -58,7 +62,9 @@ def load(
             (60 / 20 / 20 % of the characters left by `alphabets`). `lake`: the
             964 background characters less 100 (or 10 % of those left by
             `alphabets`) for validation by `split_seed`, and the 659 of
-            evaluation. `vinyals`: the 1028 / 172 / 423 of Vinyals et al. 2016.
+            evaluation. `lake_alphabets`: as `lake`, and validation has whole
+            alphabets, 5 of the 30 (or 10 % of those left, at least one).
+            `vinyals`: the 1028 / 172 / 423 of Vinyals et al. 2016.
         split_seed: Seed of the division of the characters, independent of the
             run's seed.
         rotations: As in `classification`. MAML's experiments have 4.
@@ -67,6 +73,8 @@ def load(
         in_memory: As in `prepared.load`.
         augment: As in `classification`.
         augmented: As in `classification`.
+        classes_within: As in `classification`; an alphabet is a
+            superclass.
 
     Returns:
         A `Dataset` with inputs `[28, 28, 1]` in [0, 1], cross-entropy and
@@ -98,6 +106,8 @@ def load(
         rotations=rotations,
         augment=augment,
         augmented=augmented,
+        superclass=np.array([_alphabet(name) for name in drawings.names]),
+        classes_within=classes_within,
     )
 
 
@@ -137,6 +147,13 @@ def split_characters(
         learned = shuffled[background[shuffled]]
         valid = 100 if learned.size == 964 else round(0.1 * learned.size)
         parts = [learned[valid:], learned[:valid], kept[~background[kept]]]
+    elif class_split == "lake_alphabets":
+        learned, tested = kept[background[kept]], kept[~background[kept]]
+        of = np.array([_alphabet(name) for name in names[learned]], str)
+        order = np.random.RandomState(split_seed).permutation(np.unique(of))
+        number = 5 if order.size == 30 else max(1, round(0.1 * order.size))
+        held_out = np.isin(of, order[:number])
+        parts = [learned[~held_out], learned[held_out], tested]
     else:
         listed = _vinyals()
         parts = [kept[np.isin(names[kept], listed[split])] for split in SPLITS]

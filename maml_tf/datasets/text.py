@@ -12,6 +12,7 @@ import os
 import pathlib
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,6 +25,7 @@ from maml_tf.datasets.building.labelled_examples import (
     sort_by_class,
 )
 from maml_tf.datasets.building.scripts_without_spaces import without_spaces
+from maml_tf.episodes.superclasses import ClassesWithin
 from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.files import read_json_lines, read_text
 
@@ -36,6 +38,7 @@ def load(
     split_seed: int = 0,
     vocabulary_size: int = 10000,
     text_length: int = 32,
+    classes_within: ClassesWithin = "split",
 ) -> Dataset:
     """Loads texts and their labels from a file.
 
@@ -49,6 +52,8 @@ def load(
             and unknown words.
         text_length: Words kept of each text, or characters in scripts without
             spaces; shorter texts are padded.
+        classes_within: As in `classification`; labels are then
+            `superclass/class`.
 
     Returns:
         A `Dataset` with int32 inputs `[text_length]`, cross-entropy and
@@ -68,6 +73,7 @@ def load(
         classes,
         vocabulary_size,
         text_length,
+        classes_within=classes_within,
     )
 
 
@@ -79,6 +85,7 @@ def texts_of_classes(
     classes: dict[str, np.ndarray],
     vocabulary_size: int,
     text_length: int,
+    **options: Any,
 ) -> Dataset:
     """Makes a data set of labelled texts.
 
@@ -90,6 +97,7 @@ def texts_of_classes(
         classes: Dict of split to indices in `names`.
         vocabulary_size: As in `load`.
         text_length: As in `load`.
+        **options: `superclass` and `classes_within` of `classification`.
 
     Returns:
         A `Dataset`; its `preparation` is the Keras model from strings to ids.
@@ -124,6 +132,7 @@ def texts_of_classes(
         ).examples,
         vocabulary_size=len(preparation.layers[-1].get_vocabulary()),
         preparation=preparation,
+        **options,
     )
 
 

@@ -13,6 +13,7 @@ from maml_tf.datasets.images import prepared
 from maml_tf.datasets.images import sizes as image_sizes
 from maml_tf.datasets.images.preparation import image_preparation
 from maml_tf.episodes.augmentation import Augmentation, Augmented
+from maml_tf.episodes.superclasses import ClassesWithin
 from maml_tf.errors import refusal
 
 # A name or name/config, each perhaps with :version.
@@ -31,6 +32,7 @@ def load(
     rotations: int = 1,
     augment: tuple[Augmentation, ...] = (),
     augmented: Augmented = "both",
+    classes_within: ClassesWithin = "split",
 ) -> Dataset:
     """Loads an image set as a data set of episodes.
 
@@ -56,6 +58,8 @@ def load(
         rotations: As in `classification`.
         augment: As in `classification`.
         augmented: As in `classification`.
+        classes_within: As in `classification`; names of
+            classes are then `superclass/class`.
 
     Returns:
         A `Dataset` with inputs in [0, 1], cross-entropy and accuracy.
@@ -95,6 +99,7 @@ def load(
         rotations=rotations,
         augment=augment,
         augmented=augmented,
+        classes_within=classes_within,
     )
 
 

@@ -73,9 +73,54 @@ def jitter(
     return tf.clip_by_value(images, 0.0, 1.0)
 
 
-AUGMENTATIONS = {"crop": crop, "flip": flip, "jitter": jitter}
+def affine(
+    images: tf.Tensor,
+    seed: tf.Tensor,
+    angle: float = 0.2,
+    shear: float = 0.2,
+    scale: float = 0.15,
+    shift: float = 0.07,
+) -> tf.Tensor:
+    """Turns, shears, scales and shifts each image a little, about its centre.
+
+    Each amount is uniform between its limits. Pixels are interpolated
+    bilinearly, and zeros come in from outside.
+
+    Args:
+        images: `[images, height, width, channels]`.
+        seed: Stateless seed, an integer tensor `[2]`.
+        angle: Largest turn to either side, in radians.
+        shear: Largest shift of a row by its distance from the centre.
+        scale: Largest relative change of height and of width.
+        shift: Largest shift, in heights and widths.
+    """
+    height, width = images.shape[1:3]
+    drawn = random_uniform([6, tf.shape(images)[0]], seed, -1.0, 1.0)
+    turn, lean, wider, higher, right, down = tf.unstack(drawn)
+    cosine, sine = tf.cos(angle * turn), tf.sin(angle * turn)
+    lean *= shear
+    # From places in the result to those in the image, (x, y) from the centre.
+    a, b = cosine + lean * sine, lean * cosine - sine
+    c, d = sine, cosine
+    a, c = a * (1 + scale * wider), c * (1 + scale * wider)
+    b, d = b * (1 + scale * higher), d * (1 + scale * higher)
+    x, y = (width - 1) / 2, (height - 1) / 2
+    to_x = x - a * x - b * y + shift * width * right
+    to_y = y - c * x - d * y + shift * height * down
+    none = tf.zeros_like(a)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([a, b, to_x, c, d, to_y, none, none], axis=1),
+        output_shape=[height, width],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+
+
+AUGMENTATIONS = {"affine": affine, "crop": crop, "flip": flip, "jitter": jitter}
 # Their names, as a type.
-Augmentation = Literal["crop", "flip", "jitter"]
+Augmentation = Literal["affine", "crop", "flip", "jitter"]
 
 
 def augment_episode(

@@ -15,6 +15,12 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from maml_tf.episodes.class_records import ClassRecords
+from maml_tf.episodes.superclasses import (
+    ClassesWithin,
+    check_way,
+    checked,
+    members,
+)
 from maml_tf.errors import InputError, check_at_least_one, refusal
 from maml_tf.graph.random_streams import Stream, random_bits, stream
 
@@ -80,6 +86,13 @@ class ClassPool:
             network. By default a cast.
         names: Names of the classes for messages, `[classes]`; by default
             their indices.
+        superclasses: Name of each class's superclass, such as a character's
+            alphabet, `[classes]`; None if there are none.
+        classes_within: The set that an episode's classes come from. `split`:
+            all classes of the pool. `superclass`: those of one superclass,
+            drawn uniformly among the ones with enough classes; its rotation by
+            a quarter turn is another superclass. `either`: half of the episodes
+            are drawn in one way and half in the other, at random.
 
     Raises:
         InputError: The arguments do not fit together.
@@ -93,6 +106,8 @@ class ClassPool:
         rotations: int = 1,
         prepare: Callable | None = None,
         names: Any = None,
+        superclasses: Any = None,
+        classes_within: ClassesWithin = "split",
     ) -> None:
         # A GPU can gather uint8 from variables only: all of a tensor would
         # travel to the host each time.
@@ -119,6 +134,10 @@ class ClassPool:
         self.rotations = rotations
         self.prepare = prepare or (lambda raw: tf.cast(raw, tf.float32))
         self.names = names
+        self.superclasses = checked(
+            superclasses, classes_within, len(self.sizes)
+        )
+        self.classes_within = classes_within
 
     @property
     def num_classes(self) -> int:
@@ -134,6 +153,8 @@ class ClassPool:
             self.rotations,
             self.prepare,
             None if self.names is None else np.asarray(self.names)[classes],
+            None if self.superclasses is None else self.superclasses[classes],
+            self.classes_within,
         )
 
     def read(self, rows: tf.Tensor, turns: tf.Tensor) -> tf.Tensor:
@@ -177,6 +198,8 @@ def check_episode(pool: ClassPool, way: int, shot: int, query: int) -> None:
             f"the pool has only {pool.num_classes} classes, so way can be at"
             f" most {pool.num_classes}",
         )
+    if pool.classes_within != "split":
+        check_way(pool.superclasses, way)
     smallest = min(pool.sizes)
     if shot + query > smallest:
         index = pool.sizes.index(smallest)
@@ -295,7 +318,19 @@ def _episode_bits(pool, way, seed):
     """
     number = pool.num_classes + way * max(pool.sizes)
     # They are int64: TensorFlow slices and adds int32 tensors on the host.
-    return tf.cast(random_bits([number], seed), tf.int64)
+    if pool.classes_within == "split":
+        return tf.cast(random_bits([number], seed), tf.int64)
+    may_come = members(pool.superclasses, way, pool.rotations)
+    bits = random_bits([number + len(may_come) + 1], seed)
+    bits, choice, coin = tf.split(
+        tf.cast(bits, tf.int64), [number, len(may_come), 1]
+    )
+    of_episode = tf.gather(tf.constant(may_come), tf.argmax(choice))
+    if pool.classes_within == "either":
+        of_episode |= coin >= 0
+    classes, examples = tf.split(bits, [pool.num_classes, -1])
+    classes = tf.where(of_episode, classes, tf.int64.min)
+    return tf.concat([classes, examples], axis=0)
 
 
 def _largest(values, number):

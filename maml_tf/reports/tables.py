@@ -63,6 +63,8 @@ def adaptation(result: dict) -> str:
     text = f"{title}\n\n{columns(rows)}"
     if result.get("numberings"):
         text += "\n\n" + _spread(result["numberings"])
+    if result.get("within"):
+        text += "\n\n" + _within(result["within"])
     if result.get("naive"):
         value = _number(result["naive"][name], decimals, scale, unit)
         ci95 = _number(result["naive"]["ci95"], decimals, scale)
@@ -72,7 +74,7 @@ def adaptation(result: dict) -> str:
             "\n\n-: the inner loop diverged on a task. A smaller"
             " --inner_learning_rate, or --inner_clip_norm, keeps it finite."
         )
-    if is_accuracy:
+    if is_accuracy and not result.get("within"):
         paper = published.accuracy(
             *(
                 result[name]
@@ -113,6 +115,20 @@ def _spread(spread):
         f"Of {spread['numberings']} numberings of a task's classes, after the"
         f" last step: mean {mean}, lowest {lowest}, highest {highest}, means"
         " over tasks"
+    )
+
+
+def _within(within):
+    """Writes the accuracy of each superclass, and their mean."""
+    rows = [["superclass", "tasks", "accuracy", "± 95 %"]]
+    for name, found in within["superclasses"].items():
+        accuracy = _number(found["mean"], 2, 100, " %")
+        ci95 = _number(found["ci95"], 2, 100)
+        rows.append([name, str(found["tasks"]), accuracy, ci95])
+    mean, ci95 = (_number(within[key], 2, 100) for key in ("mean", "ci95"))
+    return (
+        f"{columns(rows)}\n\nMean over {len(within['superclasses'])}"
+        f" superclasses, after the last step: {mean} ± {ci95} %"
     )
 
 

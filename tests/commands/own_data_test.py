@@ -39,6 +39,41 @@ class TextTest(ScriptTestCase):
         return f"--dataset=text:{path}"
 
     @pytest.mark.slow
+    def test_within_superclasses(self):
+        rows = [
+            f"word{c} and {i},{c % 4}/c{c}" for c in range(60) for i in "abc"
+        ]
+        path = self.folder / "texts.csv"
+        path.write_text("\n".join(["text,label", *rows]))
+        workdir = self.folder / "run"
+        self.assertSucceeds(
+            run(
+                *("train", *FEW, *TEXT_NETWORK, f"--workdir={workdir}"),
+                *(f"--dataset=text:{path}", "--classes_within=either"),
+                "--way=2",
+            )
+        )
+        evaluate = ("evaluate", f"--workdir={workdir}", "--num_tasks=30")
+        self.assertNotIn("superclass", self.assertSucceeds(run(*evaluate)))
+        printed = self.assertSucceeds(
+            run(*evaluate, "--classes_within=superclass")
+        )
+        self.assertRegex(printed, r"Mean over \d superclasses")
+        written = json.loads((workdir / "evaluation_test.json").read_text())
+        within = written["within"]["superclasses"]
+        self.assertEqual(sum(w["tasks"] for w in within.values()), 30)
+        # The mean over tasks, from the rows of the superclasses.
+        self.assertAlmostEqual(
+            sum(w["tasks"] * w["mean"] for w in within.values()) / 30,
+            written["steps"][-1]["accuracy"],
+            places=6,
+        )
+        self.assertRefuses(
+            run(*evaluate, "--classes_within=superclass", "--way=20"),
+            "way: 20 .*at most",
+        )
+
+    @pytest.mark.slow
     def test_train_evaluate_and_refuse_another_vocabulary(self):
         dataset, workdir = self.write(), self.folder / "run"
         train = ("train", *FEW, *TEXT_NETWORK, f"--workdir={workdir}")

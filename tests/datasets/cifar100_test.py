@@ -13,9 +13,11 @@ import unittest
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 from absl.testing import parameterized
 
 from maml_tf import datasets
+from maml_tf.datasets import cifar100
 from maml_tf.datasets.building import class_splits
 from maml_tf.datasets.images import prepared
 from maml_tf.errors import InputError
@@ -37,6 +39,16 @@ class SplitFilesTest(tf.test.TestCase, parameterized.TestCase):
         names = [splits[split] for split in ("train", "valid", "test")]
         self.assertEqual(tuple(map(len, names)), sizes)
         self.assertLen(set().union(*names), 100)
+
+    def test_superclasses_have_five_classes_and_fc100_keeps_them_whole(self):
+        listed = class_splits.shipped("cifar100_superclasses")
+        self.assertEqual({len(names) for names in listed.values()}, {5})
+        self.assertLen(set().union(*listed.values()), 100)
+        for names in class_splits.shipped("fc100").values():
+            of_split = cifar100.superclasses(names)
+            self.assertEqual(
+                set(np.unique(of_split, return_counts=True)[1]), {5}
+            )
 
     def test_both_divide_the_same_classes(self):
         of_both = [
@@ -80,6 +92,18 @@ class TinySetTest(tf.test.TestCase, parameterized.TestCase):
                 seen |= {NAMES[c] for c in classes}
         self.assertContainsSubset(seen, chosen)
         self.assertGreater(len(seen), len(chosen) // 2)
+
+    def test_episodes_within_a_superclass(self):
+        dataset = self.load("fc100", classes_within="superclass")
+        draw = dataset.episodes("test", 5, 1, 1, seed=0)
+        for number in range(10):
+            x = np.round(draw(number).support_x.numpy()[:, 0, 0, 0] * 255)
+            names = [NAMES[label] for label in x.astype(int)]
+            self.assertLen(set(cifar100.superclasses(names)), 1)
+        with self.assertRaisesRegex(InputError, "^way: 5.*at most 3"):
+            self.load("cifar_fs", classes_within="superclass").episodes(
+                "test", 5, 1, 1, seed=0
+            )
 
     def test_images_are_as_they_were(self):
         labelled, part = prepared.load(
@@ -147,6 +171,26 @@ class TinySetTest(tf.test.TestCase, parameterized.TestCase):
 @pytest.mark.slow
 @unittest.skipUnless(IS_THERE, "MAML_TF_DATA_DIR has no CIFAR-100")
 class RealDataTest(tf.test.TestCase):
+    def test_superclasses_are_the_sets_own(self):
+        builder = tfds.builder("cifar100", data_dir=REAL_DATA)
+        keys = {"label": True, "coarse_label": True}
+        examples = builder.as_dataset(
+            split="test[:2000]", decoders=tfds.decode.PartialDecoding(keys)
+        )
+        names, coarse = (
+            builder.info.features[key].names
+            for key in ("label", "coarse_label")
+        )
+        pairs = {
+            (names[e["label"]], coarse[e["coarse_label"]])
+            for e in examples.as_numpy_iterator()
+        }
+        self.assertLen(pairs, 100)
+        fine, superclasses = zip(*sorted(pairs), strict=True)
+        self.assertEqual(
+            cifar100.superclasses(fine).tolist(), list(superclasses)
+        )
+
     def test_all_is_there_and_read_again_in_three_seconds(self):
         with tempfile.TemporaryDirectory() as cache_dir:
             options = {"data_dir": REAL_DATA, "cache_dir": cache_dir}

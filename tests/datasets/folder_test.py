@@ -438,9 +438,53 @@ class LayoutTest(FolderTest):
         self.root.joinpath("gnu").mkdir()
         self.fails("gnu without images")
 
-    def test_images_deeper_down(self):
+    def test_superclasses(self):
+        insects = self.write("insects", classes=["ant", "bee"])
+        others = self.write("others", classes=["cat", "dog", "eel"])
+        labelled = self.labelled()
+        self.assertEqual(
+            sorted(labelled),
+            [
+                *("insects/ant", "insects/bee"),
+                *("others/cat", "others/dog", "others/eel"),
+            ],
+        )
+        self.assertAllEqual(labelled["insects/bee"], insects["bee"])
+        self.assertAllEqual(labelled["others/eel"], others["eel"])
+
+    def test_episodes_within_superclasses(self):
+        for split in ("train", "valid", "test"):
+            self.write(split, f"{split}_a", classes=["ant", "bee"])
+            self.write(split, f"{split}_b", classes=["cat", "dog"])
+        episodes = self.load(classes_within="superclass").episodes
+        draw = episodes("test", 2, 1, 1, seed=0)
+        pairs = set()
+        for number in range(20):
+            x = draw(number).support_x.numpy()
+            pairs.add(tuple(sorted(self.class_of(image) for image in x)))
+        self.assertEqual(pairs, {("ant", "bee"), ("cat", "dog")})
+
+    def class_of(self, image):
+        """Returns the class of one of the pictures that `write` writes."""
+        (found,) = {
+            name
+            for name in CLASSES
+            for i in range(IMAGES)
+            if np.allclose(
+                noise(100 * CLASSES.index(name) + i) / 255.0, image, atol=1e-6
+            )
+        }
+        return found
+
+    @parameterized.parameters("gnu", "insects/bee/old")
+    def test_images_at_several_depths(self, also):
         self.write("insects", classes=["ant", "bee"])
-        self.fails("insects without images directly in it")
+        if also == "gnu":
+            self.write(classes=["fox"])
+            self.fails("insects without images directly in it")
+        else:
+            write_png(self.root.joinpath("insects/eel/old/0.png"), noise(0))
+            self.fails("eel without images directly in it")
 
     def test_unknown_option(self):
         with self.assertRaisesRegex(InputError, "download.*does not take"):

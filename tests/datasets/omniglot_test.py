@@ -23,7 +23,9 @@ from absl.testing import parameterized
 from maml_tf import datasets, losses
 from maml_tf.datasets import omniglot
 from maml_tf.datasets.images import cache
+from maml_tf.episodes.class_pool import episode_classes, stream_seed
 from maml_tf.errors import InputError
+from maml_tf.graph.random_streams import fold_in
 from tests.helpers.tiny_omniglot import (
     DRAWINGS,
     NAMES,
@@ -325,6 +327,26 @@ class SplitTest(TinySetTest):
         self.assertAllEqual(characters["test"], np.arange(20, 25))
         self.assertLen(characters["valid"], 2)
 
+    def test_lake_alphabets_holds_whole_alphabets_out(self):
+        characters = self.split("lake_alphabets")
+        self.assertAllEqual(characters["test"], np.arange(20, 25))
+        # The background set has two alphabets, 0 ... 9 and 10 ... 19.
+        found = {tuple(characters[s].tolist()) for s in ("train", "valid")}
+        self.assertEqual(found, {tuple(range(10)), tuple(range(10, 20))})
+
+    def test_episodes_within_an_alphabet(self):
+        dataset = self.load(class_split="lake", classes_within="superclass")
+        draw = dataset.episodes("train", 5, 1, 1, seed=0)
+        name_of = dataset.superclass_of("train", 5, 1, 1, seed=0)
+        pool = dataset.pool("train")
+        for number in range(8):
+            seed = fold_in(stream_seed(0, "train"), number)
+            drawn = episode_classes(pool, 5, seed).numpy()
+            names = pool.names[drawn % len(pool.sizes)]
+            (alphabet,) = {name.rpartition("_")[0] for name in names}
+            self.assertEqual(name_of(number), alphabet)
+            self.assertEqual(draw(number).support_x.shape, [5, 28, 28, 1])
+
     def test_alphabets_restrict_every_split(self):
         characters = self.split(alphabets=["N_Ko"])
         self.assertAllEqual(
@@ -348,7 +370,7 @@ class SplitTest(TinySetTest):
 
     def test_unknown_class_split(self):
         with self.assertRaisesRegex(
-            InputError, "'ravi'.*random, lake, vinyals"
+            InputError, "'ravi'.*random, lake, lake_alphabets, vinyals"
         ):
             self.load(class_split="ravi")
 

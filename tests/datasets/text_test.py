@@ -136,6 +136,35 @@ class DatasetTest(TextTestCase):
         # tell a joke; a joke again; joke joke.
         self.assertCountEqual(found, [[1, a, 1, 0], [a, 1, 1, 0], [1, 1, 0, 0]])
 
+    def test_superclasses_in_labels(self):
+        rows = [
+            (f"{word} {n}", f"{letter}/{word}")
+            for letter in "abcd"
+            for word in (f"{letter}one", f"{letter}two", f"{letter}three")
+            for n in range(4)
+        ]
+        lines = "\n".join(f"{text},{label}" for text, label in rows)
+        path = self.write("rows.csv", f"text,label\n{lines}\n")
+        split = self.write(
+            "split.json",
+            json.dumps(
+                {
+                    "train": sorted({b for _, b in rows if b[0] in "ab"}),
+                    "valid": sorted({b for _, b in rows if b[0] == "c"}),
+                    "test": sorted({b for _, b in rows if b[0] == "d"}),
+                }
+            ),
+        )
+        dataset = datasets.load(
+            f"text:{path}", class_split=str(split), classes_within="superclass"
+        )
+        words = dataset.preparation.layers[-1].get_vocabulary()
+        draw = dataset.episodes("train", 3, 1, 1, 0)
+        for number in range(10):
+            ids = draw(number).support_x.numpy()[:, 0]
+            self.assertLen({words[i][0] for i in ids}, 1)
+            self.assertLen(set(ids), 3)
+
     def test_vocabulary_size_keeps_the_most_frequent(self):
         path = self.write(
             "y.csv",
@@ -203,6 +232,36 @@ class Clinc150Test(TextTestCase):
         dataset.episodes("test", 30, 4, 4, 0)
         with self.assertRaisesRegex(InputError, "has 8"):
             dataset.episodes("test", 5, 4, 5, 0)
+
+    def test_episodes_within_a_domain(self):
+        path = write_tiny_set(self.folder)
+        dataset = datasets.load(
+            f"clinc150:{path}",
+            classes_within="superclass",
+            class_split="random",
+        )
+        words = dataset.preparation.layers[-1].get_vocabulary()
+        draw = dataset.episodes("train", 5, 1, 1, 0)
+        name_of = dataset.superclass_of("train", 5, 1, 1, 0)
+        found = set()
+        for number in range(20):
+            # The second word is such as "intent3x11".
+            ids = draw(number).support_x.numpy()[:, 1]
+            (domain,) = {words[i].partition("x")[0] for i in ids}
+            self.assertEqual(
+                name_of(number), domain.replace("intent", "domain")
+            )
+            found.add(domain)
+        self.assertGreater(len(found), 5)
+
+    def test_an_intent_without_a_domain(self):
+        path = write_tiny_set(self.folder)
+        file = self.folder / "data_domains.json"
+        domains = json.loads(file.read_text())
+        domains["domain3"].remove("intent3_11")
+        file.write_text(json.dumps(domains))
+        with self.assertRaisesRegex(InputError, "no domain for intent3_11"):
+            datasets.load(f"clinc150:{path}")
 
     def test_random_split(self):
         path = write_tiny_set(self.folder)

@@ -7,6 +7,7 @@ from absl.testing import parameterized
 from maml_tf.episodes import augmentation
 from maml_tf.episodes.class_pool import Episode
 from maml_tf.errors import InputError
+from maml_tf.graph.random_streams import random_uniform
 
 SEED = tf.constant([3, 4], tf.int64)
 
@@ -57,6 +58,44 @@ class AugmentationTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(set(rows), set(range(5)))
         self.assertEqual(set(columns), set(range(5)))
         self.assertGreater(len(set(offsets)), 12)
+
+    def test_affine_of_nothing_changes_nothing(self):
+        x = images()
+        still = augmentation.affine(
+            x, SEED, angle=0.0, shear=0.0, scale=0.0, shift=0.0
+        )
+        self.assertAllClose(still, x, atol=1e-5)
+
+    def test_affine_moves_a_dot_as_the_matrix_says(self):
+        # A blob far from the centre; its centroid moves by the inverse matrix.
+        rows, columns = np.mgrid[:41, :41] - 20.0
+        blob = np.exp(-((columns - 8) ** 2 + (rows + 5) ** 2) / 8)
+        x = tf.constant(
+            np.tile(blob[None, ..., None], [50, 1, 1, 1]), tf.float32
+        )
+        limits = {"angle": 0.3, "shear": 0.2, "scale": 0.1, "shift": 0.05}
+        moved = augmentation.affine(x, SEED, **limits).numpy()[..., 0]
+        drawn = random_uniform([6, 50], SEED, -1.0, 1.0).numpy()
+        for image, (turn, lean, wider, higher, right, down) in zip(
+            moved, drawn.T, strict=True
+        ):
+            turn *= 0.3
+            rotation = np.array(
+                [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+            )
+            matrix = (
+                np.array([[1, 0.2 * lean], [0, 1]])
+                @ rotation
+                @ np.diag([1 + 0.1 * wider, 1 + 0.1 * higher])
+            )
+            offset = 41 * 0.05 * np.array([right, down])
+            expected = np.linalg.solve(matrix, np.array([8, -5]) - offset)
+            found = [
+                np.sum(image * places) / image.sum()
+                for places in (columns, rows)
+            ]
+            self.assertAllClose(found, expected, atol=0.1)
+        self.assertGreater(np.ptp(moved[:, 15, 28]), 0.3)
 
     def test_jitter_of_nothing_changes_nothing(self):
         x = images()

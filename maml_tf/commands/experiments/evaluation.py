@@ -7,6 +7,7 @@ from absl import flags
 
 from maml_tf.commands.experiments import supervised, training_run
 from maml_tf.errors import refusal
+from maml_tf.evaluation.by_superclass import by_superclass
 from maml_tf.evaluation.intervals import interval
 from maml_tf.evaluation.naive import naive_metrics
 from maml_tf.evaluation.numberings import numbered
@@ -84,11 +85,24 @@ def evaluate(
         "checkpoint": checkpoint,
         **({"ensemble": len(members)} if members else {}),
         "naive": _naive(built.dataset, episodes, num_tasks),
+        **_superclasses(built.dataset, curve, (split, way, f)),
         "steps": training_run.evaluated_steps(
             **{name: curve.metric, "ci95": curve.ci95, "loss": curve.loss}
         ),
         **({"numberings": spread} if spread else {}),
     }
+
+
+def _superclasses(dataset, curve, drawn):
+    """Returns the accuracy after the last step by superclass, if they are."""
+    if dataset.superclass_of is None:
+        return {}
+    split, way, f = drawn
+    superclass_of = dataset.superclass_of(split, way, f.shot, f.query, f.seed)
+    found = by_superclass(superclass_of, curve.metrics[:, -1])
+    for values in (found, *found["superclasses"].values()):
+        values["ci95"] = finite(values["ci95"])
+    return {"within": found}
 
 
 def _naive(dataset, episodes, num_tasks):

@@ -29,6 +29,10 @@ class Dataset:
         num_classes: Function from split to its number of classes, or None.
         pool: Function from split to its `maml_tf.ClassPool`, which knows the
             classes' names and examples, or None.
+        superclass_of: Function `superclass_of(split, way, shot, query, seed)`
+            that returns a function from an episode's number to the name of the
+            superclass that its classes were drawn within. None unless all
+            episodes are drawn so.
         vocabulary_size: The number of token ids of texts, or None.
         preparation: Keras model from raw inputs (uint8 images, strings) to
             network inputs; None if they are equal.
@@ -59,6 +63,7 @@ class Dataset:
     joint: Callable | None = None
     num_classes: Callable | None = None
     pool: Callable | None = None
+    superclass_of: Callable | None = None
     vocabulary_size: int | None = None
     preparation: Any = None
     target_mean: Any = 0.0

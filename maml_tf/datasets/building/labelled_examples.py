@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from maml_tf.datasets import Dataset
 from maml_tf.datasets.building import fingerprint
 from maml_tf.datasets.building.class_splits import counted_classes, first_names
-from maml_tf.episodes import augmentation
+from maml_tf.episodes import augmentation, superclasses
 from maml_tf.episodes.augmentation import Augmentation, Augmented
 from maml_tf.episodes.class_pool import (
     ClassPool,
@@ -23,9 +23,11 @@ from maml_tf.episodes.class_pool import (
     check_episode,
     draw_episode,
     draw_examples,
+    episode_classes,
     stream_seed,
 )
 from maml_tf.episodes.class_records import ClassRecords
+from maml_tf.episodes.superclasses import ClassesWithin
 from maml_tf.errors import InputError, check_at_least_one
 from maml_tf.functional import losses
 from maml_tf.graph.random_streams import Stream, fold_in
@@ -115,6 +117,8 @@ def classification(
     rotations: int = 1,
     augment: tuple[Augmentation, ...] = (),
     augmented: Augmented = "both",
+    superclass: np.ndarray | None = None,
+    classes_within: ClassesWithin = "split",
     identity: np.ndarray | None = None,
     **attributes: Any,
 ) -> Dataset:
@@ -132,6 +136,12 @@ def classification(
             degrees is a class of its own, in every split; 1: none is.
         augment: Random changes of training images, applied in this order.
         augmented: Which sets of a training episode are changed at random.
+        superclass: Name of each class's superclass, `[classes]`. By default the
+            part before the slash of names such as `"animals/cat"`.
+        classes_within: Classes that those of an episode are drawn from.
+            `split`: all of its split. `superclass`: those of one superclass,
+            such as an alphabet or a domain, which are harder to tell apart.
+            `either`: half of the episodes are drawn in each way.
         identity: Numbers that identify the examples, `[examples]`, for the
             fingerprint. Defaults to the examples themselves.
         **attributes: Further attributes of `Dataset`.
@@ -142,6 +152,8 @@ def classification(
     Raises:
         InputError: An argument cannot be used.
     """
+    if superclass is None:
+        superclass = superclasses.of_names(labelled.names)
     examples = labelled.examples
     input_shape = tuple(examples.shape[1:])
     augment = tuple(augment)
@@ -156,6 +168,8 @@ def classification(
             rotations=rotations,
             prepare=prepare,
             names=labelled.names[chosen],
+            superclasses=None if superclass is None else superclass[chosen],
+            classes_within=classes_within,
         )
         for split, chosen in classes.items()
     }
@@ -164,6 +178,7 @@ def classification(
         stream = stream_seed(seed, split)
         pool = _large_enough(pools[split], split, shot + query)
         check_episode(pool, way, shot, query)
+        _warn_of_small_superclasses(pool, split, way)
 
         def draw(number):
             episode = draw_episode(
@@ -177,6 +192,18 @@ def classification(
             return episode
 
         return draw
+
+    def superclass_of(split, way, shot, query, seed):
+        stream = stream_seed(seed, split)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # They came with the episodes.
+            pool = _large_enough(pools[split], split, shot + query)
+
+        def name(number):
+            drawn = episode_classes(pool, way, fold_in(stream, number))
+            return str(pool.superclasses[drawn[0] % len(pool.sizes)])
+
+        return name
 
     def joint(split, number_of_examples, seed):
         stream = fold_in(stream_seed(seed, split), Stream.JOINT_EXAMPLES)
@@ -201,6 +228,7 @@ def classification(
         joint=joint,
         num_classes=lambda split: pools[split].num_classes,
         pool=pools.__getitem__,
+        superclass_of=superclass_of if classes_within == "superclass" else None,
         compiles=not isinstance(examples, ClassRecords),
         fingerprint=fingerprint.by_split(
             examples if identity is None else identity,
@@ -225,6 +253,21 @@ def _large_enough(pool, split, number):
         stacklevel=3,
     )
     return pool.restricted(np.setdiff1d(np.arange(len(pool.sizes)), small))
+
+
+def _warn_of_small_superclasses(pool, split, way):
+    """Warns of superclasses that no episode is drawn from."""
+    if pool.classes_within == "split":
+        return
+    sizes = superclasses.classes_by_superclass(pool.superclasses)
+    small = [name for name, classes in sizes.items() if len(classes) < way]
+    if small:
+        warnings.warn(
+            f"{len(small)} of the {len(sizes)} superclasses of the"
+            f" {split} split are left out, having fewer than way = {way}"
+            f" classes: {first_names(small)}.",
+            stacklevel=3,
+        )
 
 
 def scale(images: tf.Tensor) -> tf.Tensor:
