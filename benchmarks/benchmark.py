@@ -1,4 +1,4 @@
-r"""Times whole meta-updates of this library, of PyTorch and of JAX.
+r"""Times whole meta-updates of this library and of its peers.
 
     make benchmark
 
@@ -11,7 +11,8 @@ of `pip install .[benchmark]`, this does the same:
 A meta-update is second-order MAML with its optimizer, on synthetic data. All
 implementations start from the same weights and data, and their meta-gradients
 are compared first. Each has its own process; they take turns, and rest while
-another is timed.
+another is timed. The peers are PyTorch (eager, and by `torch.compile`), JAX,
+and a static graph of TensorFlow 1, built as the paper's code builds it.
 """
 
 import datetime
@@ -39,8 +40,8 @@ flags.DEFINE_list(
 flags.DEFINE_list(
     "peers",
     None,
-    "Frameworks to compare with, of torch and jax; empty: none. Default: those"
-    " that are installed.",
+    f"Frameworks to compare with, of {', '.join(measurement.PEERS)}; empty:"
+    " none. Default: those that are installed.",
 )
 flags.DEFINE_integer(
     "repetitions", 7, "Timed steps of each implementation.", lower_bound=2

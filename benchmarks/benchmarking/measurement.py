@@ -36,10 +36,14 @@ class Peer(NamedTuple):
 PEERS = {
     "torch": Peer(
         "torch_peer",
-        ("torch_vmap", "torch_loop", "torch_channels_last"),
+        (
+            *("torch_vmap", "torch_loop", "torch_channels_last"),
+            *("torch_compiled_vmap", "torch_compiled_loop"),
+        ),
         ("torch",),
     ),
     "jax": Peer("jax_peer", ("jax_vmap", "jax_scan"), ("jax", "optax")),
+    "tensorflow1": Peer("tensorflow1_peer", ("tensorflow1",), ("tensorflow",)),
 }
 
 # Largest difference of meta-gradients, relative to ours by their norms, median

@@ -5,18 +5,6 @@ from typing import Any
 
 from benchmarking.measurement import PEERS
 
-# The original TensorFlow 1 code of the paper: milliseconds a meta-update,
-# measured elsewhere on a CPU at _ORIGINAL_GEMM GFLOP/s.
-_ORIGINAL_GEMM = 190.0
-_ORIGINAL = {
-    "sinusoid": 3.5,
-    "omniglot_5way_1shot": 170.0,
-    "omniglot_5way_1shot_15query": 426.0,
-    "omniglot_5way_1shot_5step": 851.0,
-    "omniglot_20way_1shot": 600.0,
-    "mini_imagenet_5way_1shot": 934.0,
-}
-
 
 def header(result: dict[str, Any]) -> str:
     """Describes the machine, the versions and the settings.
@@ -87,39 +75,34 @@ def workload(result: dict[str, Any]) -> str:
 def summary(workloads: Sequence[dict[str, Any]]) -> str:
     """Compares ours with the best of each peer, a row for each workload.
 
-    The paper's original code is compared too.
-
     Args:
         workloads: Dicts that `Benchmark.measure` returned.
     """
     heads = ["workload", "ours ms"]
-    for name in (*PEERS, "original"):
+    for name in PEERS:
         heads += [f"{name} ms", "× ours"]
     rows = [[*heads, "% of GEMM"]]
     for result in workloads:
         rivals = comparison(result)
         ours = result["implementations"][0]
         row = [result["name"], _number(ours["median_ms"])]
-        for name in (*PEERS, "original"):
+        for name in PEERS:
             rival = rivals.get(name)
-            # The original's figures are minima.
-            mine = ours["min_ms" if name == "original" else "median_ms"]
             row += (
-                [_number(rival), f"{rival / mine:.2f}"] if rival else ["-", "-"]
+                [_number(rival), f"{rival / ours['median_ms']:.2f}"]
+                if rival
+                else ["-", "-"]
             )
         rows.append([*row, _number(ours["percent_of_gemm"])])
     return (
         "Milliseconds a meta-update, medians; of each peer the faster"
         " implementation (*)\n\n"
-        f"{_columns(rows)}\n\n"
-        "original: the paper's TensorFlow 1 code, measured elsewhere at a GEMM"
-        f" rate of\n{_ORIGINAL_GEMM:.0f} GFLOP/s and scaled to the rate here;"
-        " not run here; minima,\ncompared with our least"
+        f"{_columns(rows)}"
     )
 
 
 def comparison(result: dict[str, Any]) -> dict[str, float]:
-    """Returns milliseconds of the best of each peer, and of the original code.
+    """Returns milliseconds of the best of each peer.
 
     Args:
         result: The dict that `Benchmark.measure` returns.
@@ -127,17 +110,11 @@ def comparison(result: dict[str, Any]) -> dict[str, float]:
     Returns:
         A dict by name, without those that were not measured.
     """
-    best = {
+    return {
         line["framework"]: line["median_ms"]
         for line in result["implementations"]
         if line["best_of_peer"]
     }
-    # The scale is that of matrix products on the CPU, not of those on a GPU.
-    on_cpu = result["implementations"][0]["percent_of_gemm"] is not None
-    if on_cpu and result["name"] in _ORIGINAL:
-        scale = _ORIGINAL_GEMM / result["gemm_gflops"]
-        best["original"] = scale * _ORIGINAL[result["name"]]
-    return best
 
 
 def _gpu(line):

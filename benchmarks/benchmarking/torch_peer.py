@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.func import functional_call, grad, vmap
+from torch.func import functional_call, grad, grad_and_value, vmap
 
 from benchmarking import workloads
 
@@ -147,6 +147,57 @@ class ChannelsLastLoop(Loop):
         ]
 
 
+class CompiledVmap(Vmap):
+    """All tasks at once, the whole meta-gradient by `torch.compile`."""
+
+    name = "torch.compile, vmap"
+
+    def __init__(
+        self,
+        workload: workloads.Workload,
+        weights: Sequence[np.ndarray],
+        data: Sequence[np.ndarray],
+    ) -> None:
+        super().__init__(workload, weights, data)
+        # Detached tensors share the memory of the parameters.
+        self._weights = {n: p.detach() for n, p in self._theta.items()}
+        self._compiled = torch.compile(grad_and_value(self._objective))
+        self._optimizer = torch.optim.Adam(
+            self._theta.values(), 1e-3, fused=True
+        )
+
+    def _objective(self, theta, *data):
+        return vmap(self._task_loss, (None, 0, 0, 0, 0))(theta, *data).mean()
+
+    def _backward(self, data):
+        gradients, loss = self._compiled(self._weights, *data)
+        for name, parameter in self._theta.items():
+            parameter.grad = gradients[name]
+        return loss
+
+
+class CompiledLoop(CompiledVmap):
+    """Task after task, the meta-gradient of one by `torch.compile`."""
+
+    name = "torch.compile, loop"
+
+    def _objective(self, theta, *task):
+        return self._task_loss(theta, *task)
+
+    def _backward(self, data):
+        total = 0.0
+        for task in zip(*data):
+            gradients, loss = self._compiled(self._weights, *task)
+            for name, parameter in self._theta.items():
+                gradient = gradients[name] / len(data[0])
+                if parameter.grad is None:
+                    parameter.grad = gradient
+                else:
+                    parameter.grad += gradient
+            total += loss / len(data[0])
+        return total
+
+
 class _Block(nn.Module):
     def __init__(self, channels, filters, size, pool):
         super().__init__()
@@ -223,5 +274,7 @@ IMPLEMENTATIONS = {
     "torch_vmap": Vmap,
     "torch_loop": Loop,
     "torch_channels_last": ChannelsLastLoop,
+    "torch_compiled_vmap": CompiledVmap,
+    "torch_compiled_loop": CompiledLoop,
 }
 VERSION = torch.__version__

@@ -328,7 +328,9 @@ class FakeWorker:
 
 
 class MeasurementTest(parameterized.TestCase):
-    def measure(self, peers=("torch", "jax"), workload="sinusoid", **fakes):
+    def measure(
+        self, peers=tuple(measurement.PEERS), workload="sinusoid", **fakes
+    ):
         """Measures fake workers; returns the result and the warnings."""
         for name, value in fakes.items():
             self.enter_context(mock.patch.object(FakeWorker, name, value))
@@ -357,13 +359,16 @@ class MeasurementTest(parameterized.TestCase):
                 "torch_vmap": 0.4,
                 "torch_loop": 0.3,
                 "torch_channels_last": 0.5,
+                "torch_compiled_loop": 0.35,
+                "torch_compiled_vmap": 0.6,
+                "tensorflow1": 0.2,
                 "jax_vmap": 0.05,
             }
         )
         self.assertEmpty(warnings)
         self.assertEqual(result["gemm_gflops"], 0.5)
         lines = self.lines(result)
-        self.assertLen(lines, 6)
+        self.assertLen(lines, 9)
         mine = lines["maml_tf"]
         self.assertLen(mine["milliseconds"], 7)
         # Two updates in a step of 0.1 s, 25 tasks in an update.
@@ -381,16 +386,19 @@ class MeasurementTest(parameterized.TestCase):
                 "torch_vmap": False,
                 "torch_loop": True,
                 "torch_channels_last": False,
+                "torch_compiled_vmap": False,
+                "torch_compiled_loop": False,
                 "jax_vmap": True,
                 "jax_scan": False,
+                "tensorflow1": True,
             },
         )
         self.assertAlmostEqual(lines["torch_loop"]["times_ours"], 3.0)
         rivals = report.comparison(result)
         self.assertAlmostEqual(rivals["torch"], 150.0)
         self.assertAlmostEqual(rivals["jax"], 25.0)
-        # 3.5 ms where matrices are multiplied 380 times as fast.
-        self.assertAlmostEqual(rivals["original"], 3.5 * 380)
+        self.assertAlmostEqual(rivals["tensorflow1"], 100.0)
+        self.assertRegex(report.summary([result]), r"sinusoid +50.0 +150 +3.00")
         self.assertEmpty(measurement.disagreements(result))
 
     def test_a_slow_peer_takes_fewer_repetitions(self):
@@ -408,7 +416,7 @@ class MeasurementTest(parameterized.TestCase):
         result, warnings = self.measure(failing={"torch_loop": command})
         self.assertEqual(warnings, ["torch_loop on sinusoid: no memory"])
         self.assertNotIn("torch_loop", self.lines(result))
-        self.assertLen(self.lines(result), 5)
+        self.assertLen(self.lines(result), 8)
         self.assertTrue(self.lines(result)["torch_vmap"]["best_of_peer"])
 
     def test_does_not_go_on_without_ours(self):
