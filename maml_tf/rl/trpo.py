@@ -68,7 +68,7 @@ class TRPO:
         outputs_of: Callable,
         tasks: tuple,
         mean: Callable = mean_over_tasks,
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    ) -> dict[str, tf.Tensor]:
         """Takes a step of θ, or none if no length is accepted.
 
         Args:
@@ -82,8 +82,10 @@ class TRPO:
                 `graph.over_tasks.mean_over_tasks`.
 
         Returns:
-            `(loss, kl, accepted)`: the surrogate before the step, the mean
-            divergence after it, and whether a step was taken.
+            A dict of scalars: `surrogate_gain`, by how much the step lowers L;
+            `kl`, the mean divergence after it, in nats; `accepted_step`, its
+            length as a share of the longest that was tried. They are 0 if no
+            step was taken.
         """
         theta = [tf.convert_to_tensor(v.value) for v in variables]
 
@@ -116,18 +118,16 @@ class TRPO:
         )
         curvature = tf.tensordot(direction, image, 1)
         step = tf.sqrt(2.0 * self.max_kl / curvature) * direction
-        theta, kl, accepted = self._line_search(
-            theta, step, loss_and_kl, before
-        )
+        theta, report = self._line_search(theta, step, loss_and_kl, before)
         for variable, value in zip(variables, theta):
             variable.assign(value)
-        return before, kl, accepted
+        return report
 
     def _line_search(self, theta, step, loss_and_kl, before):
         """Finds the longest of some steps that improves within the bound."""
 
-        def shorten(number, length, candidate, kl, accepted):
-            del candidate, kl, accepted
+        def shorten(number, length, candidate, loss, kl, accepted):
+            del candidate, loss, kl, accepted
             candidate = [
                 t - length * s for t, s in zip(theta, like(theta, step))
             ]
@@ -138,20 +138,31 @@ class TRPO:
                 number + 1,
                 length * self.backtrack,
                 candidate,
+                loss,
                 kl,
                 accepted,
             )
 
-        *_, candidate, kl, accepted = tf.while_loop(
-            lambda number, length, candidate, kl, accepted: ~accepted,
+        zero, one = tf.zeros_like(before), tf.ones_like(before)
+        number, _, candidate, loss, kl, accepted = tf.while_loop(
+            lambda *loop: ~loop[-1],
             shorten,
-            (0, tf.ones_like(before), theta, tf.zeros_like(before), False),
+            (0, one, theta, before, zero, False),
             maximum_iterations=self.line_search_steps,
         )
         chosen = [
             tf.where(accepted, new, old) for new, old in zip(candidate, theta)
         ]
-        return chosen, tf.where(accepted, kl, tf.zeros_like(kl)), accepted
+        length = self.backtrack ** tf.cast(number - 1, before.dtype)
+        report = {
+            "surrogate_gain": before - loss,
+            "kl": kl,
+            "accepted_step": length,
+        }
+        return chosen, {
+            name: tf.where(accepted, value, zero)
+            for name, value in report.items()
+        }
 
 
 def fisher_product(

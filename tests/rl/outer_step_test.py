@@ -224,7 +224,8 @@ class PPOTest(parameterized.TestCase, tf.test.TestCase):
 
         made = PPO(keras.optimizers.SGD(0.1), epochs=3, clip=0.15)
         made.build([variable])
-        loss, kl, _ = made.update([variable], outputs_of, (y,))
+        report = made.update([variable], outputs_of, (y,))
+        self.assertSetEqual({*report}, {"surrogate_gain", "kl"})
         mean = 0.0
         for _ in range(3):
             ratio = np.exp(mean - mean**2 / 2)  # N(1; mean, 1) / N(1; 0, 1).
@@ -232,8 +233,9 @@ class PPOTest(parameterized.TestCase, tf.test.TestCase):
             if ratio < 1.15:
                 mean = mean_before + 0.1 * ratio * (1 - mean_before)
         self.assertAllClose(variable.value, [mean], rtol=1e-5)
-        self.assertAllClose(loss, -1.0)
-        self.assertAllClose(kl, judged**2 / 2, rtol=1e-4)
+        gain = min(np.exp(judged - judged**2 / 2), 1.15) - 1.0
+        self.assertAllClose(report["surrogate_gain"], gain, rtol=1e-4)
+        self.assertAllClose(report["kl"], judged**2 / 2, rtol=1e-4)
 
     @parameterized.parameters(
         ({"clip": 0}, "clip: 0 was given"), ({"epochs": 0}, "epochs: 0 was")
