@@ -145,8 +145,8 @@ class PolicyOuterStep:
         """Updates the policy; returns the mean returns and its report."""
         *supports, (query_x, query_y) = batches
 
-        def mean(function, *arguments):
-            own = functools.partial(mean_over_tasks, function)
+        def mean(function, *arguments, **options):
+            own = functools.partial(mean_over_tasks, function, **options)
             return self.replicas.mean(self.tasks, own, *arguments)
 
         with self.replicas.as_one():

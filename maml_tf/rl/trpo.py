@@ -28,6 +28,10 @@ class TRPO:
         line_search_steps: Lengths of an update that are tried, the longest
             first.
         backtrack: Length that is tried next, as a share of the one before.
+        fisher_share: Share of a meta-batch's tasks, the first of each replica,
+            that F is the mean over (Schulman et al. 2015, appendix C, which
+            takes a tenth of the samples). The rest of an update is of all
+            tasks, the bound too.
 
     Raises:
         InputError: A value cannot be used.
@@ -43,6 +47,7 @@ class TRPO:
         damping: float = 1e-5,
         line_search_steps: int = 15,
         backtrack: float = 0.8,
+        fisher_share: float = 1.0,
     ) -> None:
         check_at_least_one(
             conjugate_gradient_steps=conjugate_gradient_steps,
@@ -53,11 +58,15 @@ class TRPO:
         check_not_negative(damping=damping)
         if not 0 < backtrack < 1:
             raise refusal("backtrack", backtrack, "it must lie between 0 and 1")
+        if not 0 < fisher_share <= 1:
+            bounds = "it must be above 0 and at most 1"
+            raise refusal("fisher_share", fisher_share, bounds)
         self.max_kl = max_kl
         self.conjugate_gradient_steps = conjugate_gradient_steps
         self.damping = damping
         self.line_search_steps = line_search_steps
         self.backtrack = backtrack
+        self.fisher_share = fisher_share
 
     def build(self, variables: list) -> None:
         """Does nothing; optimizers have such a method."""
@@ -78,8 +87,8 @@ class TRPO:
             tasks: Tuple of structures of tensors `[tasks, ...]`; `outputs_of`
                 takes one task's share of them, and the last are
                 `PolicyTargets`.
-            mean: Function that takes means over tasks; defaults to
-                `graph.over_tasks.mean_over_tasks`.
+            mean: Function that takes means over tasks, or over a `share` of
+                them; defaults to `graph.over_tasks.mean_over_tasks`.
 
         Returns:
             A dict of scalars: `surrogate_gain`, by how much the step lowers L;
@@ -100,6 +109,7 @@ class TRPO:
             return self.damping * vector + mean(
                 lambda *task: fisher_product(theta, vector, outputs_of, task),
                 *tasks,
+                share=self.fisher_share,
             )
 
         def loss_and_kl(theta):

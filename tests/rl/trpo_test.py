@@ -284,6 +284,23 @@ class TRPOTest(parameterized.TestCase, tf.test.TestCase):
         self.assertAllClose(step, full * 0.8 ** np.round(times), rtol=1e-2)
         self.assertAllClose(report["accepted_step"], 0.8 ** np.round(times))
 
+    def test_curvature_may_be_that_of_some_tasks(self):
+        # Slopes are of both tasks, the matrix of the first alone.
+        theta, moved, _, outputs_of, tasks = self.update(
+            max_kl=1e-8,
+            conjugate_gradient_steps=100,
+            damping=1e-3,
+            fisher_share=0.5,
+        )
+        slope = slope_of(mean_loss(outputs_of, tasks), theta).numpy()
+        first = tf.nest.map_structure(lambda t: t[:1], tasks)
+        fisher = fisher_matrix(theta, outputs_of, first)
+        fisher += 1e-3 * np.eye(len(slope))
+        step = (vector(moved) - vector(theta)).numpy()
+        direction = -np.linalg.solve(fisher, slope)
+        cosine = step @ direction / np.linalg.norm(step)
+        self.assertGreater(cosine / np.linalg.norm(direction), 0.9999)
+
     def test_where_nothing_improves_theta_stays(self):
         # One length alone, far too long for the quadratic model.
         theta, moved, report, *_ = self.update(max_kl=5.0, line_search_steps=1)
@@ -310,6 +327,7 @@ class TRPOTest(parameterized.TestCase, tf.test.TestCase):
     @parameterized.parameters(
         ({"max_kl": 0}, "max_kl: 0 was given"),
         ({"backtrack": 1.0}, "backtrack: 1.0 was given"),
+        ({"fisher_share": 0.0}, "fisher_share: 0.0 was given"),
         ({"conjugate_gradient_steps": 0}, "conjugate_gradient_steps: 0 was"),
     )
     def test_refuses(self, options, sentence):
