@@ -153,7 +153,7 @@ class PPO:
         divergence = mean(
             lambda *task: inner_kl(theta, outputs_of, task), *tasks
         )
-        if self._coefficient is not None:
+        if self._coefficient is not None and self.inner_kl_target is not None:
             self._coefficient.assign(
                 adapted_penalty(penalty, divergence, self.inner_kl_target)
             )

@@ -19,6 +19,8 @@ A state is a dict from each field's name to an array `[environments, ...]`.
 `vector_worker`.
 """
 
+from typing import Any
+
 import mujoco
 import numpy as np
 from gymnasium.vector import VectorEnv
@@ -59,11 +61,11 @@ class MujocoVector(VectorEnv):
             for name in first.mujoco_fields
         }
 
-    def reset(self, *, seed: list[int], options: dict | None = None) -> tuple:
+    def reset(self, *, seed: Any = None, options: dict | None = None) -> tuple:
         """Begins a rollout in each environment, as Gymnasium does.
 
         Args:
-            seed: An integer for each, not negative.
+            seed: A list with an integer for each, not negative.
             options: None.
 
         Returns:
