@@ -16,7 +16,7 @@ _CONTROL_COST = 0.05
 class _HalfCheetah(HalfCheetahEnv):
     """Gymnasium's HalfCheetah-v5 with the rewards of subclasses.
 
-    It is described for `mujoco_vector` too.
+    `mujoco_vector` steps several together.
 
     Attributes:
         task: The task's parameter, a number in an array.
