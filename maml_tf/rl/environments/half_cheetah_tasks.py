@@ -22,6 +22,7 @@ class _HalfCheetah(HalfCheetahEnv):
         task: The task's parameter, a number in an array.
     """
 
+    task: np.ndarray
     mujoco_fields = ("qpos", "qvel")
 
     def step(self, action: np.ndarray) -> tuple:
