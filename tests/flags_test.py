@@ -58,6 +58,7 @@ EXPECTED = [
     "omniglot_protonet_5way_1shot.flags",
     "omniglot_reptile_5way_1shot.flags",
     "rl_half_cheetah_direction.flags",
+    "rl_half_cheetah_direction_promp.flags",
     "rl_half_cheetah_velocity.flags",
     "rl_navigation_2d.flags",
     "sinusoid_10shot.flags",

@@ -40,13 +40,21 @@ def over_tasks(function: Callable, *arguments: Any) -> Any:
     )
 
 
-def mean_over_tasks(function: Callable, *arguments: Any) -> Any:
+def mean_over_tasks(
+    function: Callable, *arguments: Any, share: float = 1.0
+) -> Any:
     """Returns the mean over tasks of the function's results.
 
     Args:
         function: As in `over_tasks`.
         *arguments: As in `over_tasks`.
+        share: Share of the tasks that it is called for, above 0; it is called
+            for the first ones, and at least for one.
     """
+    if share < 1.0:
+        tasks = tf.nest.flatten(arguments)[0].shape[0]
+        some = max(1, round(share * tasks))
+        arguments = tf.nest.map_structure(lambda t: t[:some], arguments)
     return tf.nest.map_structure(
         lambda t: tf.reduce_mean(t, 0), over_tasks(function, *arguments)
     )

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from maml_tf.algorithms import Algorithm
@@ -89,7 +90,8 @@ class PolicyOuterStep:
             `maml_tf.algorithms.outer_step.Updates`. The metric is the mean
             return of the rollouts after adaptation, the loss is the same with
             the other sign, and the support losses are those of the rollouts
-            before each inner step.
+            before each inner step. The reports are those of `TRPO.update` or
+            `PPO.update`.
 
         Raises:
             InputError: The count is not 1, or TensorFlow has no derivative for
@@ -98,8 +100,12 @@ class PolicyOuterStep:
         if count != 1:
             raise refusal("count", count, "it must be 1")
         with missing_derivatives_refused(self.check_meta_gradient):
-            values = self._compiled(tf.constant(iteration, tf.int64)).numpy()
-        return Updates(-values[-1:], values[-1:], -values[None, :-1])
+            values, report = tf.nest.map_structure(
+                lambda t: t.numpy(),
+                self._compiled(tf.constant(iteration, tf.int64)),
+            )
+        reports = {name: value[np.newaxis] for name, value in report.items()}
+        return Updates(-values[-1:], values[-1:], -values[None, :-1], reports)
 
     def check_meta_gradient(self) -> None:
         """Checks second derivatives on rollouts; see `maml_tf.testing`."""
@@ -116,7 +122,7 @@ class PolicyOuterStep:
             ) from error
 
     def _iteration(self, iteration):
-        """Returns the mean return by inner step, `[inner_steps + 1]`."""
+        """Returns `(mean return by inner step, the update's report)`."""
         environment, steps = self.environment, self.algorithm.inner_steps
         tasks = environment.tasks(
             "train", iteration * self.tasks, self.tasks, self.seed
@@ -136,25 +142,26 @@ class PolicyOuterStep:
         return self._update_compiled(returned, batches)
 
     def _update(self, returned, batches):
-        """Updates the policy; returns the mean returns."""
+        """Updates the policy; returns the mean returns and its report."""
         *supports, (query_x, query_y) = batches
 
-        def mean(function, *arguments):
-            own = functools.partial(mean_over_tasks, function)
+        def mean(function, *arguments, **options):
+            own = functools.partial(mean_over_tasks, function, **options)
             return self.replicas.mean(self.tasks, own, *arguments)
 
         with self.replicas.as_one():
-            self.optimizer.update(
+            report = self.optimizer.update(
                 self.algorithm.meta_variables,
                 adapted_outputs(self.algorithm.inner_loop),
                 (supports, query_x, query_y),
                 mean,
             )
-            return self.replicas.mean(
+            mean_returns = self.replicas.mean(
                 self.tasks,
                 lambda own: tf.stack([tf.reduce_mean(r) for r in own]),
                 returned,
             )
+            return mean_returns, report
 
 
 def adapted_outputs(inner_loop: InnerLoop) -> Callable:

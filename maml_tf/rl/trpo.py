@@ -28,6 +28,10 @@ class TRPO:
         line_search_steps: Lengths of an update that are tried, the longest
             first.
         backtrack: Length that is tried next, as a share of the one before.
+        fisher_share: Share of a meta-batch's tasks, the first of each replica,
+            that F is the mean over (Schulman et al. 2015, appendix C, which
+            takes a tenth of the samples). The rest of an update is of all
+            tasks, the bound too.
 
     Raises:
         InputError: A value cannot be used.
@@ -43,6 +47,7 @@ class TRPO:
         damping: float = 1e-5,
         line_search_steps: int = 15,
         backtrack: float = 0.8,
+        fisher_share: float = 1.0,
     ) -> None:
         check_at_least_one(
             conjugate_gradient_steps=conjugate_gradient_steps,
@@ -53,11 +58,15 @@ class TRPO:
         check_not_negative(damping=damping)
         if not 0 < backtrack < 1:
             raise refusal("backtrack", backtrack, "it must lie between 0 and 1")
+        if not 0 < fisher_share <= 1:
+            bounds = "it must be above 0 and at most 1"
+            raise refusal("fisher_share", fisher_share, bounds)
         self.max_kl = max_kl
         self.conjugate_gradient_steps = conjugate_gradient_steps
         self.damping = damping
         self.line_search_steps = line_search_steps
         self.backtrack = backtrack
+        self.fisher_share = fisher_share
 
     def build(self, variables: list) -> None:
         """Does nothing; optimizers have such a method."""
@@ -68,7 +77,7 @@ class TRPO:
         outputs_of: Callable,
         tasks: tuple,
         mean: Callable = mean_over_tasks,
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    ) -> dict[str, tf.Tensor]:
         """Takes a step of θ, or none if no length is accepted.
 
         Args:
@@ -78,12 +87,14 @@ class TRPO:
             tasks: Tuple of structures of tensors `[tasks, ...]`; `outputs_of`
                 takes one task's share of them, and the last are
                 `PolicyTargets`.
-            mean: Function that takes means over tasks; defaults to
-                `graph.over_tasks.mean_over_tasks`.
+            mean: Function that takes means over tasks, or over a `share` of
+                them; defaults to `graph.over_tasks.mean_over_tasks`.
 
         Returns:
-            `(loss, kl, accepted)`: the surrogate before the step, the mean
-            divergence after it, and whether a step was taken.
+            A dict of scalars: `surrogate_gain`, by how much the step lowers L;
+            `kl`, the mean divergence after it, in nats; `accepted_step`, its
+            length as a share of the longest that was tried. They are 0 if no
+            step was taken.
         """
         theta = [tf.convert_to_tensor(v.value) for v in variables]
 
@@ -98,6 +109,7 @@ class TRPO:
             return self.damping * vector + mean(
                 lambda *task: fisher_product(theta, vector, outputs_of, task),
                 *tasks,
+                share=self.fisher_share,
             )
 
         def loss_and_kl(theta):
@@ -116,18 +128,16 @@ class TRPO:
         )
         curvature = tf.tensordot(direction, image, 1)
         step = tf.sqrt(2.0 * self.max_kl / curvature) * direction
-        theta, kl, accepted = self._line_search(
-            theta, step, loss_and_kl, before
-        )
+        theta, report = self._line_search(theta, step, loss_and_kl, before)
         for variable, value in zip(variables, theta):
             variable.assign(value)
-        return before, kl, accepted
+        return report
 
     def _line_search(self, theta, step, loss_and_kl, before):
         """Finds the longest of some steps that improves within the bound."""
 
-        def shorten(number, length, candidate, kl, accepted):
-            del candidate, kl, accepted
+        def shorten(number, length, candidate, loss, kl, accepted):
+            del candidate, loss, kl, accepted
             candidate = [
                 t - length * s for t, s in zip(theta, like(theta, step))
             ]
@@ -138,20 +148,31 @@ class TRPO:
                 number + 1,
                 length * self.backtrack,
                 candidate,
+                loss,
                 kl,
                 accepted,
             )
 
-        *_, candidate, kl, accepted = tf.while_loop(
-            lambda number, length, candidate, kl, accepted: ~accepted,
+        zero, one = tf.zeros_like(before), tf.ones_like(before)
+        number, _, candidate, loss, kl, accepted = tf.while_loop(
+            lambda *loop: ~loop[-1],
             shorten,
-            (0, tf.ones_like(before), theta, tf.zeros_like(before), False),
+            (0, one, theta, before, zero, False),
             maximum_iterations=self.line_search_steps,
         )
         chosen = [
             tf.where(accepted, new, old) for new, old in zip(candidate, theta)
         ]
-        return chosen, tf.where(accepted, kl, tf.zeros_like(kl)), accepted
+        length = self.backtrack ** tf.cast(number - 1, before.dtype)
+        report = {
+            "surrogate_gain": before - loss,
+            "kl": kl,
+            "accepted_step": length,
+        }
+        return chosen, {
+            name: tf.where(accepted, value, zero)
+            for name, value in report.items()
+        }
 
 
 def fisher_product(

@@ -207,7 +207,8 @@ def meta_train(
             if iteration % log_interval == 0 or last:
                 values = since_log.pop(metric_name)
                 log.write(iteration, "train", values)
-                newest_values |= {n: values[n] for n in ("loss", metric_name)}
+                shown = "loss", metric_name, *(updates.reports or ())
+                newest_values |= {n: values[n] for n in shown}
                 hooks.end_batch(iteration, values)
                 last |= hooks.stop
             validated = iteration % validation_interval == 0 or last
@@ -295,14 +296,22 @@ class _Means:
 
     def pop(self, metric_name):
         loss, metric, support_losses = (
-            np.concatenate(values) for values in zip(*self._updates)
+            np.concatenate([getattr(u, field) for u in self._updates])
+            for field in ("loss", "metric", "support_losses")
         )
+        reports = {
+            name: float(
+                np.concatenate([u.reports[name] for u in self._updates]).mean()
+            )
+            for name in self._updates[0].reports or ()
+        }
         seconds = time.monotonic() - self._started
         self._restart()
         return {
             "loss": float(loss.mean()),
             metric_name: float(metric.mean()),
             "support_loss": support_losses.mean(0).tolist(),
+            **reports,
             "iterations_per_second": round(len(loss) / seconds, 3),
         }
 

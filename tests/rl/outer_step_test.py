@@ -13,12 +13,13 @@ from maml_tf.algorithms import MAML, Pretrain
 from maml_tf.rl import losses
 from maml_tf.rl.environments.navigation_2d import Navigation2D
 from maml_tf.rl.meta_test import PolicyMetaTest
-from maml_tf.rl.outer_step import PolicyOuterStep
+from maml_tf.rl.outer_step import PolicyOuterStep, adapted_outputs
 from maml_tf.rl.policy import GaussianHead, gaussian_mlp
-from maml_tf.rl.ppo import PPO
+from maml_tf.rl.ppo import PPO, inner_kl
 from maml_tf.rl.sampling import Sampling
 from maml_tf.rl.trajectories import PolicyTargets
 from maml_tf.rl.trpo import TRPO
+from maml_tf.training import metrics_log
 from maml_tf.training.checkpoints import Checkpoints
 
 SAMPLING = Sampling(rollouts=4)
@@ -54,15 +55,24 @@ def outer_step(
 
 class PolicyOuterStepTest(parameterized.TestCase, tf.test.TestCase):
     def test_resumed_is_uninterrupted(self):
-        # By PPO, whose optimizer has slots; the scripts' tests kill TRPO's.
+        # By PPO, whose optimizer has slots and whose penalty changes; the
+        # scripts' tests kill TRPO's.
+        def promp():
+            return PPO(keras.optimizers.Adam(1e-2), 2, 0.2, 0.1, 1.0)
+
         def train(workdir, iterations):
-            step = outer_step(ppo)
+            step = outer_step(promp)
             maml_tf.meta_train(
                 step, iterations, workdir, metric_name="return", progress=False
             )
             return [*step.model.get_weights(), *step.optimizer.variables]
 
-        whole = train(tempfile.mkdtemp(dir=self.get_temp_dir()), 4)
+        folder = tempfile.mkdtemp(dir=self.get_temp_dir())
+        whole = train(folder, 4)
+        self.assertEqual(whole[-1], 0.1 / 2**4)
+        trained = [r for r in metrics_log.read(folder) if r["phase"] == "train"]
+        for name in ("kl", "surrogate_gain", "inner_kl", "inner_kl_penalty"):
+            self.assertIn(name, trained[0])
         workdir = tempfile.mkdtemp(dir=self.get_temp_dir())
         train(workdir, 3)
         parts = train(workdir, 4)
@@ -75,6 +85,9 @@ class PolicyOuterStepTest(parameterized.TestCase, tf.test.TestCase):
         updates = [step(i) for i in range(3)]
         self.assertEqual(step._compiled.experimental_get_tracing_count(), 1)
         for update in updates:
+            self.assertBetween(update.reports["kl"][0], 0.001, 0.01)
+            self.assertGreater(update.reports["surrogate_gain"][0], 0)
+            self.assertBetween(update.reports["accepted_step"][0], 0.01, 1)
             self.assertAllEqual(update.loss, -update.metric)
             self.assertEqual(update.support_losses.shape, (1, 1))
             self.assertBetween(update.metric[0], -8 * 1.5, 0)
@@ -224,7 +237,8 @@ class PPOTest(parameterized.TestCase, tf.test.TestCase):
 
         made = PPO(keras.optimizers.SGD(0.1), epochs=3, clip=0.15)
         made.build([variable])
-        loss, kl, _ = made.update([variable], outputs_of, (y,))
+        report = made.update([variable], outputs_of, (y,))
+        self.assertSetEqual({*report}, {"surrogate_gain", "kl"})
         mean = 0.0
         for _ in range(3):
             ratio = np.exp(mean - mean**2 / 2)  # N(1; mean, 1) / N(1; 0, 1).
@@ -232,11 +246,79 @@ class PPOTest(parameterized.TestCase, tf.test.TestCase):
             if ratio < 1.15:
                 mean = mean_before + 0.1 * ratio * (1 - mean_before)
         self.assertAllClose(variable.value, [mean], rtol=1e-5)
-        self.assertAllClose(loss, -1.0)
-        self.assertAllClose(kl, judged**2 / 2, rtol=1e-4)
+        gain = min(np.exp(judged - judged**2 / 2), 1.15) - 1.0
+        self.assertAllClose(report["surrogate_gain"], gain, rtol=1e-4)
+        self.assertAllClose(report["kl"], judged**2 / 2, rtol=1e-4)
+
+    def penalized(self, penalty, target=None, shift=0.5):
+        """One step of descent at rate 1 on the penalty alone."""
+        variable = keras.Variable([shift])
+        ones = tf.ones([1, 1, 1])
+        old = PolicyTargets(
+            tf.ones([1, 1, 1, 1]), 0 * ones, ones, tf.zeros([1, 1, 2])
+        )
+        x = tf.zeros([1, 1, 1])
+
+        def outputs_of(theta, task):
+            # An inner step adds 1 to the mean.
+            mean = tf.reshape(theta[0] + float(len(task[0])), [1, 1])
+            return tf.concat([mean, tf.zeros([1, 1])], -1)
+
+        made = PPO(
+            keras.optimizers.SGD(1.0),
+            epochs=1,
+            inner_kl_penalty=penalty,
+            inner_kl_target=target,
+        )
+        made.build([variable])
+        report = made.update([variable], outputs_of, ([(x, old)] * 2, x, old))
+        return made, variable.numpy()[0], report
+
+    def test_penalty_is_the_divergence_before_the_inner_steps(self):
+        made, moved, report = self.penalized(0.1)
+        # N(θ, 1) and N(θ + 1, 1) against N(0, 1): (θ² + (θ + 1)²) / 4.
+        self.assertAllClose(moved, 0.5 - 0.1 * (0.5 + 1.5) / 2)
+        self.assertAllClose(
+            report["inner_kl"], (moved**2 + (moved + 1) ** 2) / 4
+        )
+        self.assertAllClose(report["inner_kl_penalty"], 0.1)
+        self.assertLen(made.variables, len(made.optimizer.variables))
+
+    @parameterized.parameters((0.01, 0.2), (10.0, 0.05), (0.5, 0.1))
+    def test_penalty_goes_for_its_target(self, target, expected):
+        # The divergence is 0.58.
+        made, _, report = self.penalized(0.1, target)
+        self.assertAllClose(report["inner_kl_penalty"], 0.1)
+        self.assertAllClose(made.variables[-1], expected)
+
+    def test_penalty_is_that_of_the_policy_that_adapts(self):
+        step = outer_step(ppo)
+        tasks = step.environment.tasks("train", 0, 2, 0)
+        _, batches = step._adapt(tasks, 1, tf.constant([0, 0], tf.int64))
+        support = tf.nest.map_structure(lambda t: t[0], batches[0])
+        outputs_of = adapted_outputs(step.algorithm.inner_loop)
+        theta = [t + 0.05 for t in step.algorithm.theta()]
+        step.model.set_weights(theta)
+        moved = step.model(support[0])
+        self.assertAllClose(
+            inner_kl(theta, outputs_of, ([support],)),
+            losses.kl_divergence(support[1], moved),
+            rtol=1e-5,
+        )
+
+    def test_penalty_needs_an_inner_step(self):
+        step = outer_step(
+            lambda: PPO(keras.optimizers.Adam(), inner_kl_penalty=0.1),
+            Pretrain,
+        )
+        with self.assertRaisesRegex(InputError, "^inner_kl_penalty: 0.1 was"):
+            step(0)
 
     @parameterized.parameters(
-        ({"clip": 0}, "clip: 0 was given"), ({"epochs": 0}, "epochs: 0 was")
+        ({"clip": 0}, "clip: 0 was given"),
+        ({"epochs": 0}, "epochs: 0 was"),
+        ({"inner_kl_penalty": -1.0}, "inner_kl_penalty: -1.0 was"),
+        ({"inner_kl_target": 0.1}, "inner_kl_target: 0.1 was"),
     )
     def test_refuses(self, options, sentence):
         with self.assertRaisesRegex(InputError, sentence):

@@ -10,6 +10,7 @@ with observations and actions that are `Box`es. It also has
   floats of constant length, with the NumPy `Generator` that it is given;
 - an attribute `task`, which is set to such an array (float32) before `reset`.
 
+A MuJoCo environment may describe itself for `mujoco_vector`, which is faster.
 A rollout after `reset(seed=…)` must depend on the seed, the task and the
 actions alone: environments are used again. `examples/pendulum_spin.py` is an
 example.

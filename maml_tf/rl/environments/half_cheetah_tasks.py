@@ -16,23 +16,66 @@ _CONTROL_COST = 0.05
 class _HalfCheetah(HalfCheetahEnv):
     """Gymnasium's HalfCheetah-v5 with the rewards of subclasses.
 
+    `mujoco_vector` steps several together.
+
     Attributes:
         task: The task's parameter, a number in an array.
     """
 
+    task: np.ndarray
+    mujoco_fields = ("qpos", "qvel")
+
     def step(self, action: np.ndarray) -> tuple:
         """Takes a step of 0.05 s; `action` is from −1 to 1."""
-        before = self.data.qpos[0]
+        before = self._state()
         self.do_simulation(action, self.frame_skip)
-        velocity = (self.data.qpos[0] - before) / self.dt
-        reward = self._task_reward(velocity) - _CONTROL_COST * np.sum(
-            np.square(action)
+        after = self._state()
+        rewards, _ = self.outcome(
+            before, after, action[np.newaxis], self.task[np.newaxis], self.dt
         )
         # Gymnasium spends longer on information than on the reward.
-        return self._get_obs(), reward, False, False, {}
+        return self.observations(after)[0], rewards[0], False, False, {}
 
-    def _task_reward(self, velocity: float) -> float:
+    def observations(self, state: dict[str, np.ndarray]) -> np.ndarray:
+        """Returns all but the position along the ground, `[environments, 17]`.
+
+        Args:
+            state: As in `mujoco_vector`.
+        """
+        return np.concatenate([state["qpos"][:, 1:], state["qvel"]], 1)
+
+    def outcome(
+        self,
+        before: dict[str, np.ndarray],
+        after: dict[str, np.ndarray],
+        actions: np.ndarray,
+        tasks: np.ndarray,
+        seconds: float,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the rewards of a step, and that nothing has ended.
+
+        Args:
+            before: The state before it, as in `mujoco_vector`.
+            after: The state after it.
+            actions: `[environments, 6]`, from −1 to 1.
+            tasks: `[environments, 1]`.
+            seconds: Duration of the step.
+        """
+        velocities = (after["qpos"][:, 0] - before["qpos"][:, 0]) / seconds
+        rewards = self._task_rewards(velocities, tasks[:, 0])
+        rewards -= _CONTROL_COST * np.sum(np.square(actions), 1)
+        return rewards, np.zeros(len(rewards), bool)
+
+    def _task_rewards(
+        self, velocities: np.ndarray, tasks: np.ndarray
+    ) -> np.ndarray:
         raise NotImplementedError
+
+    def _state(self):
+        return {
+            name: getattr(self.data, name)[np.newaxis].copy()
+            for name in self.mujoco_fields
+        }
 
     def _get_reset_info(self):
         return {}
@@ -53,8 +96,8 @@ class HalfCheetahDirection(_HalfCheetah):
         """Draws −1 or 1, equally likely."""
         return rng.choice([-1.0, 1.0], 1)
 
-    def _task_reward(self, velocity):
-        return self.task[0] * velocity
+    def _task_rewards(self, velocities, tasks):
+        return tasks * velocities
 
 
 class HalfCheetahVelocity(_HalfCheetah):
@@ -66,8 +109,8 @@ class HalfCheetahVelocity(_HalfCheetah):
         """Draws a velocity, uniform from 0 to 2."""
         return rng.uniform(0.0, 2.0, 1)
 
-    def _task_reward(self, velocity):
-        return -abs(velocity - self.task[0])
+    def _task_rewards(self, velocities, tasks):
+        return -abs(velocities - tasks)
 
 
 @functools.cache

@@ -92,13 +92,7 @@ class Environments:
             while len(self._made) < len(seeds):
                 self._made.append(make(self._source))
             if self._vector is None or self._vector.num_envs != len(seeds):
-                self._vector = SyncVectorEnv(
-                    [
-                        functools.partial(_itself, environment)
-                        for environment in self._made[: len(seeds)]
-                    ],
-                    copy=False,
-                )
+                self._vector = _vector(self._made[: len(seeds)])
             for environment, task in zip(self._made, tasks):
                 _holder_of_task(environment).task = task.copy()
             observations, _ = self._vector.reset(seed=seeds.tolist())
@@ -109,8 +103,8 @@ class Environments:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Steps all environments that the last reset began.
 
-        An environment that has ended is reset, without a seed, by the next
-        step.
+        What follows for an environment that has ended does not count: the next
+        step resets it, without a seed, or does not step it (`mujoco_vector`).
 
         Args:
             actions: `[environments, action_size]`, in the environment's units.
@@ -262,6 +256,21 @@ def _module(file):
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
+
+
+def _vector(environments):
+    """Makes one vector environment of several environments."""
+    if hasattr(type(environments[0]), "mujoco_fields"):
+        # By its file, because importing maml_tf imports TensorFlow.
+        file = pathlib.Path(__file__).with_name("mujoco_vector.py")
+        return _module(str(file)).MujocoVector(environments)
+    return SyncVectorEnv(
+        [
+            functools.partial(_itself, environment)
+            for environment in environments
+        ],
+        copy=False,
+    )
 
 
 def _itself(environment):

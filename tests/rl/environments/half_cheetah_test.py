@@ -27,11 +27,12 @@ class HalfCheetahTest(tf.test.TestCase, parameterized.TestCase):
     def test_is_half_cheetah_v5_with_the_papers_rewards(
         self, name, tasks, reward
     ):
-        environment = environments.create(name, horizon=8, workers=0)
+        steps = 50
+        environment = environments.create(name, horizon=steps, workers=0)
         policy = Policy(gaussian_mlp(17, 6, (8,), seed=0))
         got = sample(environment, tf.constant(tasks), 2, policy=policy)
-        self.assertEqual(got.observations.shape, (2, 2, 8, 17))
-        self.assertAllEqual(got.mask, np.ones([2, 2, 8]))
+        self.assertEqual(got.observations.shape, (2, 2, steps, 17))
+        self.assertAllEqual(got.mask, np.ones([2, 2, steps]))
         # So that clipping matters.
         self.assertGreater(abs(got.actions).max(), 1.0)
         plain = gymnasium.make("HalfCheetah-v5")
@@ -39,7 +40,7 @@ class HalfCheetahTest(tf.test.TestCase, parameterized.TestCase):
         for task in range(2):
             for rollout in range(2):
                 observation, _ = plain.reset(seed=int(seeds[task, rollout]))
-                for time in range(8):
+                for time in range(steps):
                     self.assertAllEqual(
                         got.observations[task, rollout, time],
                         observation.astype(np.float32),
