@@ -47,7 +47,7 @@ def describe(
         "classes": classes,
         "steps": facts["steps"],
         "input": _form(raw),
-        "channels": raw.shape[-1] if kind == PICTURES else None,
+        "channels": raw.shape[-1] if raw and kind == PICTURES else None,
         "ink": pictures.get("ink") if kind == PICTURES else None,
         "outputs": given[0] if len(given) == 1 else None,
         "limits": {

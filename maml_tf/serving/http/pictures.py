@@ -107,7 +107,7 @@ class Pictures:
 
     @functools.cached_property
     def _resize(self):
-        facts = self._facts
+        facts = self._facts or {}
         ink = bool(facts["ink"])
         prepare = image_preparation(
             (facts["height"], facts["width"], self.channels),
