@@ -15,21 +15,34 @@ const EXAMPLE = {
   classes: [
     {
       name: "weather",
-      text: "will it rain tomorrow\nhow hot is it outside\nis it going to snow",
+      text:
+        "will it rain tomorrow\nhow is the weather today\n" +
+        "is it going to snow this week",
     },
     {
       name: "alarm",
-      text: "wake me up at seven\nset an alarm for noon\nI need an alarm at 6 am",
+      text:
+        "wake me up at seven\nset an alarm for noon\n" +
+        "i need an alarm at 6 am",
     },
     {
       name: "money",
-      text: "how much is in my account\nshow me my balance\nwhat did I spend last week",
+      text:
+        "how much money is in my account\nshow me my bank balance\n" +
+        "what is the balance of my savings",
+    },
+    {
+      name: "music",
+      text:
+        "play some music\nput on my favorite song\n" +
+        "i want to hear a song",
     },
   ],
   questions: [
-    "do I need an umbrella today",
+    "is it cold outside today",
     "can you wake me tomorrow at eight",
-    "how much money do I have in the bank",
+    "do i have enough money in the bank",
+    "please play a song i like",
   ],
 };
 
