@@ -15,8 +15,9 @@ TASK = "Task"
 NETWORK = "Network"
 ALGORITHM = "Algorithm"
 TRAINING = "Training"
+LIMITS = "Limits"
 WHERE = "Where and how it runs"
-_GROUPS = (None, TASK, NETWORK, ALGORITHM, TRAINING, WHERE)
+_GROUPS = (None, TASK, NETWORK, ALGORITHM, TRAINING, LIMITS, WHERE)
 
 _WIDTH = 80
 _TEXT = 30

@@ -23,6 +23,7 @@ COMMANDS = (
     "launch",
     "share",
     "export",
+    "serve",
     "train-rl",
     "evaluate-rl",
     "plot-rl",

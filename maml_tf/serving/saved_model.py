@@ -20,6 +20,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from maml_tf.errors import InputError, check_at_least_one, refusal
 from maml_tf.files import partial_folder
 from maml_tf.learner.learner import Learner
+from maml_tf.serving import facts
 from maml_tf.serving.document import document
 from maml_tf.serving.servable import Servable
 
@@ -56,7 +57,8 @@ def export(
     `[examples]`, and the largest of them tells the number of classes; or values
     in their own units, `[examples, targets]`. There may be any number of
     examples. A request that cannot be used is refused with a sentence.
-    `assets.extra/README.md` in the folder tells the same.
+    `assets.extra/README.md` in the folder tells the same, and
+    `assets.extra/maml_tf.json` what signatures cannot say, for `maml-tf serve`.
 
     Args:
         learner: A `maml_tf.Learner`.
@@ -98,6 +100,7 @@ def export(
             document(learner, servable, signatures, steps, folder),
             encoding="utf-8",
         )
+        facts.write(learner, servable, steps, partial)
     return pathlib.Path(folder)
 
 

@@ -60,7 +60,32 @@ def decode(path: str | os.PathLike) -> tf.Tensor | None:
         A uint8 tensor `[height, width, channels]` on the CPU; None if the file
         cannot be read or has more than `MOST_PIXELS`.
     """
-    content = _content(path)
+    return decode_content(_content(path))
+
+
+def pixels(content: bytes) -> int | None:
+    """Returns an image's height times its width, as its first bytes say.
+
+    Args:
+        content: The bytes of a file.
+
+    Returns:
+        A number, above `MOST_PIXELS` for any image that is far too large; None
+        if it is not an image.
+    """
+    header = _header(content)
+    return None if header is None else header.pixels
+
+
+def decode_content(content: bytes) -> tf.Tensor | None:
+    """Decodes the bytes of an image file as `decode` does.
+
+    Args:
+        content: The bytes.
+
+    Returns:
+        As in `decode`.
+    """
     header = _header(content)
     if header is not None and header.pixels > MOST_PIXELS:
         return None

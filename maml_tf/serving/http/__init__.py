@@ -1,0 +1,1 @@
+"""Adaptation over HTTP, with the requests of TensorFlow Serving."""
