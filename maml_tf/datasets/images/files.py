@@ -23,6 +23,7 @@ _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 # EXIF's tag of how the camera was held, and what brings the stored picture
 # upright: whether to transpose it, then to flip it up-down, left-right.
 _ORIENTATION = 0x0112
+_PNG_NOTES = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
 _UPRIGHT = {
     2: (False, False, True),
     3: (False, True, True),
@@ -34,7 +35,7 @@ _UPRIGHT = {
 }
 
 
-class _Header(NamedTuple):
+class Header(NamedTuple):
     """Facts from the first bytes of an image.
 
     Attributes:
@@ -63,30 +64,19 @@ def decode(path: str | os.PathLike) -> tf.Tensor | None:
     return decode_content(_content(path))
 
 
-def pixels(content: bytes) -> int | None:
-    """Returns an image's height times its width, as its first bytes say.
-
-    Args:
-        content: The bytes of a file.
-
-    Returns:
-        A number, above `MOST_PIXELS` for any image that is far too large; None
-        if it is not an image.
-    """
-    header = _header(content)
-    return None if header is None else header.pixels
-
-
-def decode_content(content: bytes) -> tf.Tensor | None:
+def decode_content(
+    content: bytes, header: Header | None = None
+) -> tf.Tensor | None:
     """Decodes the bytes of an image file as `decode` does.
 
     Args:
         content: The bytes.
+        header: Their header, if it has been read.
 
     Returns:
         As in `decode`.
     """
-    header = _header(content)
+    header = header or read_header(content)
     if header is not None and header.pixels > MOST_PIXELS:
         return None
     # TensorFlow's decoder of WebP writes beyond its memory for some files.
@@ -107,7 +97,7 @@ def shape(path: str | os.PathLike) -> tuple[int, ...] | None:
         path: The file.
     """
     content = _content(path)
-    header = _header(content)
+    header = read_header(content)
     try:
         with tf.device("CPU"):
             if header is not None and tf.io.is_jpeg(content):
@@ -128,22 +118,41 @@ def _is_webp(content):
     return content[:4] == b"RIFF" and content[8:12] == b"WEBP"
 
 
-def _header(content):
-    """Reads an image's `_Header`; None if Pillow knows nothing of it."""
+def read_header(content: bytes) -> Header | None:
+    """Reads the first bytes of an image file.
+
+    Args:
+        content: The file's bytes.
+
+    Returns:
+        A `Header`, with more pixels than `MOST_PIXELS` for any image that is
+        far too large; None if Pillow knows nothing of it.
+    """
     try:
         with _QUIET, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with PIL.Image.open(io.BytesIO(content), formats=_FORMATS) as image:
                 pixels = image.width * image.height
+                if not _may_be_turned(content):
+                    return Header(pixels, 1)
                 try:
                     orientation = image.getexif().get(_ORIENTATION)
                 except Exception:  # Damaged notes do not make a bad picture.
                     orientation = 1
     except PIL.Image.DecompressionBombError:
-        return _Header(MOST_PIXELS + 1, 1)
+        return Header(MOST_PIXELS + 1, 1)
     except Exception:  # Pillow raises errors of many kinds for damaged files.
         return None
-    return _Header(pixels, orientation if orientation in _UPRIGHT else 1)
+    return Header(pixels, orientation if orientation in _UPRIGHT else 1)
+
+
+def _may_be_turned(content):
+    """Returns false for a PNG without a note of its orientation.
+
+    Pillow would decode all of it to look for one behind the picture.
+    """
+    is_png = content.startswith(b"\x89PNG")
+    return not is_png or any(note in content for note in _PNG_NOTES)
 
 
 def _upright(image, orientation):
@@ -174,7 +183,7 @@ def _webp(content):
                 image.mode in ("RGBA", "RGBX") or image.has_transparency_data
             )
             pixels = np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
-    except Exception:  # As in `_header`.
+    except Exception:  # As in `read_header`.
         return None
     with tf.device("CPU"):
         return tf.constant(pixels)

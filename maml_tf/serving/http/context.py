@@ -39,6 +39,8 @@ class Context:
         Raises:
             Refusal: It is not served.
         """
+        if ":" in name:
+            raise bad(f"path: {name[:60]!r} cannot be asked in this way.")
         model = self.models.get(name)
         if model is None:
             raise Refusal(

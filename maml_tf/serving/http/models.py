@@ -43,8 +43,8 @@ class Model:
         self.name, self.version = place.name, place.version
         self._limits = limits
         self.metadata = saved_models.metadata(folder)
-        self.fingerprint = saved_models.fingerprint(folder)
         try:
+            self.fingerprint = saved_models.fingerprint(folder)
             # The functions need the object, which holds their variables.
             self._loaded = tf.saved_model.load(str(folder))
         except Exception as error:  # TensorFlow raises errors of many kinds.

@@ -92,14 +92,14 @@ class Pictures:
         raise too_large(f"{name}: its pictures are too large together.")
 
     def _decoded(self, content, where):
-        pixels = files.pixels(content)
-        if pixels is None:
+        header = files.read_header(content)
+        if header is None:
             raise bad(f"{where} is not a picture; PNG and JPEG are.")
-        if pixels > self._most_pixels:
+        if header.pixels > self._most_pixels:
             raise too_large(
                 f"{where} has more than {self._most_pixels:,} pixels."
             )
-        image = files.decode_content(content)
+        image = files.decode_content(content, header)
         if image is None:
             raise bad(f"{where} is damaged.")
         with tf.device("CPU"):

@@ -74,6 +74,7 @@ class Users:
         self._limits = limits
         self._lock = threading.Lock()
         where = ":memory:" if path is None else str(path)
+        closing = contextlib.ExitStack()
         try:
             if path is not None:
                 # Nobody else may read it.
@@ -83,8 +84,10 @@ class Users:
             self._connection = sqlite3.connect(
                 where, timeout=10, isolation_level=None, check_same_thread=False
             )
+            closing.callback(self._connection.close)
             self._prepare()
         except (OSError, sqlite3.Error) as error:
+            closing.close()
             reason = getattr(error, "strerror", None) or error
             raise InputError(
                 f"users: {where} cannot be used ({reason}); give a file that"
