@@ -18,8 +18,9 @@ export class Answers {
   /**
    * @param {Client} client The server.
    * @param {object} model Its description.
-   * @param {{error: (e: Error) => void, busy: (b: boolean) => void}} page Told
-   *     of errors, and whether answers are outstanding.
+   * @param {object} page Has functions: error, told an answer's error or null;
+   *     tell, told what is wrong with the board; busy, told whether answers are
+   *     outstanding.
    */
   constructor(client, model, page) {
     this.client = client;

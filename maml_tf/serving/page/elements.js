@@ -12,7 +12,7 @@ const SVG = "http://www.w3.org/2000/svg";
 export function element(tag, attributes = {}, ...children) {
   const [name, ...classes] = tag.split(".");
   const made = document.createElement(name);
-  made.classList.add(...classes);
+  if (classes.length) made.classList.add(...classes);
   return filled(made, attributes, children);
 }
 
@@ -20,7 +20,7 @@ export function element(tag, attributes = {}, ...children) {
 export function svg(tag, attributes = {}, ...children) {
   const [name, ...classes] = tag.split(".");
   const made = document.createElementNS(SVG, name);
-  made.classList.add(...classes);
+  if (classes.length) made.classList.add(...classes);
   return filled(made, attributes, children);
 }
 

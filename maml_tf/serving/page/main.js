@@ -15,6 +15,7 @@ const at = (id) => document.getElementById(id);
 const [main, select] = [at("view"), at("model")];
 const client = new Client();
 const views = new Map();
+const messages = { board: "", answer: "" };
 let view = null;
 let linkTimer = null;
 
@@ -54,9 +55,9 @@ async function start() {
   try {
     models = await client.models();
   } catch (error) {
-    return say(error);
+    return say("answer", error);
   }
-  say(null);
+  say("answer", null);
   if (!models.length) {
     main.replaceChildren(element("p", {}, "This server serves no model."));
     main.setAttribute("aria-busy", "false");
@@ -86,13 +87,14 @@ function openLink() {
   if (view && linkPart(view.model.name, view.plain()) === location.hash) return;
   show(isThere ? link.model : first.name, isThere ? link.board : null);
   if (link.model !== null && !isThere) {
-    say(Error(`The link's model ${link.model} is not served here.`));
+    say("board", Error(`The link's model ${link.model} is not served here.`));
   }
 }
 
 /** Shows a model, with a board from a link if there is one. */
 function show(name, plain) {
-  say(null);
+  say("board", null);
+  say("answer", null);
   select.value = name;
   at("name").textContent = name;
   const model = start.models.get(name);
@@ -110,9 +112,16 @@ function show(name, plain) {
     return;
   }
   if (!views.has(name)) {
-    const page = { error: say, busy: (is) => main.setAttribute("aria-busy", is) };
+    const page = {
+      error: (error) => say("answer", error),
+      tell: (error) => say("board", error),
+      busy: (isBusy) => main.setAttribute("aria-busy", isBusy),
+    };
     const made = new VIEWS[model.kind](client, model, page);
-    made.board.addEventListener("change", keepLink);
+    made.board.addEventListener("change", () => {
+      say("board", null);
+      keepLink();
+    });
     views.set(name, made);
   }
   view = views.get(name);
@@ -123,7 +132,8 @@ function show(name, plain) {
       view.board.change(view.restored(plain));
       return;
     } catch {
-      say(Error("The link's board cannot be read, so it is not shown."));
+      const sentence = "The link's board cannot be read, so it is not shown.";
+      say("board", Error(sentence));
     }
   }
   view.refresh();
@@ -146,18 +156,22 @@ async function copyLink() {
   const left = JSON.stringify(view.board.state).includes('"picture"')
     ? " Picture files are not in it."
     : "";
+  let done = "The link is copied.";
   try {
     await navigator.clipboard.writeText(location.href);
-    at("message").textContent = `The link is copied.${left}`;
   } catch {
-    at("message").textContent =
-      `Copy the link from the address bar: it has the board.${left}`;
+    done = "Copy the link from the address bar: it has the board.";
   }
+  say("board", { message: done + left });
 }
 
-/** Shows an error in words, or with null takes the last one away. */
-function say(error) {
+/**
+ * Shows an error in words.
+ * @param {string} about "answer": until there is one; "board": until it changes.
+ * @param {?Error} error Null takes the last one away.
+ */
+function say(about, error) {
   if (error instanceof Away) return; // The banner says so.
-  if (error) console.info(error);
-  at("message").textContent = error ? error.message : "";
+  messages[about] = error ? error.message : "";
+  at("message").textContent = messages.board || messages.answer;
 }

@@ -1,7 +1,7 @@
 // A paper to draw on with a mouse, a pen, a finger or the keyboard.
 
 import { element } from "./elements.js";
-import { ink, PAPER, simplified } from "./strokes.js";
+import { ink, PAPER, rounded, simplified } from "./strokes.js";
 
 const MOVES = {
   ArrowLeft: [-1, 0],
@@ -142,7 +142,7 @@ export class Pad {
   }
 
   #report(isDone) {
-    const open = isDone ? simplified(this.#open) : [...this.#open];
+    const open = isDone ? rounded(simplified(this.#open)) : [...this.#open];
     this.onchange([...this.before, open], isDone);
   }
 

@@ -114,10 +114,10 @@ export class Pictures {
     try {
       const read = files.map((file) => readPicture(file, this.isInk));
       const pictures = await Promise.all(read);
-      this.page.error(null);
+      this.page.tell(null);
       ontake(pictures.map((made) => ({ picture: made })));
     } catch (error) {
-      this.page.error(error);
+      this.page.tell(error);
     }
   }
 
@@ -128,7 +128,7 @@ export class Pictures {
     const now = classes.reduce((sum, c) => sum + c.examples.length, 0);
     const fits = now + examples <= most;
     if (!fits) {
-      this.page.error(Error(`The server takes ${most} examples at most.`));
+      this.page.tell(Error(`The server takes ${most} examples at most.`));
     }
     return fits;
   }

@@ -79,12 +79,14 @@ export function simplified(stroke) {
   return [...first.slice(0, -1), ...simplified(stroke.slice(far))];
 }
 
+/** Rounds a stroke to halves, as links have them. */
+export function rounded(stroke) {
+  return stroke.map((point) => point.map((v) => Math.round(2 * v) / 2));
+}
+
 /** Writes strokes as text for a link: two letters a number, a comma between. */
 export function written(strokes) {
-  const half = (value) =>
-    Math.round(2 * Math.min(Math.max(value, 0), PAPER))
-      .toString(36)
-      .padStart(2, "0");
+  const half = (value) => Math.round(2 * value).toString(36).padStart(2, "0");
   return strokes
     .map((stroke) => stroke.map(([x, y]) => half(x) + half(y)).join(""))
     .join(",");

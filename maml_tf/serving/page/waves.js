@@ -8,7 +8,7 @@ import { Steps, firstSteps, mostSteps } from "./steps.js";
 
 const [X, Y] = [5, 6]; // The plot goes from -X to X and from -Y to Y.
 const [WIDTH, HEIGHT] = [600, 360];
-const GRID = Array.from({ length: 121 }, (_, n) => -X + (2 * X * n) / 120);
+const GRID = Array.from({ length: 81 }, (_, n) => -X + (2 * X * n) / 80);
 const TODO = "Click into the plot to give points of a wave.";
 const KEYS = {
   ArrowLeft: [-0.25, 0],
@@ -85,15 +85,8 @@ export class Waves {
       const { steps } = this.board.state;
       const order = [...new Set([steps, 0, ...Array(this.most + 1).keys()])];
       for (const step of points.length ? order : []) {
-        const rows = await this.client.predict(
-          this.model.name,
-          points.map(([x]) => [x]),
-          points.map(([, y]) => [y]),
-          [...GRID, ...points.map(([x]) => x)].map((x) => [x]),
-          step,
-        );
+        const values = await this.#values(points, step);
         if (this.latest.outdated) return;
-        const values = rows.map(([y]) => y);
         curves[step] = values.slice(0, GRID.length);
         losses[step] = mean(
           points.map(([, y], n) => (values[GRID.length + n] - y) ** 2),
@@ -107,6 +100,20 @@ export class Waves {
     }
     [this.#curves, this.#losses] = [curves, losses];
     this.#draw();
+  }
+
+  /** Returns the values of the grid, and then those at the points. */
+  async #values(points, step) {
+    const [xs, ys] = [0, 1].map((axis) => points.map((p) => [p[axis]]));
+    const queries = [...GRID.map((x) => [x]), ...xs];
+    const rows = [];
+    // The server limits queries as it does examples.
+    while (rows.length < queries.length) {
+      const some = queries.slice(rows.length, rows.length + this.limit);
+      const name = this.model.name;
+      rows.push(...(await this.client.predict(name, xs, ys, some, step)));
+    }
+    return rows.map(([y]) => y);
   }
 
   #draw() {
@@ -153,7 +160,7 @@ export class Waves {
     const { points } = this.board.state;
     if (points.length >= this.limit) {
       const most = `The server takes ${this.limit} points at most.`;
-      this.page.error(Error(most));
+      this.page.tell(Error(most));
       return;
     }
     this.board.change({ points: [...points, inside(x, y)] });
