@@ -31,6 +31,19 @@ window.fetch = (path, request) => {
   return ask(path, request);
 };
 """
+# What a browser does with a picture that is pasted or dropped.
+HAND_OVER = """
+const [target, type] = arguments;
+const canvas = document.createElement("canvas");
+canvas.toBlob((blob) => {
+  const given = new DataTransfer();
+  given.items.add(new File([blob], "picture.png", { type: "image/png" }));
+  const options = { bubbles: true, cancelable: true };
+  target.dispatchEvent(type === "paste"
+    ? new ClipboardEvent(type, { ...options, clipboardData: given })
+    : new DragEvent(type, { ...options, dataTransfer: given }));
+});
+"""
 
 
 def strokes():
@@ -188,7 +201,6 @@ class PageTest(parameterized.TestCase):
     @parameterized.parameters("touch", "pen")
     def test_a_drawing_is_centred_and_has_the_trained_width(self, kind):
         self.open("pictures")
-        self.draw_classes(strokes())
         self.one(".question button").click()
         # A small L in a corner.
         line = [(2, 2), (2, 8), (2, 22), (9, 22), (12, 22)]
@@ -254,7 +266,10 @@ class PageTest(parameterized.TestCase):
 
     def test_a_link_restores_the_board_elsewhere(self):
         self.open("pictures")
-        self.draw_classes(strokes())
+        self.one("#clear").click()
+        (lines, other), *_ = (drawings[:2] for drawings in strokes())
+        browser.draw(self.driver, self.all(".card .pad")[0], lines)
+        browser.draw(self.driver, self.one(".question .pad"), other)
         name = self.all("input.name")[0]
         name.clear()
         name.send_keys("Ünïcode <b>")
@@ -290,10 +305,19 @@ class PageTest(parameterized.TestCase):
         bad = os.path.join(folder, "notes.png")
         pathlib.Path(bad).write_text("no picture")
         self.open("pictures")
+        self.one("#example").click()
+        self.settle()
+        before = self.sent()["query_x"]
         first, second = self.all(".card input[type=file]")[:2]
         first.send_keys(good)
         # Five examples, and another one.
         self.wait(lambda _: len(self.all(".others button")) == 6)
+        self.settle()
+        # Pasted, and dropped.
+        self.run_script(HAND_OVER, self.one(".question"), "paste")
+        self.wait(lambda _: self.sent()["query_x"] != before)
+        self.run_script(HAND_OVER, self.all(".card")[1], "drop")
+        self.wait(lambda _: len(self.all(".others button")) == 7)
         self.settle()
         second.send_keys(bad)
         self.wait(lambda _: "notes.png" in self.text("#message"))

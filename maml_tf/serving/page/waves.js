@@ -211,8 +211,12 @@ export class Waves {
       line(0, py(0), WIDTH, py(0)),
       line(px(0), 0, px(0), HEIGHT),
       text(4, py(0) - 5, `x = −${X}`),
-      text(WIDTH - 40, py(0) - 5, `x = ${X}`),
-      text(px(0) + 5, 14, `y = ${Y}`),
+      svg(
+        "text",
+        { x: WIDTH - 4, y: py(0) - 5, "text-anchor": "end" },
+        `x = ${X}`,
+      ),
+      text(px(0) + 5, 18, `y = ${Y}`),
     ];
     this.sentence = element("p.answer.long", { "aria-live": "polite" });
     this.spoken = element("p.spoken", { "aria-live": "polite" });
