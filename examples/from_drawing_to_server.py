@@ -10,11 +10,12 @@ a SavedModel that adapts by itself to the examples in a request.
 """
 
 # %%
+import base64
 import json
 import pathlib
+import subprocess
 import sys
 import tempfile
-import threading
 import urllib.request
 from typing import Any
 
@@ -138,37 +139,44 @@ print(f"{np.mean(predicted == query.y):.0%} right, by the SavedModel alone")
 # Serve it
 # --------
 #
-# `serve.py`, beside this file, answers HTTP requests in the form of TensorFlow
-# Serving. The model learns a user's examples once. The client keeps the answer
-# of `adapt`, and sends it with that user's later requests.
+# `maml-tf serve` answers HTTP requests in the form of TensorFlow Serving, and
+# takes pictures as files of any size. It learns a user's examples once, and
+# keeps the adapted weights under the user's name.
 
 # %%
-sys.path.insert(0, str(here))
-import serve  # noqa: E402
-
-http = serve.server(served, port=0)
-http.RequestHandlerClass.log_message = lambda *line: None
-threading.Thread(target=http.serve_forever, daemon=True).start()
-url = f"http://localhost:{http.server_port}/v1/models/model:predict"
-
-
-def ask(signature: str, **inputs: Any) -> Any:
-    """Returns the server's answer to one request."""
-    request = {"signature_name": signature, "inputs": inputs}
-    body = json.dumps(request).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, body)) as response:
-        return json.load(response)["outputs"]
-
-
-learned = ask(
-    "adapt",
-    support_x=on_sheets(support.x).tolist(),
-    support_y=labels.tolist(),
+process = subprocess.Popen(
+    [sys.executable, "-m", "maml_tf.commands.main", "serve", "--port=0"]
+    + [f"--model=drawings={results / 'served'}"],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.DEVNULL,
+    text=True,
 )
-for image, truth in list(zip(query.x, query.y))[::4]:
-    (probabilities,) = ask(
-        "predict_adapted", query_x=on_sheets([image]).tolist(), **learned
-    )
+url = process.stdout.readline().split()[-1] + "v1/models/drawings/users/ann"
+
+
+def picture(path: pathlib.Path) -> dict[str, str]:
+    """Returns a file as requests have it."""
+    return {"b64": base64.b64encode(path.read_bytes()).decode()}
+
+
+def ask(verb: str, **inputs: Any) -> Any:
+    """Returns the server's answer to one request."""
+    body = json.dumps({"inputs": inputs}).encode()
+    with urllib.request.urlopen(f"{url}:{verb}", body) as response:
+        return json.load(response)
+
+
+files = sorted((here / "drawings" / "support").glob("*/*.png"))
+names = [path.parent.name for path in files]
+ask(
+    "adapt",
+    support_x=[picture(path) for path in files],
+    support_y=list(range(len(files))),
+)
+for path in sorted((here / "drawings" / "query").glob("*/1.png")):
+    (probabilities,) = ask("predict", query_x=[picture(path)])["outputs"]
     best = int(np.argmax(probabilities))
-    print(f"a {truth}: {names[best]}, {probabilities[best]:.0%}")
-http.shutdown()
+    print(f"a {path.parent.name}: {names[best]}, {probabilities[best]:.0%}")
+
+process.terminate()  # It finishes what is at work.
+print("status", process.wait())

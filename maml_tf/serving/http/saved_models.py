@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf import json_format
+from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 from maml_tf.errors import InputError
@@ -95,11 +95,11 @@ def metadata(folder: pathlib.Path) -> dict[str, Any]:
         raise InputError(f"model: {folder} has no graph with the tag serve.")
     return {
         "signature_def": {
-            name: json_format.MessageToDict(
-                signature,
-                preserving_proto_field_name=True,
-                always_print_fields_with_no_presence=True,
-            )
+            name: {
+                "inputs": _infos(signature.inputs),
+                "outputs": _infos(signature.outputs),
+                "method_name": signature.method_name,
+            }
             for name, signature in served[0].signature_def.items()
         }
     }
@@ -126,6 +126,23 @@ def fingerprint(folder: pathlib.Path) -> str:
                 digest.update(f"{part}\0".encode())
             digest.update(content)
     return digest.hexdigest()
+
+
+def _infos(infos):
+    return {
+        name: {
+            "dtype": types_pb2.DataType.Name(info.dtype),
+            "tensor_shape": {
+                "dim": [
+                    {"size": str(dim.size), "name": dim.name}
+                    for dim in info.tensor_shape.dim
+                ],
+                "unknown_rank": info.tensor_shape.unknown_rank,
+            },
+            "name": info.name,
+        }
+        for name, info in infos.items()
+    }
 
 
 def _versions(folder):
