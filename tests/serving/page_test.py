@@ -1,10 +1,12 @@
 """Tests of maml_tf/serving/page/ in a browser, with the real server."""
 
 import base64
+import contextlib
 import json
 import os
 import pathlib
 import statistics
+import urllib.parse
 
 import numpy as np
 import pytest
@@ -12,7 +14,10 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 import maml_tf
-from tests.helpers import browser, page_server
+from maml_tf.serving.http.limits import Limits
+from maml_tf.serving.http.loading import load_models
+from tests.helpers import browser
+from tests.helpers.http_server import running
 
 FOLDER = pathlib.Path(maml_tf.__file__).parent / "serving" / "page"
 STROKES = pathlib.Path(__file__).with_name("strokes.json")
@@ -89,10 +94,21 @@ class PageTest(parameterized.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         browser.require()
-        cls.server = page_server.PageServer(list(MODELS.values()))
-        cls.addClassCleanup(cls.server.stop)
+        cls.models = load_models(list(MODELS.values()), Limits())
+        cls.serving, cls.port = contextlib.ExitStack(), 0
+        cls.addClassCleanup(cls.serving.close)
+        cls.serve()
         cls.driver = browser.start()
         cls.addClassCleanup(cls.driver.quit)
+
+    @classmethod
+    def serve(cls):
+        """Starts the server, again at the same address."""
+        client = cls.serving.enter_context(
+            running(models=cls.models, port=cls.port)
+        )
+        cls.url = f"{client.url}/"
+        cls.port = urllib.parse.urlsplit(cls.url).port
 
     def setUp(self):
         super().setUp()
@@ -102,17 +118,18 @@ class PageTest(parameterized.TestCase):
     def open(self, kind, part=""):
         # A change after # alone would not load it again.
         self.driver.get("about:blank")
-        self.driver.get(f"{self.server.url}#model={MODELS[kind]}{part}")
+        self.driver.get(f"{self.url}#model={MODELS[kind]}{part}")
         self.settle()
         self.run_script(KEEP_REQUESTS)
 
     def sent(self):
         """Returns the inputs of the latest request with a single question."""
-        requests = [
-            json.loads(body)["inputs"]
-            for body in self.run_script("return window.sent.slice(-12)")
-        ]
-        return [r for r in requests if len(r["query_x"]) == 1][-1]
+        return json.loads(
+            self.run_script(
+                "return window.sent.findLast((body) =>"
+                " JSON.parse(body).inputs.query_x.length === 1)"
+            )
+        )["inputs"]
 
     def run_script(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)
@@ -153,7 +170,7 @@ class PageTest(parameterized.TestCase):
         elsewhere = [
             address
             for address in browser.requested(self.driver)
-            if not address.startswith((self.server.url, "about:", "data:"))
+            if not address.startswith((self.url, "about:", "data:"))
         ]
         self.assertEmpty(elsewhere)
 
@@ -383,14 +400,14 @@ class PageTest(parameterized.TestCase):
 
     def test_it_says_that_the_server_is_away_and_goes_on(self):
         self.open("pictures")
-        self.server.stop()
+        self.serving.close()
         self.one("#example").click()
         self.wait(lambda _: self.one("#away").is_displayed())
         self.assertIn("does not answer", self.text("#away"))
-        self.server.start()
+        self.serve()
         self.wait(lambda _: not self.one("#away").is_displayed())
-        self.settle()
-        self.assertEqual(self.text(".best th"), "house")
+        # It has asked for what was changed meanwhile.
+        self.wait(lambda _: self.text(".best th") == "house")
 
     @parameterized.product(kind=list(MODELS), narrow=[False, True])
     def test_it_is_accessible_and_fits_the_screen(self, kind, narrow):
