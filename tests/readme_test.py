@@ -31,6 +31,7 @@ OTHER_FLAGS = {
     "execute",  # jupytext
     "exclude-editable",  # pip
     "flagfile",
+    "load",  # benchmarks/serving.py
     "help",
     "helpfull",
     "repeats",  # benchmarks/environment_speed.py
@@ -42,7 +43,8 @@ TESTED = (
     "PolicyOuterStep",
     "def waves",
     "user_examples",
-    "adapt_and_predict",
+    "saved_model.load",
+    "urllib.request",
     "encoder.tflite",
 )
 
@@ -201,7 +203,7 @@ class ExamplesTest(absltest.TestCase):
     @pytest.mark.slow
     def test_export_and_call(self):
         self.command("export")
-        self.assertEqual(self.python("adapt_and_predict"), "(5, 5)\n")
+        self.assertEqual(self.python("saved_model.load"), "(5, 5)\n")
 
     @pytest.mark.slow
     def test_other_python_examples_print_what_they_say(self):

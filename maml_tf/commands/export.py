@@ -9,7 +9,7 @@ r"""Exports a model to be served, which adapts to each request.
 
 The folder is a SavedModel. It needs TensorFlow, or TensorFlow Serving, and
 nothing of this package. The inputs of its signatures are printed, and written
-to assets.extra/README.md in it. examples/serve.py serves it.
+to assets.extra/README.md in it. maml-tf serve serves it.
 """
 
 import pathlib

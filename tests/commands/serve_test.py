@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from maml_tf.serving.http.limits import Limits
 from maml_tf.serving.http.loading import load_models
 from maml_tf.serving.http.saved_models import place
 from tests.helpers import forked
-from tests.helpers.http_server import Client
+from tests.helpers.http_server import Client, running
 from tests.helpers.saved_models import learner, points
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -122,6 +123,23 @@ class ServeTest(absltest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn('pip install "maml_tf[serve]"', result.stderr)
         self.assertLen(result.stderr.splitlines(), 1)
+
+    @pytest.mark.slow
+    def test_the_example_of_the_documentation(self):
+        page = (ROOT / "docs" / "serving.md").read_text("utf-8")
+        (code,) = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+        with running("omniglot_5way_1shot") as server:
+            self.assertIn("http://127.0.0.1:8501", code)
+            code = code.replace("http://127.0.0.1:8501", server.url)
+            result = subprocess.run(
+                [sys.executable, "-c", code],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        said = re.findall(r"^print\(.*\)  # (.*)$", code, re.M)
+        self.assertEqual(result.stdout.splitlines(), said, result.stderr)
 
     def test_sentences(self):
         notes = self.folder / "notes.txt"

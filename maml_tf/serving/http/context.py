@@ -1,4 +1,4 @@
-"""What all requests to a server share."""
+"""The state that all requests to a server share."""
 
 import dataclasses
 from collections.abc import Callable

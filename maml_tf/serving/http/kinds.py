@@ -1,4 +1,4 @@
-"""What a model is for: pictures, points, texts or something else."""
+"""The kinds of models: for pictures, points, texts or something else."""
 
 from collections.abc import Mapping
 from typing import Any

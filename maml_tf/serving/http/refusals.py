@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-# What HTTP calls these; TensorFlow Serving has the same for its own errors.
+# HTTP's numbers; TensorFlow Serving gives the same for its own errors.
 BAD_REQUEST = 400
 FORBIDDEN = 403
 NOT_FOUND = 404

@@ -82,7 +82,7 @@ def metadata(folder: pathlib.Path) -> dict[str, Any]:
     try:
         content = (folder / _PB).read_bytes()
         model = saved_model_pb2.SavedModel.FromString(content)
-    except Exception as error:  # Of protobuf's kinds.
+    except Exception as error:  # Protobuf raises its own kinds.
         raise InputError(
             f"model: {folder / _PB} cannot be read ({error})."
         ) from error
