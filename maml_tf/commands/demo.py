@@ -71,7 +71,8 @@ def main(argv: list[str]) -> int:
         f"Pictures:  {', '.join(pictures)}\n"
         f"Tables:    {workdir / 'table.txt'}, {workdir / 'glyphs.txt'}\n"
         f"Trainings: {', '.join(trainings)}\n"
-        f"Next:      tensorboard --logdir={workdir}"
+        f"Next:      tensorboard --logdir={workdir}\n"
+        "Draw:      maml-tf serve --model=omniglot_5way_1shot"
     )
     return 0
 

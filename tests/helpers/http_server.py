@@ -54,13 +54,21 @@ def _read(answer):
 
 
 @contextlib.contextmanager
-def running(*given, limits=None, users=None, threads=2, models=None, page=None):
+def running(
+    *given,
+    limits=None,
+    users=None,
+    threads=2,
+    models=None,
+    page=None,
+    port=0,
+):
     """Gives a `Client` of a server of these models."""
     limits = limits or Limits()
     models = models or load_models(list(map(str, given)), limits)
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(contextlib.closing(Users(users, limits)))
-        listening = stack.enter_context(server.listen("127.0.0.1", 0))
+        listening = stack.enter_context(server.listen("127.0.0.1", port))
         work = stack.enter_context(contextlib.closing(Work(threads, limits)))
         app = make_app(Context(models, store, work, Bodies(limits)), page)
         ready = threading.Event()

@@ -13,8 +13,7 @@ _FIRST = "index.html"
 _HEADERS = {
     "Cache-Control": "no-cache",
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: blob:; style-src 'self'"
-        " 'unsafe-inline'; object-src 'none'; base-uri 'none';"
+        "default-src 'self'; object-src 'none'; base-uri 'none';"
         " frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
