@@ -230,8 +230,8 @@ def returns(results: list[dict]) -> str:
         f"{columns(rows)}"
     )
     if references := results[0].get("references"):
-        values = (f"{n} {_number(v, 2)}" for n, v in references.items())
-        text += f"\n\nexpected returns in these tasks: {', '.join(values)}"
+        known = (f"{n} {_number(v, 2)}" for n, v in references.items())
+        text += f"\n\nexpected returns in these tasks: {', '.join(known)}"
     if any(map(published_returns, results)):
         source = published.returns_source(results[0]["environment"])
         text += f"\n\npublished: {source}"
