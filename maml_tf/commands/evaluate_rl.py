@@ -47,6 +47,12 @@ flags.DEFINE_integer(
     None,
     "Rollouts of a task before each step; default: as in the training.",
 )
+flags.DEFINE_bool(
+    "greedy",
+    False,
+    "Give the returns of the most probable actions. Gradient steps are on drawn"
+    " actions all the same.",
+)
 flags.DEFINE_integer(
     "seed", None, "Seed of tasks and rollouts; default: as in the training."
 )
@@ -97,6 +103,7 @@ def main(argv: list[str]) -> int:
             split=FLAGS.split,
             num_tasks=FLAGS.num_tasks,
             inner_steps=FLAGS.inner_steps,
+            greedy=FLAGS.greedy,
             progress=FLAGS.progress,
         )
         output = workdir / f"evaluation_{FLAGS.split}.json"

@@ -49,6 +49,9 @@ LARGEST = {
     "vocabulary_size": 10_000_000,
     "households": 2_000,
     "rollouts": 10_000,
+    "arms": 10_000,
+    "states": 1_000,
+    "actions": 1_000,
     "goals": 100,
     "paths": 1_000,
     # Networks.

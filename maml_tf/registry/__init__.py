@@ -77,6 +77,9 @@ DATASETS = Registry(
 ENVIRONMENTS = Registry(
     "environment",
     {
+        "ant_direction": "maml_tf.rl.environments.ant:direction",
+        "ant_velocity": "maml_tf.rl.environments.ant:velocity",
+        "bandit": "maml_tf.rl.environments.bandit:Bandit",
         "gymnasium:ID": "maml_tf.rl.environments.gymnasium_environment:load",
         "half_cheetah_direction": (
             "maml_tf.rl.environments.half_cheetah:direction"
@@ -85,6 +88,7 @@ ENVIRONMENTS = Registry(
             "maml_tf.rl.environments.half_cheetah:velocity"
         ),
         "navigation_2d": "maml_tf.rl.environments.navigation_2d:Navigation2D",
+        "tabular_mdp": "maml_tf.rl.environments.tabular_mdp:TabularMDP",
     },
 )
 

@@ -245,6 +245,9 @@ def returns(results: list[dict]) -> str:
         f"Mean return, by inner gradient steps, ± 95 %\n{title}\n\n"
         f"{columns(rows)}"
     )
+    if references := results[0].get("references"):
+        known = (f"{n} {_number(v, 2)}" for n, v in references.items())
+        text += f"\n\nexpected returns in these tasks: {', '.join(known)}"
     if any(map(published_returns, results)):
         source = published.returns_source(results[0]["environment"])
         text += f"\n\npublished: {source}"
@@ -273,11 +276,13 @@ def return_setting(result: dict) -> dict[str, str]:
         A dict of texts.
     """
     form = f" ({result['form']} form)" if result["form"] else ""
+    size = f"{result['size']}, " if result.get("size") else ""
+    greedy = ", most probable actions" if result.get("greedy") else ""
     return {
         "dataset": f"{result['environment']}{form}, {result['split']}",
-        "task": f"horizon {result['horizon']}",
+        "task": f"{size}horizon {result['horizon']}",
         "tasks": f"{result['num_tasks']} tasks",
-        "rollouts": f"{result['rollouts']} rollouts a step",
+        "rollouts": f"{counted(result['rollouts'], 'rollout')} a step{greedy}",
         "seed": f"seed {result['seed']}",
         "rates": f"α {result['inner_learning_rate']:g}, then"
         f" {result['later_inner_learning_rate']:g}",

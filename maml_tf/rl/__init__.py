@@ -22,7 +22,7 @@ maml_tf.meta_train(step, 200, "results/navigation", metric_name="return")
 from maml_tf.rl import environments, losses
 from maml_tf.rl.meta_test import PolicyMetaTest
 from maml_tf.rl.outer_step import PolicyOuterStep
-from maml_tf.rl.policy import Policy, gaussian_mlp
+from maml_tf.rl.policy import Policy, categorical_mlp, gaussian_mlp
 from maml_tf.rl.ppo import PPO
 from maml_tf.rl.sampling import Sampling
 from maml_tf.rl.trajectories import PolicyTargets, Trajectories
@@ -37,6 +37,7 @@ __all__ = [
     "PolicyTargets",
     "Sampling",
     "Trajectories",
+    "categorical_mlp",
     "environments",
     "gaussian_mlp",
     "losses",

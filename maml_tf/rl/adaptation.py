@@ -1,10 +1,12 @@
 """Adapts a policy to tasks: act, take a gradient step, act again."""
 
+import math
+
 import tensorflow as tf
 
 from maml_tf import registry
 from maml_tf.algorithms import Algorithm
-from maml_tf.errors import refusal
+from maml_tf.errors import InputError, refusal
 from maml_tf.functional.testing import check_meta_gradient
 from maml_tf.graph.over_tasks import over_tasks
 from maml_tf.graph.random_streams import fold_in
@@ -37,7 +39,8 @@ class PolicyAdaptation:
         sampling: A `maml_tf.rl.sampling.Sampling`.
 
     Raises:
-        InputError: The algorithm cannot adapt by rollouts.
+        InputError: The algorithm cannot adapt by rollouts, or the model's
+            outputs do not fit the environment's actions.
     """
 
     def __init__(
@@ -49,7 +52,9 @@ class PolicyAdaptation:
         self.algorithm = algorithm
         self.environment = environment
         self.sampling = sampling
-        self._policy = Policy(algorithm.model)
+        _check_outputs(algorithm.model, environment)
+        self._policy = Policy(algorithm.model, environment.distribution)
+        self._greedy = Policy(algorithm.model, environment.distribution, True)
         self._step_compiled = tf.function(self._step, autograph=False)
         self._batch_compiled = tf.function(sampling.batch, autograph=False)
 
@@ -59,6 +64,7 @@ class PolicyAdaptation:
         steps: int,
         seed: tf.Tensor,
         own: slice = slice(None),
+        greedy: bool = False,
     ) -> tuple[list[Trajectories], list]:
         """Adapts to some tasks.
 
@@ -70,6 +76,8 @@ class PolicyAdaptation:
             seed: Stateless seed, an int64 tensor `[2]`.
             own: The tasks to adapt to here; other replicas adapt to the others.
                 Defaults to all.
+            greedy: Whether the returned rollouts are other ones, of the most
+                probable actions. Steps are always on drawn actions.
 
         Returns:
             `(trajectories, batches)`, lists of length K + 1: the policy's
@@ -82,16 +90,18 @@ class PolicyAdaptation:
         )
         path, batches = [], []
         for step in range(steps + 1):
-            trajectories = self.environment.sample(
-                self._policy,
+            arguments = (
                 phi,
                 tasks,
                 self.sampling.rollouts,
                 fold_in(seed, step),
                 own,
             )
-            path.append(trajectories)
+            trajectories = self._sample(self._policy, *arguments)
             batches.append(self._batch_compiled(trajectories))
+            if greedy:
+                trajectories = self._sample(self._greedy, *arguments)
+            path.append(trajectories)
             if step < steps:
                 phi, slots = self._step_compiled(phi, slots, *batches[-1])
         return path, batches
@@ -111,6 +121,10 @@ class PolicyAdaptation:
         check_meta_gradient(
             self.algorithm.model, self.algorithm.loss, x, y, seed=seed
         )
+
+    def _sample(self, policy, *arguments):
+        trajectories = self.environment.sample(policy, *arguments)
+        return _with_divergence(trajectories)
 
     def _step(self, phi, slots, x, y):
         inner_loop = self.algorithm.inner_loop
@@ -135,3 +149,29 @@ def check_available(name: str) -> None:
     if name not in ALGORITHMS:
         available = f"available for policies: {', '.join(ALGORITHMS)}"
         raise refusal("algorithm", name, available)
+
+
+def _with_divergence(trajectories):
+    """Makes rewards NaN where a policy's outputs are not finite numbers.
+
+    Actions that are real numbers show this themselves; integers do not.
+    """
+    if not trajectories.actions.dtype.is_integer:
+        return trajectories
+    finite = tf.reduce_all(tf.math.is_finite(trajectories.outputs), -1)
+    return trajectories._replace(
+        rewards=tf.where(
+            finite | (trajectories.mask == 0), trajectories.rewards, math.nan
+        )
+    )
+
+
+def _check_outputs(model, environment):
+    """Refuses a model of another number of outputs than actions need."""
+    number = model.output_shape[-1]
+    needed = environment.distribution.outputs_size(environment.action_size)
+    if number != needed:
+        raise InputError(
+            f"model: it has {number} outputs; for the actions of environment"
+            f" {environment.name!r} it must have {needed}."
+        )

@@ -5,13 +5,34 @@ action, then the logarithm of its standard deviation.
 """
 
 import math
+from typing import Any
 
 import tensorflow as tf
+
+from maml_tf.graph.random_streams import random_normal
+
+action_dtype = tf.float32
 
 
 def moments(outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns `(mean, log_deviation)`, each `[..., action_size]`."""
     return tf.split(outputs, 2, -1)
+
+
+def outputs_size(action_size: int) -> int:
+    """Returns the number of a network's outputs: two for each number."""
+    return 2 * action_size
+
+
+def noise(shape: Any, action_size: int, seed: tf.Tensor) -> tf.Tensor:
+    """Draws standard normal numbers `[*shape, action_size]`, for `draw`.
+
+    Args:
+        shape: Their leading axes.
+        action_size: Numbers in an action.
+        seed: Stateless seed, an int64 tensor `[2]`.
+    """
+    return random_normal([*shape, action_size], seed)
 
 
 def draw(outputs: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
@@ -23,6 +44,12 @@ def draw(outputs: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
     """
     mean, log_deviation = moments(outputs)
     return mean + tf.exp(log_deviation) * noise
+
+
+def most_probable(outputs: tf.Tensor) -> tf.Tensor:
+    """Returns the means, the actions of the largest density."""
+    mean, _ = moments(outputs)
+    return mean
 
 
 def log_probability(outputs: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:

@@ -1,16 +1,16 @@
 """Policy-gradient losses of one task's rollouts.
 
 They are pure functions `(y, outputs) -> scalar`, as all losses of this package.
-`y` are `PolicyTargets`, and `outputs` `[rollouts * horizon, 2 * action_size]`
-are the outputs of the policy to improve. Means are over the steps within
-rollouts.
+`y` are `PolicyTargets`, and `outputs` `[rollouts * horizon, outputs]` are the
+outputs of the policy to improve: a categorical one if the actions are integers,
+otherwise a Gaussian one. Means are over the steps within rollouts.
 """
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
-from maml_tf.rl import gaussian
+from maml_tf.rl import distribution
 from maml_tf.rl.trajectories import PolicyTargets
 
 
@@ -99,7 +99,8 @@ def kl_divergence(y: PolicyTargets, outputs: tf.Tensor) -> tf.Tensor:
     Returns:
         A scalar.
     """
-    divergence = gaussian.kl_divergence(y.outputs, outputs)
+    kind = distribution.of_actions(y.actions)
+    divergence = kind.kl_divergence(y.outputs, outputs)
     return _mean(y, tf.reshape(divergence, y.mask.shape))
 
 
@@ -110,13 +111,14 @@ def fisher_product(y: PolicyTargets, vectors: tf.Tensor) -> tf.Tensor:
 
     Args:
         y: `PolicyTargets`.
-        vectors: Vectors `[rollouts * horizon, 2 * action_size]`.
+        vectors: Vectors `[rollouts * horizon, outputs]`.
 
     Returns:
         A tensor of the same shape.
     """
     weight = tf.reshape(y.mask, [-1, 1]) / tf.reduce_sum(y.mask)
-    return gaussian.fisher_product(y.outputs, vectors) * weight
+    kind = distribution.of_actions(y.actions)
+    return kind.fisher_product(y.outputs, vectors) * weight
 
 
 # Losses for the inner loop, by name.
@@ -126,7 +128,8 @@ INNER = {"reinforce": reinforce, "dice": dice, "low_variance": low_variance}
 def _log_probabilities(y, outputs):
     """Returns log π of the actions taken, `[rollouts, horizon]`."""
     by_step = tf.reshape(outputs, [*y.mask.shape, -1])
-    return gaussian.log_probability(by_step, y.actions)
+    kind = distribution.of_actions(y.actions)
+    return kind.log_probability(by_step, y.actions)
 
 
 def _ratios(y, outputs):

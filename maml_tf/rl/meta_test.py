@@ -32,6 +32,8 @@ class PolicyMetaTest:
         seed: Seed of tasks, rollouts and actions.
         tasks_per_call: Tasks that act together; the progress bar moves after
             each call.
+        greedy: Whether returns are of the most probable actions. Gradient steps
+            are on drawn actions all the same.
 
     Raises:
         InputError: An argument cannot be used.
@@ -48,6 +50,7 @@ class PolicyMetaTest:
         steps: int = 3,
         seed: int = 0,
         tasks_per_call: int = 40,
+        greedy: bool = False,
     ) -> None:
         check_at_least_one(num_tasks=num_tasks, tasks_per_call=tasks_per_call)
         if steps < 0:
@@ -60,7 +63,8 @@ class PolicyMetaTest:
         def trajectories(first, count, start, stop):
             tasks = environment.tasks(split, first, count, seed)
             test_seed = stream(seed, Stream.TEST_ROLLOUTS, first)
-            path, _ = adapt(tasks, steps, test_seed, slice(start, stop))
+            own = slice(start, stop)
+            path, _ = adapt(tasks, steps, test_seed, own, greedy)
             return path
 
         if environment.in_graph:

@@ -1,4 +1,4 @@
-"""Gaussian policies that act in many tasks at once."""
+"""Policies that act in many tasks at once, Gaussian or categorical."""
 
 import itertools
 import math
@@ -11,6 +11,7 @@ from maml_tf.functional.model import FunctionalModel
 from maml_tf.networks.layers import kernel_initializers
 from maml_tf.networks.mlp import mlp
 from maml_tf.rl import gaussian
+from maml_tf.rl.distribution import Distribution
 
 
 @keras.saving.register_keras_serializable("maml_tf")
@@ -116,17 +117,48 @@ def gaussian_mlp(
     )
 
 
+def categorical_mlp(
+    observation_size: int,
+    action_size: int,
+    widths: tuple[int, ...] = (100, 100),
+    seed: int | None = None,
+) -> keras.Model:
+    """Makes dense ReLU layers with a linear head, for discrete actions.
+
+    Args:
+        observation_size: Numbers in an observation.
+        action_size: Number of the actions.
+        widths: Units of each hidden layer.
+        seed: Seed of the initial weights; None draws them at random.
+
+    Returns:
+        A `keras.Model` from `[batch, observation_size]` to `[batch,
+        action_size]`: logits of the actions, for `maml_tf.rl.categorical`.
+    """
+    network = mlp((observation_size,), action_size, widths=widths, seed=seed)
+    return keras.Model(network.input, network.output, name="categorical_mlp")
+
+
 class Policy:
     """A Keras model that acts in many tasks at once.
 
     Args:
         model: Any built `keras.Model` from observations `[batch,
-            observation_size]` to `[batch, 2 * action_size]`; see
-            `maml_tf.rl.gaussian`.
+            observation_size]` to the outputs of the distribution.
+        distribution: Distribution of actions, `maml_tf.rl.gaussian` or
+            `maml_tf.rl.categorical`.
+        greedy: Whether it takes the most probable action instead of drawing.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        distribution: Distribution = gaussian,
+        greedy: bool = False,
+    ) -> None:
         self.model = model
+        self.distribution = distribution
+        self.greedy = greedy
         self._functional_model = FunctionalModel(model)
         # Python steps some environments; they call this function.
         self.act_compiled = tf.function(self.act, autograph=False)
@@ -134,17 +166,18 @@ class Policy:
     def act(
         self, phi: list[tf.Tensor], observations: tf.Tensor, noise: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draws an action for each observation with its task's weights.
+        """Takes an action for each observation with its task's weights.
 
         Args:
             phi: Weights in the order of `model.trainable_variables`, each
                 `[tasks, *shape]`.
             observations: `[tasks, rollouts, observation_size]`.
-            noise: Standard normal, `[tasks, rollouts, action_size]`.
+            noise: The distribution's noise, `[tasks, rollouts, action_size]`.
 
         Returns:
-            `(actions, outputs)`, `[tasks, rollouts, action_size]` and `[tasks,
-            rollouts, 2 * action_size]`.
+            `(actions, outputs)`, `[tasks, rollouts, action_size]`, without the
+            last axis if actions are discrete, and `[tasks, rollouts,
+            outputs]`.
         """
         state = self._functional_model.state()
 
@@ -156,4 +189,6 @@ class Policy:
             return outputs
 
         outputs = tf.vectorized_map(outputs_of_task, (phi, observations))
-        return gaussian.draw(outputs, noise), outputs
+        if self.greedy:
+            return self.distribution.most_probable(outputs), outputs
+        return self.distribution.draw(outputs, noise), outputs

@@ -12,7 +12,8 @@ class Trajectories(NamedTuple):
 
     Attributes:
         observations: `[rollouts, horizon, observation_size]`, before each step.
-        actions: `[rollouts, horizon, action_size]`, as the policy drew them.
+        actions: `[rollouts, horizon, action_size]`, as the policy drew them, or
+            int64 `[rollouts, horizon]` if they are discrete.
         rewards: `[rollouts, horizon]`.
         mask: `[rollouts, horizon]`, 1.0 up to the step that ended the rollout,
             that one included, then 0.0.
@@ -31,7 +32,7 @@ class PolicyTargets(NamedTuple):
     """The `y` of a policy-gradient loss: rollouts, without inputs.
 
     Attributes:
-        actions: `[rollouts, horizon, action_size]`.
+        actions: As in `Trajectories`.
         advantages: `[rollouts, horizon]`.
         mask: `[rollouts, horizon]`, as in `Trajectories`.
         outputs: `[rollouts * horizon, outputs]`, the outputs of the policy that

@@ -228,7 +228,32 @@ class ExperimentTest(ScriptTestCase):
         self.assertEqual(update.line_search_steps, 4)
         self.assertEqual(update.conjugate_gradient_steps, 10)
 
+    def test_discrete_actions_have_a_categorical_policy(self):
+        built = self.experiment(
+            "--environment=bandit", "--arms=3", "--widths=4"
+        )
+        self.assertEqual(
+            [w.shape for w in built.model.weights],
+            [(1, 4), (4,), (4, 3), (3,)],
+        )
+        self.assertEqual(built.setting()["size"], "3 arms")
+        tasks = built.environment.tasks("test", 0, 4, 0).numpy()
+        found = built.references("test", 4)
+        self.assertAlmostEqual(
+            found["best policy"], 100 * tasks.max(1).mean(), places=3
+        )
+        built = self.experiment(
+            "--environment=tabular_mdp", "--states=3", "--actions=2"
+        )
+        self.assertEqual(built.model.input_shape[1:], (3,))
+        self.assertEqual(built.model.output_shape[1:], (2,))
+
     @parameterized.parameters(
+        (
+            ["--environment=bandit", "--initial_deviation=0.5"],
+            "^initial_deviation: 0.5 .*'bandit' are discrete",
+        ),
+        (["--arms=3"], "^arms: .*navigation_2d.* it takes form, horizon"),
         (["--algorithm=nearest_centroid"], "^algorithm: .*pretrain"),
         (["--environment=maze"], "^environment: 'maze' .*navigation_2d"),
         (["--workers=2"], "^workers: .*navigation_2d.* it takes form, horizon"),
@@ -263,6 +288,36 @@ class ExperimentTest(ScriptTestCase):
         for value in ("0", "-1.0"):
             with self.assertRaisesRegex(InputError, f"^{name}: .*above 0"):
                 self.experiment(f"--{name}={value}")
+
+
+@pytest.mark.slow
+class DiscreteTest(ScriptTestCase):
+    def test_train_resume_and_evaluate_a_bandit(self):
+        small = (
+            "--environment=bandit",
+            "--arms=3",
+            "--horizon=6",
+            *SMALL[1:2],
+            *SMALL[3:],
+        )
+        whole, parts = self.folder / "whole", self.folder / "parts"
+        self.assertSucceeds(run("train_rl", *small, f"--workdir={whole}"))
+        for flag in ("--iterations=5", "--iterations=12"):
+            self.assertSucceeds(
+                run("train_rl", *small, flag, f"--workdir={parts}")
+            )
+        self.assertSameWeights(whole, parts, 12)
+        stdout = self.assertSucceeds(
+            run(
+                "evaluate_rl", f"--workdir={whole}", "--num_tasks=3", "--greedy"
+            )
+        )
+        result = json.loads((whole / "evaluation_test.json").read_text())
+        self.assertTrue(result["greedy"])
+        self.assertIn("3 arms, horizon 6", stdout)
+        self.assertIn("2 rollouts a step, most probable actions", stdout)
+        best = result["references"]["best policy"]
+        self.assertRegex(stdout, rf"random actions .*best policy {best:.2f}\n")
 
 
 class RefusalTest(ScriptTestCase):

@@ -13,6 +13,7 @@ COMPARED = (
     "learned_rates",
     "reptile",
     "prototypes",
+    "discrete",
     "ppo",
     "trpo",
 )

@@ -13,10 +13,10 @@ import tensorflow as tf
 import maml_tf
 from maml_tf import algorithms, datasets
 from maml_tf.functional import losses
-from maml_tf.rl import environments
+from maml_tf.rl import categorical, environments
 from maml_tf.rl import losses as policy_losses
 from maml_tf.rl.outer_step import PolicyOuterStep
-from maml_tf.rl.policy import gaussian_mlp
+from maml_tf.rl.policy import categorical_mlp, gaussian_mlp
 from maml_tf.rl.ppo import ppo
 from maml_tf.rl.sampling import Sampling
 from maml_tf.rl.trpo import TRPO
@@ -121,13 +121,16 @@ def compared(strategy, *setting):
     }
 
 
-def policies_compared(strategy, update):
+def policies_compared(strategy, update, name="navigation_2d"):
     """As `compared`, for an update of policies."""
     results = []
     for scope in (tf.distribute.get_strategy(), strategy):
-        environment = environments.create("navigation_2d", horizon=5)
+        environment = environments.create(name, horizon=5)
+        discrete = environment.distribution is categorical
+        make = categorical_mlp if discrete else gaussian_mlp
+        sizes = environment.observation_size, environment.action_size
         with scope.scope():
-            model = gaussian_mlp(2, 2, widths=(8,), seed=0)
+            model = make(*sizes, widths=(8,), seed=0)
             algorithm = algorithms.create(
                 "maml",
                 model,
@@ -204,6 +207,7 @@ def main():
         name: compared(strategy, *setting) for name, setting in settings.items()
     }
     results["ppo"] = policies_compared(strategy, ppo)
+    results["discrete"] = policies_compared(strategy, ppo, "bandit")
     # More steps of the solver make more of rounding.
     results["trpo"] = policies_compared(
         strategy, functools.partial(TRPO, conjugate_gradient_steps=1)

@@ -88,7 +88,37 @@ class SeesTensorFlow(Walk):
 
 
 class Discrete(Walk):
-    action_space = gymnasium.spaces.Discrete(2)
+    """Three moves, which Gymnasium counts from 5; observes the last one."""
+
+    action_space = gymnasium.spaces.Discrete(3, start=5)
+
+    def reset(self, *, seed=None, options=None):
+        self._last = 0
+        return super().reset(seed=seed)
+
+    def step(self, action):
+        assert isinstance(action, np.integer), type(action)
+        self._last = action
+        return super().step(np.array([float(action)]))
+
+    def _observation(self):
+        return np.array([self._place, self._last])
+
+
+class MultiDiscrete(Walk):
+    action_space = gymnasium.spaces.MultiDiscrete([2, 3])
+
+
+class MultiBinary(Walk):
+    action_space = gymnasium.spaces.MultiBinary(2)
+
+
+class Dict(Walk):
+    action_space = gymnasium.spaces.Dict({"move": Walk.action_space})
+
+
+class DiscreteObservations(Walk):
+    observation_space = gymnasium.spaces.Discrete(4)
 
 
 class Taskless(gymnasium.Env):

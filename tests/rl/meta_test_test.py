@@ -6,10 +6,10 @@ from absl.testing import parameterized
 
 from maml_tf import InputError, inner_optimizers
 from maml_tf.algorithms import ANIL, FOMAML, MAML, Oracle, Scratch
-from maml_tf.rl import losses
+from maml_tf.rl import environments, losses
 from maml_tf.rl.environments.navigation_2d import Navigation2D
 from maml_tf.rl.meta_test import PolicyMetaTest
-from maml_tf.rl.policy import gaussian_mlp
+from maml_tf.rl.policy import categorical_mlp, gaussian_mlp
 from maml_tf.rl.sampling import Sampling
 from maml_tf.rl.trajectories import returns
 
@@ -76,6 +76,34 @@ class PolicyMetaTestTest(parameterized.TestCase, tf.test.TestCase):
         # outputs at the origin do.
         first, second = (t.outputs[0, 0, 0] for t in path[:2])
         self.assertNotAllEqual(first, second)
+
+    def test_greedy_returns_are_of_the_most_probable_actions(self):
+        greedy = meta_test(greedy=True).trajectories(0, 3)
+        drawn = meta_test().trajectories(0, 3)
+        for step, (one, other) in enumerate(zip(greedy, drawn)):
+            self.assertAllEqual(one.actions, one.outputs[..., :2])
+            self.assertNotAllEqual(other.actions, other.outputs[..., :2])
+            # Gradient steps are on the same drawn actions.
+            self.assertAllClose(
+                one.outputs[:, :, 0], other.outputs[:, :, 0], msg=f"{step}"
+            )
+
+    def test_a_policy_that_has_diverged_is_seen_in_the_returns(self):
+        environment = environments.create("bandit", arms=3, horizon=4)
+        model = categorical_mlp(1, 3, (4,), seed=0)
+        made = MAML(model, losses.reinforce, inner_learning_rate=0.1)
+        model.layers[-1].set_weights([np.full([4, 3], np.nan), np.zeros([3])])
+        test = PolicyMetaTest(made, environment, Sampling(2), num_tasks=1)
+        self.assertAllEqual(np.isnan(test().metrics), np.ones([1, 4]))
+
+    def test_a_model_for_other_actions_is_refused(self):
+        made = MAML(gaussian_mlp(1, 3), losses.reinforce)
+        for environment, sentence in (
+            (environments.create("bandit", arms=3), "it has 6 outputs; .* 3"),
+            (Navigation2D(), "it has 6 outputs; .*navigation_2d.* have 4"),
+        ):
+            with self.assertRaisesRegex(InputError, f"^model: {sentence}"):
+                PolicyMetaTest(made, environment, Sampling(2))
 
     def test_oracle_is_told_and_does_not_adapt(self):
         test = meta_test(Oracle)

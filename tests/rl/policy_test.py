@@ -3,7 +3,8 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf.algorithms.adapted_weights import head
-from maml_tf.rl.policy import Policy, gaussian_mlp
+from maml_tf.rl import categorical
+from maml_tf.rl.policy import Policy, categorical_mlp, gaussian_mlp
 
 
 class PolicyTest(tf.test.TestCase):
@@ -49,12 +50,34 @@ class PolicyTest(tf.test.TestCase):
                 atol=1e-6,
             )
 
+    def test_discrete_actions_are_of_each_tasks_own_weights(self):
+        model = categorical_mlp(2, 3, (8,), seed=0)
+        names = [v.path for v in model.trainable_variables if head(model)(v)]
+        self.assertEqual(names, ["head/kernel", "head/bias"])
+        theta = [tf.convert_to_tensor(w) for w in model.get_weights()]
+        phi = [tf.stack([w, -w]) for w in theta]
+        x = tf.random.stateless_normal([2, 4, 2], [0, 0])
+        noise = categorical.noise([2, 4], 3, tf.constant([0, 1], tf.int64))
+        for greedy in (False, True):
+            policy = Policy(model, categorical, greedy)
+            actions, outputs = policy.act(phi, x, noise)
+            for task, factor in enumerate((1, -1)):
+                model.set_weights([factor * w for w in theta])
+                expected = model(x[task]).numpy()
+                self.assertAllClose(outputs[task], expected, rtol=1e-5)
+                if not greedy:
+                    expected = expected + noise[task].numpy()
+                self.assertAllEqual(actions[task], expected.argmax(-1))
+
     def test_saves_and_loads(self):
-        model = gaussian_mlp(2, 2, (8,), 0.5, seed=0)
         path = f"{self.get_temp_dir()}/policy.keras"
-        model.save(path)
-        x = tf.ones([1, 2])
-        self.assertAllEqual(keras.saving.load_model(path)(x), model(x))
+        for model in (
+            gaussian_mlp(2, 2, (8,), 0.5, seed=0),
+            categorical_mlp(2, 2, (8,), seed=0),
+        ):
+            model.save(path)
+            x = tf.ones([1, 2])
+            self.assertAllEqual(keras.saving.load_model(path)(x), model(x))
 
 
 if __name__ == "__main__":

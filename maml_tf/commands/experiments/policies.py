@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from absl import flags
 
@@ -19,11 +20,11 @@ from maml_tf.commands.experiments import (
 )
 from maml_tf.errors import check_above_zero, check_not_negative
 from maml_tf.registry import ALGORITHMS, ENVIRONMENTS, OUTER_UPDATES
-from maml_tf.rl import environments, losses
+from maml_tf.rl import categorical, environments, losses
 from maml_tf.rl.adaptation import check_available
 from maml_tf.rl.meta_test import PolicyMetaTest
 from maml_tf.rl.outer_step import PolicyOuterStep
-from maml_tf.rl.policy import gaussian_mlp
+from maml_tf.rl.policy import categorical_mlp, gaussian_mlp
 from maml_tf.rl.sampling import Sampling
 
 
@@ -62,14 +63,7 @@ class RLExperiment:
     def _made(self):
         """Makes the policy and the algorithm."""
         f = self.flags
-        model = gaussian_mlp(
-            self.environment.observation_size,
-            self.environment.action_size,
-            seed=f.seed,
-            **option_flags.given_to(
-                gaussian_mlp, f, "widths", "initial_deviation"
-            ),
-        )
+        model = self._policy()
         algorithm = algorithms.create(
             f.algorithm,
             model,
@@ -80,6 +74,24 @@ class RLExperiment:
             ),
         )
         return model, algorithm
+
+    def _policy(self):
+        """Makes the policy's model, as the environment's actions are."""
+        f = self.flags
+        sizes = self.environment.observation_size, self.environment.action_size
+        if self.environment.distribution is not categorical:
+            options = option_flags.given_to(
+                gaussian_mlp, f, "widths", "initial_deviation"
+            )
+            return gaussian_mlp(*sizes, seed=f.seed, **options)
+        if f.initial_deviation != f["initial_deviation"].default:
+            raise InputError(
+                f"initial_deviation: {f.initial_deviation} was given, but"
+                f" actions of environment {f.environment!r} are discrete and"
+                " have no deviation; leave it out."
+            )
+        options = option_flags.given_to(categorical_mlp, f, "widths")
+        return categorical_mlp(*sizes, seed=f.seed, **options)
 
     def _inner_steps(self):
         """Returns the options of the algorithm for its inner steps."""
@@ -122,7 +134,11 @@ class RLExperiment:
         )
 
     def meta_test(
-        self, split: str, num_tasks: int, steps: int | None = None
+        self,
+        split: str,
+        num_tasks: int,
+        steps: int | None = None,
+        greedy: bool = False,
     ) -> PolicyMetaTest:
         """Makes a `PolicyMetaTest` of the policy.
 
@@ -130,6 +146,7 @@ class RLExperiment:
             split: Split that tasks are drawn from.
             num_tasks: Tasks to adapt to.
             steps: Gradient steps; None: `--test_inner_steps`.
+            greedy: As in `PolicyMetaTest`.
         """
         f = self.flags
         return PolicyMetaTest(
@@ -140,7 +157,19 @@ class RLExperiment:
             num_tasks=num_tasks,
             steps=f.test_inner_steps if steps is None else steps,
             seed=f.seed,
+            greedy=greedy,
         )
+
+    def references(self, split: str, num_tasks: int) -> dict[str, float]:
+        """Returns means of `Environment.references` over tasks, by name.
+
+        Args:
+            split: Split that tasks are drawn from.
+            num_tasks: Number of tasks.
+        """
+        tasks = self.environment.tasks(split, 0, num_tasks, self.flags.seed)
+        known = self.environment.references(tasks)
+        return {name: float(np.mean(values)) for name, values in known.items()}
 
     def validation(self) -> Callable:
         """Returns a function `() -> Curve` that validates the policy."""
@@ -153,6 +182,7 @@ class RLExperiment:
         return {
             "environment": f.environment,
             "form": getattr(self.environment, "form", None),
+            "size": getattr(self.environment, "size", None),
             "horizon": self.environment.horizon,
             "algorithm": f.algorithm,
             "rollouts": f.rollouts,
@@ -169,6 +199,7 @@ def evaluate(
     split: str = "test",
     num_tasks: int = 40,
     inner_steps: int | None = None,
+    greedy: bool = False,
     progress: bool = False,
 ) -> dict[str, Any]:
     """Meta-tests the policy of a training.
@@ -180,6 +211,7 @@ def evaluate(
         split: Split that tasks are drawn from.
         num_tasks: Tasks to adapt to.
         inner_steps: Gradient steps; None: as in validation.
+        greedy: As in `PolicyMetaTest`.
         progress: Whether to show a progress bar, on a terminal.
 
     Returns:
@@ -187,14 +219,17 @@ def evaluate(
     """
     built = RLExperiment(flag_values)
     iteration, checkpoint = training_run.restore(built.algorithm, workdir)
-    curve = built.meta_test(split, num_tasks, inner_steps)(progress=progress)
+    meta_test = built.meta_test(split, num_tasks, inner_steps, greedy)
+    curve = meta_test(progress=progress)
     return {
         **built.setting(),
+        "greedy": greedy,
         "metric": "return",
         "split": split,
         "num_tasks": num_tasks,
         "iteration": iteration,
         "checkpoint": checkpoint,
+        "references": built.references(split, num_tasks),
         "steps": training_run.evaluated_steps(
             **{"return": curve.metric, "ci95": curve.ci95}
         ),

@@ -6,7 +6,9 @@ from typing import Any
 import tensorflow as tf
 
 from maml_tf.errors import check_at_least_one
-from maml_tf.graph.random_streams import fold_in, random_normal
+from maml_tf.graph.random_streams import fold_in
+from maml_tf.rl import gaussian
+from maml_tf.rl.distribution import Distribution
 from maml_tf.rl.policy import Policy
 from maml_tf.rl.trajectories import Trajectories
 
@@ -20,7 +22,11 @@ class Environment(abc.ABC):
         name: The environment's name, as in `maml_tf.rl.environments`.
         task_size: Numbers in a task's parameter.
         own_observation_size: Numbers in an observation of the environment.
-        action_size: Numbers in an action.
+        action_size: Numbers in an action, or the number of the actions if they
+            are discrete.
+        distribution: Distribution of a policy's actions:
+            `maml_tf.rl.categorical` if they are discrete, otherwise
+            `maml_tf.rl.gaussian`.
         in_graph: Whether `sample` is pure TensorFlow and can be part of a
             compiled function.
 
@@ -37,6 +43,7 @@ class Environment(abc.ABC):
     task_size: int
     own_observation_size: int
     action_size: int
+    distribution: Distribution = gaussian
     in_graph: bool
 
     def __init__(self, horizon: int, observes_task: bool = False) -> None:
@@ -107,6 +114,19 @@ class Environment(abc.ABC):
         split_seed = tf.constant([seed, _SPLITS.index(split)], tf.int64)
         return self.draw_tasks(numbers, split_seed)
 
+    def references(self, tasks: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns expected returns to compare a policy's with, if known.
+
+        Args:
+            tasks: Parameters of the tasks, `[tasks, task_size]`.
+
+        Returns:
+            Dict of `[tasks]` by a name such as `"best policy"`; empty if none
+            can be computed.
+        """
+        del tasks
+        return {}
+
     def observed(self, observations: tf.Tensor, tasks: tf.Tensor) -> tf.Tensor:
         """Returns the observations that the policy sees.
 
@@ -155,7 +175,8 @@ class InGraphEnvironment(Environment):
 
         Args:
             state: As `reset` or the last step gave it.
-            actions: Actions `[tasks, rollouts, action_size]`.
+            actions: Actions `[tasks, rollouts, action_size]`, or int64 `[tasks,
+                rollouts]` if they are discrete.
             tasks: Parameters of the tasks, `[tasks, task_size]`.
 
         Returns:
@@ -174,8 +195,11 @@ class InGraphEnvironment(Environment):
     ) -> Trajectories:
         """Collects rollouts of a policy; see `Environment.sample`."""
         # All tasks are begun, so that a task does not depend on the share.
-        shape = tasks.shape[0], rollouts, self.action_size
-        noise = random_normal([self.horizon, *shape], fold_in(seed, 0))
+        noise = self.distribution.noise(
+            [self.horizon, tasks.shape[0], rollouts],
+            self.action_size,
+            fold_in(seed, 0),
+        )
         state = self.reset(tasks, rollouts, fold_in(seed, 1))
         noise, tasks = noise[:, own], tasks[own]
         state = tf.nest.map_structure(lambda t: t[own], state)
@@ -191,8 +215,12 @@ class InGraphEnvironment(Environment):
             )
             return time + 1, state, mask * tf.cast(~done, tf.float32), arrays
 
+        dtypes = [tf.float32] * 5
+        dtypes[Trajectories._fields.index("actions")] = (
+            self.distribution.action_dtype
+        )
         arrays = Trajectories(
-            *(tf.TensorArray(tf.float32, self.horizon) for _ in range(5))
+            *(tf.TensorArray(dtype, self.horizon) for dtype in dtypes)
         )
         *_, arrays = tf.while_loop(
             lambda time, *_: time < self.horizon,

@@ -4,7 +4,8 @@
 `gymnasium:MODULE:ID` one that importing MODULE registers, and
 `gymnasium:FILE.py:CLASS` a class, which does not need to be registered. Modules
 in the current folder can be imported. Such an environment is a `gymnasium.Env`
-with observations and actions that are `Box`es. It also has
+with observations that are a `Box`, and actions that are a `Box` or `Discrete`.
+It also has
 
 - a method `sample_task(rng)` that draws a task's parameter, a 1-D array of
   floats of constant length, with the NumPy `Generator` that it is given;
@@ -25,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from maml_tf.errors import InputError, refusal
-from maml_tf.graph.random_streams import fold_in, random_bits, random_normal
+from maml_tf.graph.random_streams import fold_in, random_bits
 from maml_tf.rl.environments.environment import Environment
 from maml_tf.rl.policy import Policy
 from maml_tf.rl.trajectories import Trajectories
@@ -72,11 +73,10 @@ def load(
 class GymnasiumEnvironment(Environment):
     """Gymnasium environments, stepped together by several processes.
 
-    Actions are in units in which a bounded `Box` reaches from −1 to 1, and are
-    clipped to it, as by rllab's `normalize` in the official code; without
-    bounds they are used unchanged. A rollout ends when its environment
-    terminates or truncates it. Rollouts do not depend on the number of
-    processes.
+    Actions of a `Box` are in the units of `action_spaces.BoxActions`, as in the
+    official code; those of a `Discrete` space are counted from 0. A rollout
+    ends when its environment terminates or truncates it. Rollouts do not depend
+    on the number of processes.
 
     Args:
         source: The environment, as `vector_worker.make` takes it.
@@ -113,35 +113,18 @@ class GymnasiumEnvironment(Environment):
         self._workers = workers
         self._environments: Any = None
         try:
-            # This module imports Gymnasium.
-            from maml_tf.rl.environments import vector_worker
+            # These modules import Gymnasium.
+            from maml_tf.rl.environments import action_spaces, vector_worker
 
             example: Any = vector_worker.make(source)
         except Exception as error:
             raise self._cannot_be_made(error) from error
-        for space, quantity in (
-            (example.observation_space, "observations"),
-            (example.action_space, "actions"),
-        ):
-            if not hasattr(space, "low"):
-                raise InputError(
-                    f"environment: {name!r} has the {quantity} {space}; they"
-                    " must be a Box."
-                )
+        self._actions = action_spaces.of_environment(example, name)
         self.own_observation_size = int(
             np.prod(example.observation_space.shape)
         )
-        low, high = (
-            bound.ravel().astype(np.float32)
-            for bound in (example.action_space.low, example.action_space.high)
-        )
-        self.action_size = len(low)
-        self._low, self._high = low, high
-        # ∞ − ∞ is not a number, and float32's whole range overflows float32.
-        with np.errstate(invalid="ignore", over="ignore"):
-            bounded = np.isfinite(high - low)
-            self._centre = np.where(bounded, low + (high - low) / 2, 0.0)
-            self._half = np.where(bounded, (high - low) / 2, 1.0)
+        self.action_size = self._actions.size
+        self.distribution = self._actions.distribution
         self._vector_worker = vector_worker
         self._example = example
         self.task_size = len(self._draw_task(np.random.default_rng(0)))
@@ -194,8 +177,8 @@ class GymnasiumEnvironment(Environment):
 
     def _sample(self, policy, phi, tasks, rollouts, seed, own):
         shape = (len(tasks), rollouts)
-        noise = random_normal(
-            [self.horizon, *shape, self.action_size], fold_in(seed, 0)
+        noise = self.distribution.noise(
+            [self.horizon, *shape], self.action_size, fold_in(seed, 0)
         ).numpy()[:, own]
         # Gymnasium does not take negative seeds.
         seeds = random_bits(shape, fold_in(seed, 1)).numpy().view(np.uint32)
@@ -216,11 +199,8 @@ class GymnasiumEnvironment(Environment):
             )
             actions, outputs = policy.act_compiled(phi, observed, noise[time])
             actions = actions.numpy()
-            applied = np.clip(
-                self._centre + self._half * actions, self._low, self._high
-            )
             observations, rewards, done = self._call(
-                environments.step, applied.reshape(-1, self.action_size)
+                environments.step, self._actions.applied(actions)
             )
             self._check_finite(rewards, going, "rewards", time)
             rewards = rewards.reshape(shape)
@@ -232,7 +212,7 @@ class GymnasiumEnvironment(Environment):
                 break
         return Trajectories(
             *(
-                tf.constant(_stacked(values, self.horizon), tf.float32)
+                tf.constant(_stacked(values, self.horizon))
                 for values in zip(*steps)
             )
         )
@@ -297,10 +277,15 @@ class GymnasiumEnvironment(Environment):
 
 
 def _stacked(steps, horizon):
-    """Stacks steps to `[tasks, rollouts, horizon, ...]`, padded with zeros."""
+    """Stacks steps to `[tasks, rollouts, horizon, ...]`, padded with zeros.
+
+    Integers remain so; all else becomes float32.
+    """
     first = steps[0]
+    is_integer = np.issubdtype(first.dtype, np.integer)
     stacked = np.zeros(
-        (*first.shape[:2], horizon, *first.shape[2:]), np.float32
+        (*first.shape[:2], horizon, *first.shape[2:]),
+        first.dtype if is_integer else np.float32,
     )
     stacked[:, :, : len(steps)] = np.stack(steps, 2)
     return stacked

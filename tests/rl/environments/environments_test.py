@@ -10,20 +10,28 @@ class EnvironmentsTest(absltest.TestCase):
         self.assertEqual(
             environments.names(),
             (
+                "ant_direction",
+                "ant_velocity",
+                "bandit",
                 "gymnasium:ID",
                 "half_cheetah_direction",
                 "half_cheetah_velocity",
                 "navigation_2d",
+                "tabular_mdp",
             ),
         )
 
     def test_options(self):
         simulated = ("horizon", "workers", "observes_task")
         for name, options in {
+            "ant_direction": simulated,
+            "ant_velocity": simulated,
+            "bandit": ("arms", "horizon", "observes_task"),
             "gymnasium:Any-v0": simulated,
             "half_cheetah_direction": simulated,
             "half_cheetah_velocity": simulated,
             "navigation_2d": ("form", "horizon", "observes_task"),
+            "tabular_mdp": ("states", "actions", "horizon", "observes_task"),
         }.items():
             self.assertEqual(environments.option_names(name), options)
 
@@ -39,7 +47,7 @@ class EnvironmentsTest(absltest.TestCase):
     def test_what_is_unknown_is_refused(self):
         with self.assertRaisesRegex(
             InputError,
-            "^environment: 'navigation' is unknown; available: gymnasium:ID, ",
+            "^environment: 'navigation' is unknown; available: ant_dir",
         ):
             environments.create("navigation")
         with self.assertRaisesRegex(

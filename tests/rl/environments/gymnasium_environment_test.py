@@ -11,7 +11,8 @@ from absl.testing import parameterized
 
 from maml_tf import InputError
 from maml_tf.graph.random_streams import fold_in, random_normal
-from maml_tf.rl import environments
+from maml_tf.rl import categorical, environments
+from maml_tf.rl.policy import Policy, categorical_mlp
 
 gymnasium = pytest.importorskip("gymnasium")
 
@@ -153,6 +154,29 @@ class GymnasiumEnvironmentTest(tf.test.TestCase, parameterized.TestCase):
         environment.close()
 
     @parameterized.parameters(0, 2)
+    def test_discrete_actions_are_drawn_and_counted_from_the_start(
+        self, workers
+    ):
+        environment = walk("Discrete", workers=workers, horizon=4)
+        self.assertEqual(environment.action_size, 3)
+        model = categorical_mlp(2, 3, (4,), seed=0)
+        policy = Policy(model, environment.distribution)
+        got = sample(environment, 2, 3, policy=policy)
+        environment.close()
+        self.assertEqual(got.actions.dtype, np.int64)
+        self.assertEqual(got.actions.shape, (2, 3, 4))
+        noise = categorical.noise([4, 2, 3], 3, fold_in(SEED, 0)).numpy()
+        drawn = np.argmax(got.outputs + np.moveaxis(noise, 0, 2), -1)
+        self.assertAllEqual(got.actions * got.mask, drawn * got.mask)
+        self.assertGreater(len(set(drawn.ravel())), 1)
+        # The environment counts them from 5.
+        observed = got.observations[:, :, 1:, 1]
+        going = got.mask[:, :, 1:]
+        self.assertAllEqual(
+            observed * going, (5 + got.actions[:, :, :-1]) * going
+        )
+
+    @parameterized.parameters(0, 2)
     def test_what_an_environment_raises_is_one_sentence(self, workers):
         environment = walk("Raises", workers=workers)
         raising = tf.constant([[1.0], [2.0]])
@@ -183,7 +207,13 @@ class GymnasiumEnvironmentTest(tf.test.TestCase, parameterized.TestCase):
             sample(walk(name))
 
     @parameterized.parameters(
-        ("Discrete", r"has the actions Discrete\(2\); they must be a Box"),
+        (
+            "MultiDiscrete",
+            r"has the actions MultiDiscrete\(\[2 3\]\); .*Box or",
+        ),
+        ("MultiBinary", r"has the actions MultiBinary\(2\); .*Box or Discrete"),
+        ("Dict", r"has the actions Dict\(.*\); they must be a Box or Discrete"),
+        ("DiscreteObservations", r"the observations Discrete\(4\); .* a Box"),
         ("Taskless", r"has no method sample_task\(rng\)"),
         ("Refuses", "raised RuntimeError: no more tasks"),
         ("Matrix", "must return a 1-D array"),
