@@ -4,7 +4,7 @@ These are pure functions of float images `[images, height, width, channels]` and
 a stateless seed; every image is changed by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import tensorflow as tf
@@ -118,7 +118,12 @@ def affine(
     )
 
 
-AUGMENTATIONS = {"affine": affine, "crop": crop, "flip": flip, "jitter": jitter}
+AUGMENTATIONS: dict[str, Callable] = {
+    "affine": affine,
+    "crop": crop,
+    "flip": flip,
+    "jitter": jitter,
+}
 # Their names, as a type.
 Augmentation = Literal["affine", "crop", "flip", "jitter"]
 

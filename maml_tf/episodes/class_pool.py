@@ -198,7 +198,7 @@ def check_episode(pool: ClassPool, way: int, shot: int, query: int) -> None:
             f"the pool has only {pool.num_classes} classes, so way can be at"
             f" most {pool.num_classes}",
         )
-    if pool.classes_within != "split":
+    if pool.classes_within != "split" and pool.superclasses is not None:
         check_way(pool.superclasses, way)
     smallest = min(pool.sizes)
     if shot + query > smallest:
