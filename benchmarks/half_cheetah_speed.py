@@ -17,7 +17,7 @@ import numpy as np
 from absl import flags
 
 from maml_tf.reports import tables
-from maml_tf.rl.environments import half_cheetah_tasks, vector_worker
+from maml_tf.rl.environments import mujoco_tasks, vector_worker
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(supervised)
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
 
 
 def _physics(number):
-    made = [half_cheetah_tasks.HalfCheetahDirection() for _ in range(number)]
+    made = [mujoco_tasks.HalfCheetahDirection() for _ in range(number)]
 
     def step(actions):
         for environment, action in zip(made, actions):
@@ -68,7 +68,7 @@ def _physics(number):
 
 
 def _ours(number):
-    source = f"{half_cheetah_tasks.__file__}:HalfCheetahDirection"
+    source = f"{mujoco_tasks.__file__}:HalfCheetahDirection"
     environments = vector_worker.Environments(source)
     tasks = np.ones([number, 1], np.float32)
     return lambda actions: _seconds(

@@ -18,7 +18,7 @@ import pathlib
 
 from maml_tf.rl.environments.gymnasium_environment import GymnasiumEnvironment
 
-_TASKS = pathlib.Path(__file__).with_name("half_cheetah_tasks.py")
+_TASKS = pathlib.Path(__file__).with_name("mujoco_tasks.py")
 
 
 def direction(

@@ -15,7 +15,7 @@ has
   each `[environments]`.
 
 A state is a dict from each field's name to an array `[environments, ...]`.
-`half_cheetah_tasks.py` is an example. This does not import maml_tf, as
+`mujoco_tasks.py` is an example. This does not import maml_tf, as
 `vector_worker`.
 """
 

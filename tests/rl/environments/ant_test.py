@@ -56,9 +56,9 @@ class AntTest(tf.test.TestCase, parameterized.TestCase):
         plain.close()
 
     def test_a_rollout_ends_when_it_falls(self):
-        from maml_tf.rl.environments import ant_tasks
+        from maml_tf.rl.environments import mujoco_tasks
 
-        ant = ant_tasks.AntVelocity()
+        ant = mujoco_tasks.AntVelocity()
         ant.reset(seed=0)
         for height, ended in ((0.5, False), (3.0, True)):
             position = ant.init_qpos.copy()

@@ -7,7 +7,7 @@ pytest.importorskip("mujoco")
 
 from gymnasium.envs.mujoco.half_cheetah_v5 import HalfCheetahEnv  # noqa: E402
 
-from maml_tf.rl.environments import half_cheetah_tasks  # noqa: E402
+from maml_tf.rl.environments import mujoco_tasks  # noqa: E402
 from maml_tf.rl.environments.mujoco_vector import MujocoVector  # noqa: E402
 
 
@@ -27,14 +27,16 @@ class Forces(HalfCheetahEnv):
 
 
 class MujocoVectorTest(parameterized.TestCase):
-    def actions(self, steps, environments):
+    def actions(self, steps, environments, size=6):
         rng = np.random.default_rng(0)
-        shape = steps, environments, 6
+        shape = steps, environments, size
         return rng.uniform(-1, 1, shape).astype(np.float32)
 
-    @parameterized.parameters("HalfCheetahDirection", "HalfCheetahVelocity")
+    @parameterized.parameters(
+        "HalfCheetahDirection", "HalfCheetahVelocity", "AntVelocity"
+    )
     def test_is_each_environments_own_step(self, name):
-        made = getattr(half_cheetah_tasks, name)
+        made = getattr(mujoco_tasks, name)
         together, alone = ([made() for _ in range(3)] for _ in range(2))
         for number, pair in enumerate(zip(together, alone)):
             for environment in pair:
@@ -46,17 +48,26 @@ class MujocoVectorTest(parameterized.TestCase):
                 np.testing.assert_array_equal(
                     got, environment.reset(seed=seed)[0]
                 )
-            for actions in self.actions(60, 3):
+            going = {0, 1, 2}
+            size = vector.single_action_space.shape[0]
+            for actions in self.actions(60, 3, size):
                 observations, rewards, ended, truncated, _ = vector.step(
                     actions
                 )
-                self.assertFalse(ended.any() or truncated.any())
-                for number, environment in enumerate(alone):
-                    observation, reward, *_ = environment.step(actions[number])
+                self.assertFalse(truncated.any())
+                for number in sorted(going):
+                    observation, reward, terminated, *_ = alone[number].step(
+                        actions[number]
+                    )
                     np.testing.assert_array_equal(
                         observations[number], observation
                     )
                     self.assertEqual(rewards[number], reward)
+                    self.assertEqual(ended[number], terminated)
+                # An ant may fall, a half cheetah goes on.
+                going -= set(np.flatnonzero(ended))
+                if "Ant" not in name:
+                    self.assertLen(going, 3)
 
     def test_forces_and_ends(self):
         together, plain = [Forces(), Forces()], Forces()
