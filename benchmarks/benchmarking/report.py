@@ -69,7 +69,7 @@ def workload(result: dict[str, Any]) -> str:
                 "-" if line is ours else f"{times_ours:.2f}",
             ]
         )
-    return f"{title}\n\n{_columns(rows)}"
+    return f"{title}\n\n{columns(rows)}"
 
 
 def summary(workloads: Sequence[dict[str, Any]]) -> str:
@@ -97,7 +97,7 @@ def summary(workloads: Sequence[dict[str, Any]]) -> str:
     return (
         "Milliseconds a meta-update, medians; of each peer the faster"
         " implementation (*)\n\n"
-        f"{_columns(rows)}"
+        f"{columns(rows)}"
     )
 
 
@@ -130,7 +130,7 @@ def _number(value):
     return f"{value:,.{decimals}f}" if value >= 0.1 else f"{value:.2g}"
 
 
-def _columns(rows):
+def columns(rows):
     """Aligns rows of strings, the names to the left, under a head and a rule.
 
     `maml_tf.reports.tables.columns` would import TensorFlow.
