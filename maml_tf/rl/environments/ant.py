@@ -15,60 +15,9 @@ position), 0.05 s a step, and v is the mean over the step rather than the
 velocity at its end. Returns can therefore not be compared number by number.
 """
 
-import pathlib
+import functools
 
-from maml_tf.rl.environments.gymnasium_environment import GymnasiumEnvironment
+from maml_tf.rl.environments import walkers
 
-_TASKS = pathlib.Path(__file__).with_name("mujoco_tasks.py")
-
-
-def direction(
-    horizon: int = 200, workers: int | None = None, observes_task: bool = False
-) -> GymnasiumEnvironment:
-    """Makes the ant that learns to walk forwards or backwards.
-
-    Args:
-        horizon: As in `GymnasiumEnvironment`.
-        workers: As in `GymnasiumEnvironment`.
-        observes_task: As in `GymnasiumEnvironment`.
-
-    Returns:
-        A `GymnasiumEnvironment`.
-
-    Raises:
-        InputError: Gymnasium or MuJoCo is not installed, or an argument cannot
-            be used.
-    """
-    return GymnasiumEnvironment(
-        f"{_TASKS}:AntDirection",
-        "ant_direction",
-        horizon,
-        workers,
-        observes_task,
-    )
-
-
-def velocity(
-    horizon: int = 200, workers: int | None = None, observes_task: bool = False
-) -> GymnasiumEnvironment:
-    """Makes the ant that learns to walk at a velocity.
-
-    Args:
-        horizon: As in `GymnasiumEnvironment`.
-        workers: As in `GymnasiumEnvironment`.
-        observes_task: As in `GymnasiumEnvironment`.
-
-    Returns:
-        A `GymnasiumEnvironment`.
-
-    Raises:
-        InputError: Gymnasium or MuJoCo is not installed, or an argument cannot
-            be used.
-    """
-    return GymnasiumEnvironment(
-        f"{_TASKS}:AntVelocity",
-        "ant_velocity",
-        horizon,
-        workers,
-        observes_task,
-    )
+direction = functools.partial(walkers.load, "AntDirection", "ant_direction")
+velocity = functools.partial(walkers.load, "AntVelocity", "ant_velocity")

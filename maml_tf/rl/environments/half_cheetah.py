@@ -14,60 +14,13 @@ therefore not be compared number by number. Rollouts never end before the
 horizon.
 """
 
-import pathlib
+import functools
 
-from maml_tf.rl.environments.gymnasium_environment import GymnasiumEnvironment
+from maml_tf.rl.environments import walkers
 
-_TASKS = pathlib.Path(__file__).with_name("mujoco_tasks.py")
-
-
-def direction(
-    horizon: int = 200, workers: int | None = None, observes_task: bool = False
-) -> GymnasiumEnvironment:
-    """Makes the half cheetah that learns to run forwards or backwards.
-
-    Args:
-        horizon: As in `GymnasiumEnvironment`.
-        workers: As in `GymnasiumEnvironment`.
-        observes_task: As in `GymnasiumEnvironment`.
-
-    Returns:
-        A `GymnasiumEnvironment`.
-
-    Raises:
-        InputError: Gymnasium or MuJoCo is not installed, or an argument cannot
-            be used.
-    """
-    return GymnasiumEnvironment(
-        f"{_TASKS}:HalfCheetahDirection",
-        "half_cheetah_direction",
-        horizon,
-        workers,
-        observes_task,
-    )
-
-
-def velocity(
-    horizon: int = 200, workers: int | None = None, observes_task: bool = False
-) -> GymnasiumEnvironment:
-    """Makes the half cheetah that learns to run at a velocity.
-
-    Args:
-        horizon: As in `GymnasiumEnvironment`.
-        workers: As in `GymnasiumEnvironment`.
-        observes_task: As in `GymnasiumEnvironment`.
-
-    Returns:
-        A `GymnasiumEnvironment`.
-
-    Raises:
-        InputError: Gymnasium or MuJoCo is not installed, or an argument cannot
-            be used.
-    """
-    return GymnasiumEnvironment(
-        f"{_TASKS}:HalfCheetahVelocity",
-        "half_cheetah_velocity",
-        horizon,
-        workers,
-        observes_task,
-    )
+direction = functools.partial(
+    walkers.load, "HalfCheetahDirection", "half_cheetah_direction"
+)
+velocity = functools.partial(
+    walkers.load, "HalfCheetahVelocity", "half_cheetah_velocity"
+)

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.envs.mujoco.ant_v5 import AntEnv
 from gymnasium.envs.mujoco.half_cheetah_v5 import HalfCheetahEnv
 
-_CONTROL_COST = 0.05  # Of the half cheetah.
+_CONTROL_COST = 0.05  # The half cheetah pays it.
 
 
 class _WithTask:
