@@ -9,7 +9,7 @@ import tensorflow as tf
 from maml_tf.algorithms import Algorithm
 from maml_tf.algorithms.inner_loop import InnerLoop
 from maml_tf.algorithms.missing_derivatives import missing_derivatives_refused
-from maml_tf.algorithms.outer_step import Updates
+from maml_tf.algorithms.updates import PolicyUpdates
 from maml_tf.errors import InputError, check_at_least_one, refusal
 from maml_tf.functional.layer_losses import layer_with_losses
 from maml_tf.graph.over_tasks import mean_over_tasks
@@ -79,7 +79,7 @@ class PolicyOuterStep:
             else self._iteration
         )
 
-    def __call__(self, iteration: int, count: int = 1) -> Updates:
+    def __call__(self, iteration: int, count: int = 1) -> PolicyUpdates:
         """Performs the meta-update number `iteration`.
 
         Args:
@@ -87,11 +87,10 @@ class PolicyOuterStep:
             count: Number of updates; it must be 1.
 
         Returns:
-            `maml_tf.algorithms.outer_step.Updates`. The metric is the mean
-            return of the rollouts after adaptation, the loss is the same with
-            the other sign, and the support losses are those of the rollouts
-            before each inner step. The reports are those of `TRPO.update` or
-            `PPO.update`.
+            `PolicyUpdates`. The metric is the mean return of the rollouts after
+            adaptation, the loss is the same with the other sign, and the
+            support losses are those of the rollouts before each inner step. The
+            reports are those of `TRPO.update` or `PPO.update`.
 
         Raises:
             InputError: The count is not 1, or TensorFlow has no derivative for
@@ -105,7 +104,9 @@ class PolicyOuterStep:
                 self._compiled(tf.constant(iteration, tf.int64)),
             )
         reports = {name: value[np.newaxis] for name, value in report.items()}
-        return Updates(-values[-1:], values[-1:], -values[None, :-1], reports)
+        return PolicyUpdates(
+            -values[-1:], values[-1:], -values[None, :-1], reports
+        )
 
     def check_meta_gradient(self) -> None:
         """Checks second derivatives on rollouts; see `maml_tf.testing`."""

@@ -207,7 +207,7 @@ def meta_train(
             if iteration % log_interval == 0 or last:
                 values = since_log.pop(metric_name)
                 log.write(iteration, "train", values)
-                shown = "loss", metric_name, *(updates.reports or ())
+                shown = "loss", metric_name, *updates.reports
                 newest_values |= {n: values[n] for n in shown}
                 hooks.end_batch(iteration, values)
                 last |= hooks.stop
@@ -303,7 +303,7 @@ class _Means:
             name: float(
                 np.concatenate([u.reports[name] for u in self._updates]).mean()
             )
-            for name in self._updates[0].reports or ()
+            for name in self._updates[0].reports
         }
         seconds = time.monotonic() - self._started
         self._restart()
