@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from maml_tf.errors import DivergenceError, check_at_least_one, refusal
+from maml_tf.graph.kernels import kernels_forgotten
 from maml_tf.training.averages import averages_in_place, take_averages
 from maml_tf.training.callbacks import Callbacks
 from maml_tf.training.checkpoints import Checkpoints
@@ -178,6 +179,7 @@ def meta_train(
         disable=None if progress and workers.is_chief else True,
     )
     with (
+        kernels_forgotten(),
         temporary or contextlib.nullcontext(),
         contextlib.closing(
             MetricsLog(workdir, iteration, workers.replicas)
