@@ -34,12 +34,12 @@ def ppo():
 
 class BanditTest(tf.test.TestCase, parameterized.TestCase):
     def test_arms_pay_by_their_probabilities(self):
-        environment = environments.create("bandit", arms=3, horizon=400)
+        environment = environments.create("bandit", arms=3, horizon=20)
         model = categorical_mlp(1, 3, (8,), seed=0)
         policy = Policy(model, environment.distribution)
-        got = sample(environment, PROBABILITIES, 5, policy=policy)
-        self.assertAllEqual(got.observations, np.ones([2, 5, 400, 1]))
-        self.assertAllEqual(got.mask, np.ones([2, 5, 400]))
+        got = sample(environment, PROBABILITIES, 100, policy=policy)
+        self.assertAllEqual(got.observations, np.ones([2, 100, 20, 1]))
+        self.assertAllEqual(got.mask, np.ones([2, 100, 20]))
         for task in range(2):
             for arm in range(3):
                 pays = got.rewards[task][got.actions[task] == arm]

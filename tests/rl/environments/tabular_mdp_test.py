@@ -35,18 +35,18 @@ class TabularMDPTest(tf.test.TestCase):
 
     def test_rewards_and_moves(self):
         environment = environments.create(
-            "tabular_mdp", states=2, actions=2, horizon=500
+            "tabular_mdp", states=2, actions=2, horizon=20
         )
         tasks = environment.tasks("train", 0, 2, 0)
         means, probabilities = environment.parts(tasks)
         policy = Policy(
             categorical_mlp(2, 2, (4,), seed=0), environment.distribution
         )
-        got = sample(environment, tasks, 4, policy=policy)
+        got = sample(environment, tasks, 100, policy=policy)
         states = got.observations.argmax(-1)
-        self.assertAllEqual(got.observations.sum(-1), np.ones([2, 4, 500]))
-        self.assertAllEqual(states[:, :, 0], np.zeros([2, 4]))
-        self.assertAllEqual(got.mask, np.ones([2, 4, 500]))
+        self.assertAllEqual(got.observations.sum(-1), np.ones([2, 100, 20]))
+        self.assertAllEqual(states[:, :, 0], np.zeros([2, 100]))
+        self.assertAllEqual(got.mask, np.ones([2, 100, 20]))
         for task, state, action in itertools.product(range(2), repeat=3):
             taken = (states[task] == state) & (got.actions[task] == action)
             number = taken.sum()
