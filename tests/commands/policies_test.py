@@ -118,23 +118,21 @@ class JourneyTest(ScriptTestCase):
         # The same weights and seed.
         self.assertEqual(result, other)
         steps = result.pop("steps")
-        self.assertContainsSubset(
-            {
-                "environment": "navigation_2d",
-                "form": "official",
-                "horizon": 5,
-                "algorithm": "maml",
-                "metric": "return",
-                "split": "test",
-                "num_tasks": 3,
-                "rollouts": 4,
-                "seed": 7,
-                "inner_learning_rate": 0.3,
-                "later_inner_learning_rate": 0.2,
-                "checkpoint": "best",
-            }.items(),
-            result.items(),
-        )
+        expected = {
+            "environment": "navigation_2d",
+            "form": "official",
+            "horizon": 5,
+            "algorithm": "maml",
+            "metric": "return",
+            "split": "test",
+            "num_tasks": 3,
+            "rollouts": 4,
+            "seed": 7,
+            "inner_learning_rate": 0.3,
+            "later_inner_learning_rate": 0.2,
+            "checkpoint": "best",
+        }
+        self.assertEqual({name: result[name] for name in expected}, expected)
         self.assertIn(result["iteration"], (4, 8, 12))
         self.assertIn("3 tasks, 4 rollouts a step, seed 7", stdout)
         self.assertEqual([step["step"] for step in steps], [0, 1])

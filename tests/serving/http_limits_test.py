@@ -19,6 +19,7 @@ from maml_tf.errors import InputError
 from maml_tf.serving.http import models
 from maml_tf.serving.http.limits import Limits
 from maml_tf.serving.http.loading import load_models
+from maml_tf.serving.http.server import listen
 from tests.helpers.http_server import running
 from tests.helpers.saved_models import points
 
@@ -52,6 +53,15 @@ class LimitsTest(parameterized.TestCase):
         cls.server = stack.enter_context(
             running(limits=LIMITS, models=cls.models)
         )
+
+    def test_answers_do_not_wait_for_acknowledgements(self):
+        with (
+            listen("127.0.0.1", 0) as listening,
+            socket.create_connection(listening.getsockname()),
+            listening.accept()[0] as connection,
+        ):
+            option = socket.IPPROTO_TCP, socket.TCP_NODELAY
+            self.assertTrue(connection.getsockopt(*option))
 
     def predict(self, request, server=None):
         return (server or self.server).ask(f"{MODEL}:predict", request)

@@ -31,9 +31,9 @@ def resident():
 
 
 sizes = []
-for number in range(46):
+for number in range(61):
     learner.meta_train(episodes(), 1, tasks=2, progress=False)
-    if number in (15, 45):
+    if number in (15, 60):
         sizes.append(resident())
 print(json.dumps(sizes))
 """
@@ -41,7 +41,7 @@ print(json.dumps(sizes))
 
 @pytest.mark.slow
 class MemoryTest(absltest.TestCase):
-    def test_thirty_trainings_leave_little(self):
+    def test_trainings_leave_little(self):
         done = subprocess.run(
             [sys.executable, "-c", _PROGRAM],
             stdout=subprocess.PIPE,
@@ -49,8 +49,9 @@ class MemoryTest(absltest.TestCase):
             check=True,
         )
         before, after = json.loads(done.stdout.splitlines()[-1])
-        # 3 to 4 MB; without emptying the cache of kernels it would be 36.
-        self.assertLess(after - before, 12)
+        # Some 10 MB at most; without emptying the cache of kernels it would be
+        # more than 50.
+        self.assertLess(after - before, 30)
 
 
 if __name__ == "__main__":

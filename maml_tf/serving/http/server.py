@@ -31,13 +31,19 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=512)
+        listening = socket.create_server(
+            (host, port), family=family, backlog=512
+        )
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(
             f"port: {host}:{port} cannot be listened on ({reason}); give"
             " another --port or --host."
         ) from error
+    # Connections inherit it. Otherwise the second part of an answer waits until
+    # the client has acknowledged the first, which takes some 40 ms.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def url(listening: socket.socket) -> str:
