@@ -12,6 +12,7 @@ gives the card's figures. `maml_tf.load(FOLDER)` takes it, and so does
 --workdir=FOLDER of evaluate, adapt and export.
 """
 
+import itertools
 import pathlib
 import subprocess
 
@@ -83,8 +84,11 @@ def main(argv: list[str]) -> int:
     if has_batch_norm(built.model) and "inductive" not in modes:
         # The adapted model predicts in this mode.
         modes.append("inductive")
+    within = recorded.classes_within
     results = []
-    for mode in modes:
+    for mode, recorded.classes_within in itertools.product(
+        modes, ("split", "superclass") if within == "either" else (within,)
+    ):
         recorded.batch_norm = mode
         results.append(
             evaluation.evaluate(
@@ -95,7 +99,7 @@ def main(argv: list[str]) -> int:
             )
         )
         print(f"{tables.adaptation(results[-1])}\n")
-    recorded.batch_norm = modes[0]
+    recorded.batch_norm, recorded.classes_within = modes[0], within
     built.learner.about |= {"iteration": iteration, "checkpoint": checkpoint}
     output = pathlib.Path(FLAGS.output)
     built.learner.save(output)

@@ -11,6 +11,12 @@ from maml_tf.reports import tables
 
 FILE_NAME = "card.md"
 
+# What a figure says of the classes of its tasks.
+_WITHIN = {
+    "superclass": ", each of one superclass",
+    "either": ", half of them of one superclass each",
+}
+
 
 def card(
     name: str,
@@ -53,7 +59,10 @@ def card(
     lines += [f"| {key} | {value} |" for key, value in trained.items()]
     lines += ["", "## How good it is", ""]
     normalises = has_batch_norm(learner.model)
-    lines += [f"- {_figure(result, normalises)}" for result in results]
+    takes_steps = _takes_steps(learner)
+    lines += [
+        f"- {_figure(result, normalises, takes_steps)}" for result in results
+    ]
     lines += ["", "## What it must not be used for", "", not_for, ""]
     return "\n".join(lines)
 
@@ -70,7 +79,14 @@ def _checkpoints(learner):
     return f"the {learner.about['checkpoint']} checkpoint"
 
 
+def _takes_steps(learner):
+    algorithm = learner.algorithm
+    return algorithm.has_inner_loop and any(algorithm.inner_loop.adapted)
+
+
 def _algorithm(learner):
+    if not _takes_steps(learner):
+        return f"{learner.name}, without gradient steps to adapt"
     steps = learner.steps
     rate = learner.algorithm.inner_loop.optimizer.learning_rate
     return (
@@ -79,7 +95,7 @@ def _algorithm(learner):
     )
 
 
-def _figure(result, normalises):
+def _figure(result, normalises, takes_steps):
     """Writes a result in one sentence, with the setting it was measured in."""
     last = result["steps"][-1]
     metric = tables.metric_name(last)
@@ -94,11 +110,14 @@ def _figure(result, normalises):
     each = " a class" if is_accuracy else ""
     mode = f"batch norm {result['batch_norm']}"
     way = f"{result['way']}-way " if result["way"] else ""
+    within = _WITHIN.get(result.get("classes_within"), "")
+    steps = ""
+    if takes_steps:
+        steps = f" after {last['step']} steps, {before:.{digits}f}{unit} before"
     return (
-        f"{metric} {value:.{digits}f} ± {ci95:.{digits}f}{unit} after"
-        f" {last['step']} steps, {before:.{digits}f}{unit} before: mean and"
+        f"{metric} {value:.{digits}f} ± {ci95:.{digits}f}{unit}{steps}: mean and"
         f" 95 % interval over {result['num_tasks']} {way}{result['shot']}-shot"
-        f" tasks of the {result['split']} split, {result['query']}"
+        f" tasks of the {result['split']} split{within}, {result['query']}"
         f" {plural}{each}, seed {result['seed']},"
         f" {mode if normalises else 'no batch norm'}"
     )

@@ -74,6 +74,7 @@ def evaluate(
         "split": split,
         "algorithm": f.algorithm,
         "network": f.network,
+        "classes_within": f.classes_within,
         "way": way if name == "accuracy" else None,
         "shot": f.shot,
         "query": f.query,
