@@ -114,10 +114,10 @@ def _figure(result, normalises, takes_steps):
     steps = ""
     if takes_steps:
         steps = f" after {last['step']} steps, {before:.{digits}f}{unit} before"
+    tasks = f"{result['num_tasks']} {way}{result['shot']}-shot tasks"
     return (
-        f"{metric} {value:.{digits}f} ± {ci95:.{digits}f}{unit}{steps}: mean and"
-        f" 95 % interval over {result['num_tasks']} {way}{result['shot']}-shot"
-        f" tasks of the {result['split']} split{within}, {result['query']}"
-        f" {plural}{each}, seed {result['seed']},"
-        f" {mode if normalises else 'no batch norm'}"
+        f"{metric} {value:.{digits}f} ± {ci95:.{digits}f}{unit}{steps}: mean"
+        f" and 95 % interval over {tasks} of the {result['split']}"
+        f" split{within}, {result['query']} {plural}{each}, seed"
+        f" {result['seed']}, {mode if normalises else 'no batch norm'}"
     )

@@ -20,7 +20,7 @@ TASKS = 100
 class ShippedTest(parameterized.TestCase):
     def test_all_are_there(self):
         self.assertContainsSubset(
-            ["omniglot_5way_1shot", *MADE],
+            ["omniglot_5way_1shot", "omniglot_any_way", *MADE],
             NAMES,
         )
 
@@ -81,6 +81,15 @@ class ShippedTest(parameterized.TestCase):
             adapted.predict(drawings).tolist(),
             ["square", "cross", "cross", "square"],
         )
+
+    @parameterized.parameters(2, 50)
+    def test_any_number_of_characters(self, way):
+        drawings = np.random.RandomState(0).choice([0, 255], [way, 7, 7, 1])
+        drawings = np.kron(drawings, np.ones([1, 15, 15, 1])).astype(np.uint8)
+        names = [f"character {number}" for number in range(way)]
+        adapted = maml_tf.load("omniglot_any_way").adapt(drawings, names)
+        # Each example is the nearest to its own class.
+        self.assertEqual(adapted.predict(drawings).tolist(), names)
 
 
 def square(size, pen=3):
