@@ -14,6 +14,8 @@ export class Answers {
   #busy = 0;
   #losses = [];
   #support = null;
+  #before = null; // Probabilities before adaptation, as they were last shown.
+  #skipped = false;
 
   /**
    * @param {Client} client The server.
@@ -57,6 +59,7 @@ export class Answers {
     if (isNew) {
       this.#support = JSON.stringify([x, y]);
       this.#losses = [];
+      this.#before = null;
     }
     this.curve.show(this.#losses, steps);
     clearTimeout(this.#timer);
@@ -65,13 +68,19 @@ export class Answers {
     } else {
       this.latest.run(() =>
         this.#try(async () => {
-          const [before, after] = await Promise.all(
-            [0, steps].map((s) => this.#predict(x, y, [question], s)),
-          );
-          const of = (row) =>
-            names.map((_, n) => row[0][shown.indexOf(n)] ?? null);
-          this.bars.show(names, of(before), of(after));
+          const ask = async (count) => {
+            const [row] = await this.#predict(x, y, [question], count);
+            return names.map((_, n) => row[shown.indexOf(n)] ?? null);
+          };
+          const after = await ask(steps);
+          this.bars.show(names, this.#before, after);
           performance.measure("change to bars", { start: changed });
+          // While one draws, every second change is shown without waiting.
+          this.#skipped = this.latest.outdated && !this.#skipped;
+          if (this.#skipped) return;
+          this.#before = await ask(0);
+          this.bars.show(names, this.#before, after);
+          performance.measure("change to both bars", { start: changed });
         }),
       );
     }
