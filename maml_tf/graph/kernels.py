@@ -1,4 +1,4 @@
-"""What TensorFlow keeps of functions that are gone."""
+"""Kernels that TensorFlow keeps of functions that are gone."""
 
 import contextlib
 from collections.abc import Iterator

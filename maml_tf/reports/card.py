@@ -11,7 +11,7 @@ from maml_tf.reports import tables
 
 FILE_NAME = "card.md"
 
-# What a figure says of the classes of its tasks.
+# Words on the classes of the tasks that a figure is over.
 _WITHIN = {
     "superclass": ", each of one superclass",
     "either": ", half of them of one superclass each",
