@@ -8,6 +8,7 @@ the training.
 """
 
 import pathlib
+import typing
 
 from absl import flags
 
@@ -17,6 +18,7 @@ from maml_tf.commands.experiments import (
     supervised_flags,
     training_run,
 )
+from maml_tf.episodes.superclasses import ClassesWithin
 from maml_tf.learner.files import SHIPPED, find_folder
 from maml_tf.reports import tables
 
@@ -70,7 +72,7 @@ flags.DEFINE_string(
 flags.DEFINE_enum(
     "classes_within",
     None,
-    ["split", "superclass", "either"],
+    typing.get_args(ClassesWithin),
     "Classes that those of a task are drawn from, see maml-tf train --help;"
     " default: as in the training.",
 )

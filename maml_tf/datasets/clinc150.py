@@ -71,7 +71,7 @@ def load(
         classes = split_by_domain(names, domains, split_seed)
     else:
         classes = class_splits.divide(names, class_split, split_seed)
-    domain_of = {name: d for d, listed in domains.items() for name in listed}
+    of = {name: d for d, listed in domains.items() for name in listed}
     return text.texts_of_classes(
         "clinc150",
         texts,
@@ -80,7 +80,7 @@ def load(
         classes,
         vocabulary_size,
         text_length,
-        superclass=np.array([domain_of.get(name, "") for name in names]),
+        superclass=np.array([of[name] for name in names]) if of else None,
         classes_within=classes_within,
     )
 

@@ -86,7 +86,11 @@ def evaluate(
         "checkpoint": checkpoint,
         **({"ensemble": len(members)} if members else {}),
         "naive": _naive(built.dataset, episodes, num_tasks),
-        **_superclasses(built.dataset, curve, (split, way, f)),
+        **_within(
+            built.dataset.superclass_of,
+            (split, way, f.shot, f.query, f.seed),
+            curve.metrics[:, -1],
+        ),
         "steps": training_run.evaluated_steps(
             **{name: curve.metric, "ci95": curve.ci95, "loss": curve.loss}
         ),
@@ -94,13 +98,11 @@ def evaluate(
     }
 
 
-def _superclasses(dataset, curve, drawn):
-    """Returns the accuracy after the last step by superclass, if they are."""
-    if dataset.superclass_of is None:
+def _within(superclass_of, drawn, accuracies):
+    """Returns accuracies by superclass; nothing if classes are from several."""
+    if superclass_of is None:
         return {}
-    split, way, f = drawn
-    superclass_of = dataset.superclass_of(split, way, f.shot, f.query, f.seed)
-    found = by_superclass(superclass_of, curve.metrics[:, -1])
+    found = by_superclass(superclass_of(*drawn), accuracies)
     for values in (found, *found["superclasses"].values()):
         values["ci95"] = finite(values["ci95"])
     return {"within": found}

@@ -176,7 +176,8 @@ def classification(
 
     def episodes(split, way, shot, query, seed):
         stream = stream_seed(seed, split)
-        pool = _large_enough(pools[split], split, shot + query)
+        pool = _large_enough(pools[split], shot + query)
+        _warn_of_small_classes(pools[split], split, pool, shot + query)
         check_episode(pool, way, shot, query)
         _warn_of_small_superclasses(pool, split, way)
 
@@ -195,9 +196,7 @@ def classification(
 
     def superclass_of(split, way, shot, query, seed):
         stream = stream_seed(seed, split)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # They came with the episodes.
-            pool = _large_enough(pools[split], split, shot + query)
+        pool = _large_enough(pools[split], shot + query)
 
         def name(number):
             drawn = episode_classes(pool, way, fold_in(stream, number))
@@ -241,18 +240,25 @@ def classification(
     )
 
 
-def _large_enough(pool, split, number):
+def _large_enough(pool, number):
     """Leaves classes of fewer examples out, unless that leaves none."""
-    small = [i for i, size in enumerate(pool.sizes) if size < number]
-    if not small or len(small) == len(pool.sizes):
+    large = np.flatnonzero(np.array(pool.sizes) >= number)
+    if len(large) in (0, len(pool.sizes)):
         return pool
+    return pool.restricted(large)
+
+
+def _warn_of_small_classes(pool, split, large, number):
+    """Warns of the classes that `_large_enough` left out."""
+    if large is pool:
+        return
+    small = [i for i, size in enumerate(pool.sizes) if size < number]
     warnings.warn(
         f"{len(small)} of the {len(pool.sizes)} classes of the {split} split"
         f" are left out, having fewer than shot + query = {number} examples:"
         f" {first_names([pool.names[i] for i in small])}.",
         stacklevel=3,
     )
-    return pool.restricted(np.setdiff1d(np.arange(len(pool.sizes)), small))
 
 
 def _warn_of_small_superclasses(pool, split, way):
