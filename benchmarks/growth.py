@@ -11,18 +11,16 @@ through the logarithms: 1 says that twice as many take twice as long.
 
 import dataclasses
 import json
-import math
 import pathlib
-import subprocess
-import sys
+import statistics
 
 import numpy as np
 from absl import flags
+from benchmarking.processes import Worker, WorkerError
 from benchmarking.report import columns
 from benchmarking.workloads import Workload
 
 from maml_tf.commands import sentences
-from maml_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("repetitions", 5, "Timed steps.", lower_bound=1)
@@ -88,44 +86,16 @@ def main(argv: list[str]) -> int:
 
 def _measure(numbers):
     """Returns milliseconds a meta-update and the peak of memory in MB."""
-    given = json.dumps(dataclasses.asdict(workload(numbers)))
-    command = [sys.executable, "-c", _CHILD, given, str(FLAGS.repetitions)]
-    done = subprocess.run(
-        command,
-        cwd=pathlib.Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise InputError(f"{numbers}: the measurement failed: {last}")
-    measured = json.loads(done.stdout.splitlines()[-1])
-    if not math.isfinite(measured["ms"]):
-        raise InputError(f"{numbers}: the loss became infinite.")
-    return measured
-
-
-# A process of its own: the peak of memory is then the setting's.
-_CHILD = """
-import json, resource, statistics, sys, time
-from benchmarking import ours, workloads
-given = json.loads(sys.argv[1])
-given.update(input_shape=tuple(given["input_shape"]), widths=())
-w = workloads.Workload(**given)
-maml = ours.MAML(w, workloads.weights(w), workloads.data(w))
-maml.step()
-seconds = []
-for _ in range(int(sys.argv[2])):
-    begun = time.perf_counter()
-    maml.step()
-    seconds.append(time.perf_counter() - begun)
-print(json.dumps({
-    "ms": 1e3 * statistics.median(seconds),
-    "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-}))
-"""
+    text = json.dumps(dataclasses.asdict(workload(numbers)))
+    # A process of its own: the peak of memory is then the setting's.
+    with Worker("ours", "maml_tf", text, seed=0) as worker:
+        worker.ask("first_step")
+        seconds = [
+            worker.ask("step")["seconds"] for _ in range(FLAGS.repetitions)
+        ]
+        peak = worker.ask("memory")["bytes"]
+    return {"ms": 1e3 * statistics.median(seconds), "mb": peak / 2**20}
 
 
 if __name__ == "__main__":
-    sentences.run(main, InputError)
+    sentences.run(main, WorkerError)

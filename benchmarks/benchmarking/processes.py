@@ -21,7 +21,7 @@ class Worker:
     Args:
         module: Name of a module of `benchmarking`, such as `"ours"`.
         implementation: A key of its `IMPLEMENTATIONS`.
-        workload: A name of `workloads.WORKLOADS`.
+        workload: As in `workloads.find`.
         seed: Seed of weights and data.
 
     Attributes:

@@ -134,6 +134,12 @@ def columns(rows):
     """Aligns rows of strings, the names to the left, under a head and a rule.
 
     `maml_tf.reports.tables.columns` would import TensorFlow.
+
+    Args:
+        rows: Lists of strings, the head first.
+
+    Returns:
+        A string of several lines.
     """
     widths = [max(map(len, column)) for column in zip(*rows)]
     first, *others = widths

@@ -123,7 +123,7 @@ def main(module: str, implementation: str, workload: str, seed: str) -> None:
     Args:
         module: Name of a module of `benchmarking`, such as `"ours"`.
         implementation: A key of its `IMPLEMENTATIONS`.
-        workload: A name of `workloads.WORKLOADS`.
+        workload: As in `workloads.find`.
         seed: Seed of weights and data.
     """
     # Libraries print to standard output; answers must not mix with that.
@@ -140,7 +140,7 @@ def main(module: str, implementation: str, workload: str, seed: str) -> None:
             sys.modules["jax"] = None  # type: ignore[assignment]
         imported = importlib.import_module(f"benchmarking.{module}")
         commands = Commands(
-            imported, implementation, workloads.WORKLOADS[workload], int(seed)
+            imported, implementation, workloads.find(workload), int(seed)
         )
         answer(version=imported.VERSION)
         for line in sys.stdin:

@@ -5,6 +5,7 @@ and meta-gradients can be compared.
 """
 
 import dataclasses
+import json
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,20 @@ WORKLOADS = {
         ),
     )
 }
+
+
+def find(text: str) -> Workload:
+    """Returns a workload by its name, or by its attributes in JSON.
+
+    Args:
+        text: A name of `WORKLOADS`, or an object with attributes of `Workload`.
+    """
+    if text in WORKLOADS:
+        return WORKLOADS[text]
+    given = json.loads(text)
+    return Workload(
+        **{n: tuple(v) if isinstance(v, list) else v for n, v in given.items()}
+    )
 
 
 def data(workload: Workload, seed: int = 0) -> tuple[np.ndarray, ...]:
