@@ -69,7 +69,7 @@ def lines(skeleton):
     return found
 
 
-def simplified(line, tolerance=0.7):
+def simplified(line, tolerance=1.0):
     """Leaves out points that lie on the line (Douglas and Peucker, 1973)."""
     if len(line) < 3:
         return line

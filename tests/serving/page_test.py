@@ -188,6 +188,7 @@ class PageTest(parameterized.TestCase):
         self.draw_classes(drawings)
         names = [f"class {n + 1}" for n in range(5)]
         paper = self.one(".question .pad")
+        self.run_script("performance.clearMeasures()")
         right, pictures, labels = 0, [], []
         for label, (_, *questions) in enumerate(drawings):
             for lines in questions:
@@ -206,15 +207,28 @@ class PageTest(parameterized.TestCase):
         self.assertGreaterEqual(right, int((own == labels).sum()))
         self.assertGreaterEqual(right, 18)
         print(f"{right} of 20 right")
-        for shown in ("change to bars", "change to both bars"):
-            times = self.run_script(
-                "return performance.getEntriesByName(arguments[0])"
-                ".map((entry) => entry.duration)",
-                shown,
-            )
-            median = statistics.median(times)
-            print(f"{shown}: {median:.0f} ms (median of {len(times)})")
+        self.assert_bars_follow("the question")
+        # Another stroke or more on each example.
+        for paper, (_, lines, *_) in zip(
+            self.all(".card .pad"), drawings, strict=True
+        ):
+            browser.draw(self.driver, paper, lines)
+        self.settle()
+        self.assert_bars_follow("the examples")
         self.assert_nothing_is_wrong()
+
+    def assert_bars_follow(self, changed):
+        """Asserts that changes since the last call were shown at once."""
+        times = self.run_script(
+            "const all = performance.getEntriesByName('change to bars');"
+            " performance.clearMeasures();"
+            " return all.map((entry) => entry.duration)"
+        )
+        self.assertGreater(len(times), 20)
+        median = statistics.median(times)
+        print(f"{changed}: {median:.0f} ms (median of {len(times)} changes)")
+        # Below 100 on a machine that does nothing else; CI does.
+        self.assertLess(median, 250)
 
     @parameterized.parameters("touch", "pen")
     def test_a_drawing_is_centred_and_has_the_trained_width(self, kind):

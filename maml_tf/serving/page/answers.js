@@ -13,9 +13,7 @@ export class Answers {
   #timer = null;
   #busy = 0;
   #losses = [];
-  #support = null;
-  #before = null; // Probabilities before adaptation, as they were last shown.
-  #skipped = false;
+  #support = [];
 
   /**
    * @param {Client} client The server.
@@ -55,11 +53,11 @@ export class Answers {
     const x = shown.flatMap((n) => examples[n]);
     const y = shown.flatMap((n, label) => examples[n].map(() => label));
     const changed = performance.now();
-    const isNew = JSON.stringify([x, y]) !== this.#support;
-    if (isNew) {
-      this.#support = JSON.stringify([x, y]);
+    // Each example and its label.
+    const support = x.flatMap((one, n) => [one, y[n]]);
+    if (!isSame(support, this.#support)) {
+      this.#support = support;
       this.#losses = [];
-      this.#before = null;
     }
     this.curve.show(this.#losses, steps);
     clearTimeout(this.#timer);
@@ -72,15 +70,9 @@ export class Answers {
             const [row] = await this.#predict(x, y, [question], count);
             return names.map((_, n) => row[shown.indexOf(n)] ?? null);
           };
-          const after = await ask(steps);
-          this.bars.show(names, this.#before, after);
+          const [before, after] = await Promise.all([ask(0), ask(steps)]);
+          this.bars.show(names, before, after);
           performance.measure("change to bars", { start: changed });
-          // While one draws, every second change is shown without waiting.
-          this.#skipped = this.latest.outdated && !this.#skipped;
-          if (this.#skipped) return;
-          this.#before = await ask(0);
-          this.bars.show(names, this.#before, after);
-          performance.measure("change to both bars", { start: changed });
         }),
       );
     }
@@ -118,4 +110,8 @@ export class Answers {
       this.page.error(error);
     }
   }
+}
+
+function isSame(list, other) {
+  return list.length === other.length && list.every((v, n) => v === other[n]);
 }

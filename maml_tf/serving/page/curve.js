@@ -7,6 +7,8 @@ const [LEFT, RIGHT, TOP, BOTTOM] = [34, 8, 8, 22];
 
 /** A plot of one number a step. */
 export class Curve {
+  #shown = null;
+
   /**
    * @param {string} title What the number is.
    * @param {number} most The last step.
@@ -34,6 +36,9 @@ export class Curve {
    * @param {number} steps The step to mark.
    */
   show(losses, steps) {
+    const shown = `${losses} ${steps}`;
+    if (shown === this.#shown) return;
+    this.#shown = shown;
     const x = (step) =>
       LEFT + (step / this.most) * (WIDTH - LEFT - RIGHT);
     const top = Math.max(...losses.filter(Number.isFinite), 1e-3) * 1.05;

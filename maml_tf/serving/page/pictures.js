@@ -383,15 +383,22 @@ function canvasOf(drawing) {
   return drawing.picture ?? picture(drawing.strokes);
 }
 
-const encoded = new WeakMap();
+const requests = new WeakMap();
 
-/** Returns a drawing as a request has it: a PNG file in base64. */
+/**
+ * Returns a drawing as a request has it: a PNG file in base64. The file is made
+ * when a request is written, which not every change has.
+ */
 function request(drawing) {
-  if (!encoded.has(drawing)) {
-    const [, b64] = canvasOf(drawing).toDataURL("image/png").split(",");
-    encoded.set(drawing, { b64 });
+  if (!requests.has(drawing)) {
+    let b64 = null;
+    const toJSON = () => {
+      b64 ??= canvasOf(drawing).toDataURL("image/png").split(",")[1];
+      return { b64 };
+    };
+    requests.set(drawing, { toJSON });
   }
-  return encoded.get(drawing);
+  return requests.get(drawing);
 }
 
 function showSmall(canvas, drawing) {

@@ -22,7 +22,11 @@ export function picture(strokes) {
   if (!pictures.has(strokes)) {
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = PAPER;
-    const context = canvas.getContext("2d", { willReadFrequently: true });
+    // Without alpha, so that its file has no such channel to decode.
+    const context = canvas.getContext("2d", {
+      alpha: false,
+      willReadFrequently: true,
+    });
     context.fillStyle = "#fff";
     context.fillRect(0, 0, PAPER, PAPER);
     const xs = strokes.flat().map(([x]) => x);
