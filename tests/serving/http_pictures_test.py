@@ -6,6 +6,7 @@ import io
 import json
 import pathlib
 import tempfile
+from unittest import mock
 
 import numpy as np
 import PIL.Image
@@ -13,7 +14,9 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from maml_tf import Learner, networks
+from maml_tf.datasets.images import files
 from maml_tf.datasets.images.preparation import FITS, image_preparation
+from maml_tf.datasets.images.sizes import to_channels
 from maml_tf.serving import facts
 from maml_tf.serving.http.limits import Limits
 from maml_tf.serving.http.pictures import Pictures
@@ -61,6 +64,39 @@ class PicturesTest(parameterized.TestCase):
         decoded = pictures.decode([png(image) for image in images], "x")
         np.testing.assert_array_equal(decoded, images)
 
+    @parameterized.parameters(
+        (np.ones((256, 256, 1), np.uint8), 1),
+        (np.ones((256, 257, 1), np.uint8), 2),
+        # Noise takes more bytes than pixels.
+        (drawings(1, (256, 256))[0], 2),
+    )
+    def test_small_ones_are_decoded_once(self, image, times):
+        pictures = Pictures(1, None, 10**6)
+        with mock.patch.object(
+            files, "decode_content", side_effect=files.decode_content
+        ) as decode:
+            first = pictures.decode([png(image)], "x")
+            expected = first.copy()
+            first[:] = 7
+            second = pictures.decode([png(image)], "x")
+        np.testing.assert_array_equal(second, expected)
+        self.assertEqual(decode.call_count, times)
+
+    @parameterized.parameters(1, 3)
+    def test_all_colours_and_alphas_as_in_the_data_sets(self, channels):
+        grey, alpha = np.indices((256, 256), np.uint8)
+        pictures = Pictures(channels, None, 10**6)
+        for layers in (
+            [grey],
+            [grey, alpha],
+            [grey, alpha, grey ^ alpha],
+            [grey, alpha, grey ^ alpha, alpha],
+        ):
+            image = np.stack(layers, -1)
+            (decoded,) = pictures.decode([png(image)], "x")
+            expected = to_channels(tf.constant(image), channels)
+            np.testing.assert_array_equal(decoded, expected)
+
     def test_transparent_and_coloured_ones_become_grey(self):
         ink = np.zeros((4, 4, 4), np.uint8)
         ink[0, 0, 3] = 255
@@ -82,7 +118,7 @@ class PicturesTest(parameterized.TestCase):
         pictures = Pictures(1, None, 100)
         good = png(drawings(1, (9, 9))[0])
         cut = {"b64": good["b64"][:80]}
-        for files, words in (
+        for given, words in (
             ([{"b64": "aGVsbG8="}], "x: picture 0 is not a picture"),
             ([{"b64": ""}], "x: picture 0 is not a picture"),
             ([good, cut], "x: picture 1 is"),
@@ -91,7 +127,7 @@ class PicturesTest(parameterized.TestCase):
             ([png(drawings(1, (11, 11))[0])], "more than 100 pixels"),
         ):
             with self.assertRaisesRegex(Refusal, words):
-                pictures.decode(files, "x")
+                pictures.decode(given, "x")
 
 
 class PicturesOverHttpTest(parameterized.TestCase):

@@ -15,6 +15,9 @@ from maml_tf.serving.http.tensors import decoded_bytes, is_bytes
 # Pictures that together have more numbers are resized one by one. They become
 # float32 where the model resizes them.
 _MOST_TOGETHER = 2**22
+# So many decoded pictures are remembered, each of at most so many pixels and
+# bytes: a page sends its examples with every change of the question.
+_REMEMBERED, _SMALL = 64, 2**16
 
 
 def takes_pictures(spec: tf.TensorSpec) -> bool:
@@ -59,6 +62,7 @@ class Pictures:
         self.channels = channels
         self._facts = facts
         self._most_pixels = most_pixels
+        self._remembered = functools.lru_cache(_REMEMBERED)(self._pixels)
 
     def decode(self, values: list[dict[str, str]], name: str) -> np.ndarray:
         """Decodes the files of one input.
@@ -99,10 +103,16 @@ class Pictures:
             raise too_large(
                 f"{where} has more than {self._most_pixels:,} pixels."
             )
-        image = files.decode_content(content, header)
+        is_small = max(header.pixels, len(content)) <= _SMALL
+        pixels = self._remembered if is_small else self._pixels
+        image = pixels(content, header)
         if image is None:
             raise bad(f"{where} is damaged.")
-        return self._to_channels(image).numpy()
+        return image
+
+    def _pixels(self, content, header):
+        image = files.decode_content(content, header)
+        return None if image is None else self._to_channels(image).numpy()
 
     @functools.cached_property
     def _to_channels(self):
