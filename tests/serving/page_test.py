@@ -224,7 +224,7 @@ class PageTest(parameterized.TestCase):
             " performance.clearMeasures();"
             " return all.map((entry) => entry.duration)"
         )
-        self.assertGreater(len(times), 20)
+        self.assertGreater(len(times), 5)
         median = statistics.median(times)
         print(f"{changed}: {median:.0f} ms (median of {len(times)} changes)")
         # Below 100 on a machine that does nothing else; CI does.
