@@ -22,6 +22,7 @@ from maml_tf.training.checkpoints import Checkpoints
 from maml_tf.training.interruption import Interruption
 from maml_tf.training.members import Members, check_ensemble
 from maml_tf.training.metrics_log import MetricsLog
+from maml_tf.training.shared_signal import SharedSignal
 from maml_tf.training.workers import lost_worker_named, workers_of
 
 
@@ -189,7 +190,8 @@ def meta_train(
         Interruption() as interruption,
         lost_worker_named(workers),
     ):
-        while iteration < iterations and not _signal(interruption, workers):
+        shared = SharedSignal(interruption, workers)
+        while iteration < iterations and not shared.arrived():
             if hooks.stop:
                 break
             hooks.begin(iteration)
@@ -252,7 +254,7 @@ def meta_train(
             hooks.save(iteration)
             checkpoints.save(iteration)
         take_averages(learned, outer_step.optimizer)
-        finished = interruption.signal_number is None
+        finished = shared.number is None
         hooks.end(checkpoints, iteration, finished)
         stopped_early = hooks.stop
         # One that ended earlier than the others would be lost to them.
@@ -260,19 +262,12 @@ def meta_train(
     return Training(
         iteration,
         checkpoints.best_score,
-        interruption.signal_number,
+        shared.number,
         resumed_from,
         time.monotonic() - started,
         checkpoints.best_iteration,
         stopped_early,
     )
-
-
-def _signal(interruption, workers):
-    """Returns the signal that any of the workers received, or None."""
-    number = int(workers.gather(interruption.signal_number or 0).max())
-    interruption.signal_number = number or None
-    return interruption.signal_number
 
 
 def _validated(validation, workers):
