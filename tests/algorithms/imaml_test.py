@@ -221,7 +221,7 @@ class MemoryTest(tf.test.TestCase):
     @pytest.mark.slow
     def test_memory_does_not_grow_with_steps(self):
         program = """
-import resource, sys
+import sys
 import tensorflow as tf
 from maml_tf import Episode, algorithms, losses, networks
 name, steps = sys.argv[1], int(sys.argv[2])
@@ -233,7 +233,9 @@ algorithm = algorithms.create(
 step = tf.function(lambda: algorithm.meta_gradient(
     algorithm.theta(), Episode(x, y, x, y), tf.constant([1, 2])))
 step()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+# getrusage would give the peak of the process that started this one, if larger.
+status = dict(line.split(":") for line in open("/proc/self/status"))
+print(int(status["VmHWM"].split()[0]) / 1024)
 """
 
         def megabytes(name, steps):
@@ -247,7 +249,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
         # One step's activations take about 40 MB.
         self.assertLess(megabytes("imaml", 100), megabytes("imaml", 5) + 150)
-        self.assertGreater(megabytes("maml", 40), megabytes("maml", 5) + 400)
+        self.assertGreater(megabytes("maml", 25), megabytes("maml", 5) + 400)
 
 
 class UseTest(tf.test.TestCase):
