@@ -87,14 +87,10 @@ def main(argv: list[str]) -> int:
     for name in names:
         measured = _measure(WORKLOADS[name], peers)
         result["workloads"].append(measured)
+        _write(result)
         print(f"\n{report.workload(measured)}", flush=True)
-    result["summary"] = {
-        measured["name"]: report.comparison(measured)
-        for measured in result["workloads"]
-    }
     print(f"\n{report.summary(result['workloads'])}")
     if FLAGS.output:
-        _write(result)
         print(f"\nWritten to {FLAGS.output}.")
     wrong = [
         sentence
@@ -177,6 +173,13 @@ def _check_output():
 
 
 def _write(result):
+    """Writes what is measured so far: a run takes hours."""
+    if not FLAGS.output:
+        return
+    result["summary"] = {
+        measured["name"]: report.comparison(measured)
+        for measured in result["workloads"]
+    }
     with replacing(FLAGS.output) as partial:
         partial.write_text(json.dumps(result, indent=2) + "\n")
 
