@@ -2,7 +2,6 @@
 
 import gc
 import os
-import sys
 import tempfile
 
 import pytest
@@ -38,14 +37,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """Saves time on garbage and on graphs."""
-    # Leaves TensorFlow out of garbage collection, and collects less often.
+    """Leaves TensorFlow out of garbage collection, and collects less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
-    # A test calls its graphs a few times, which does not pay for optimising
-    # them. What tests start as a program is optimised as a user's is.
-    if tensorflow := sys.modules.get("tensorflow"):
-        tensorflow.config.optimizer.set_experimental_options(
-            {"disable_meta_optimizer": True}
-        )
