@@ -231,11 +231,8 @@ class UseTest(tf.test.TestCase, parameterized.TestCase):
         maml_tf.export(learner, folder / "served")
         served = tf.saved_model.load(str(folder / "served")).signatures
         # A server may leave out TensorFlow's graph optimiser.
-        optimizer = tf.config.optimizer
-        self.addCleanup(
-            optimizer.set_experimental_options,
-            {"disable_meta_optimizer": False},
-        )
+        options = tf.config.optimizer.set_experimental_options
+        self.addCleanup(options, {"disable_meta_optimizer": False})
         for way, shot in ((2, 1), (3, 4)):
             options({"disable_meta_optimizer": way == 3})
             task = [part.numpy() for part in episode(7, way, shot)]

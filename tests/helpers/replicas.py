@@ -192,14 +192,15 @@ def main():
         "ema_overwrite_frequency": 3,
     }
     clipped = {"clipvalue": 1e-3, "weight_decay": 0.01}
-    several = {"iterations_per_call": 2}
+    # Replicas and optimizers do not depend on the network: a small one will do.
+    several = {"iterations_per_call": 2, "vectorize": False}
     compiled = {"vectorize": True, "jit_compile": True}
     settings = {
         "loop": ("maml", network, {}, {}),
-        "clipped": ("maml", network, clipped, several),
-        "accumulated": ("maml", network, accumulated, several),
+        "clipped": ("maml", dense, clipped, several),
+        "accumulated": ("maml", dense, accumulated, several),
         "compiled": ("maml", dense, clipped, compiled),
-        "learned_rates": ("meta_sgd", network, {}, {}),
+        "learned_rates": ("meta_sgd", dense, {}, {}),
         "reptile": ("reptile persistent_moments", dense, {}, {}),
         "prototypes": ("protonet", network, {}, {}),
     }
