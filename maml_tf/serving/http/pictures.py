@@ -112,7 +112,11 @@ class Pictures:
 
     def _pixels(self, content, header):
         image = files.decode_content(content, header)
-        return None if image is None else self._to_channels(image).numpy()
+        if image is None:
+            return None
+        if image.shape[-1] != self.channels:
+            image = self._to_channels(image)
+        return image.numpy()
 
     @functools.cached_property
     def _to_channels(self):
