@@ -24,7 +24,8 @@ class SharedSignal:
         self._interruption, self._workers = interruption, workers
         self._received: int | None = None
         self._asked = time.monotonic()
-        self._calls, self._calls_until_asked = 0, 1
+        # First after a turn, whose time tells how often to ask.
+        self._calls, self._calls_until_asked = 0, 2
 
     @property
     def number(self) -> int | None:

@@ -48,25 +48,24 @@ class SharedSignalTest(parameterized.TestCase):
         others = [(0, 0.04)] * 7 + [(signal.SIGTERM, 0.04)]
         # Of the others the chief is one, and this one is three times slower.
         turns, arrived = self.turns_between_questions(False, others, 0.12)
-        self.assertEqual(turns, [1, 2, 4, 8, 16, 25, 25, 25])
+        self.assertEqual(turns, [2, 4, 8, 16, 25, 25, 25, 25])
         self.assertTrue(arrived)
         turns, arrived = self.turns_between_questions(True, [(0, 9)] * 6, 0.12)
-        self.assertEqual(turns, [1, 2, 4, 8, 8, 8])
+        self.assertEqual(turns, [2, 4, 8, 8, 8, 8])
         self.assertFalse(arrived)
 
     def test_turns_of_many_seconds_are_asked_after_each(self):
         turns, _ = self.turns_between_questions(True, [(0, 5.0)] * 3, 5.0)
-        self.assertEqual(turns, [1, 2, 1])
+        self.assertEqual(turns, [2, 1, 1])
 
     def test_all_end_at_once(self):
         workers = Workers(True, [(0, 1.0), (0, 1.0)])
         interruption = Interruption()
         shared = SharedSignal(interruption, workers)
-        self.assertFalse(shared.arrived())
         interruption.signal_number = signal.SIGINT
+        self.assertFalse(shared.arrived())
         # The other one does not know it yet.
         self.assertIsNone(shared.number)
-        self.assertFalse(shared.arrived())
         self.assertTrue(shared.arrived())
         self.assertEqual(shared.number, signal.SIGINT)
 
