@@ -32,7 +32,6 @@ flags.DEFINE_string("data_dir", None, "Folder of the downloaded data sets.")
 flags.DEFINE_float("gigabits", 10.0, "Speed of the network, Gbit a second.")
 flags.DEFINE_float("latency", 50.0, "Microseconds a message takes.")
 flags.DEFINE_integer("turns", 6, "Turns of each form.", lower_bound=2)
-flags.DEFINE_list("experiments", None, "Experiments; all if not given.")
 flags.DEFINE_string("output", None, "File for the figures, as JSON.")
 
 # Weights that train.
@@ -55,7 +54,7 @@ def main(argv: list[str]) -> int:
     quiet_tensorflow.set_threads()
     figures: dict = {}
     for turn in range(FLAGS.turns):
-        for experiment in FLAGS.experiments or _WORK:
+        for experiment in _WORK:
             for form in _FORMS:
                 pace = _pace(experiment, form)
                 print(f"turn {turn}: {experiment}, {form}: {pace:.2f}/s")
@@ -74,7 +73,9 @@ def main(argv: list[str]) -> int:
     header = ["experiment", "weights", "kB sent", "ms computed", "2", "8", "64"]
     print(columns([header, *growth]))
     if FLAGS.output:
-        pathlib.Path(FLAGS.output).write_text(json.dumps(figures, indent=2))
+        path = pathlib.Path(FLAGS.output)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(figures, indent=2) + "\n")
     return 0
 
 

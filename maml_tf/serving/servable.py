@@ -361,9 +361,8 @@ class Servable(tf.Module):
         names = (*self.loop.changes, *self._state_kept)
         # A memory has any number of rows; there is one at most.
         sizes = [t.shape.num_elements() or -1 for t in self._kept(phi, state)]
-        # A single part of unknown size cannot be split off.
-        whole = [weights] if sizes else []
-        parts = iter(tf.split(weights, sizes) if sizes[1:] else whole)
+        # TensorFlow does not split off a single part of unknown size.
+        parts = iter(tf.split(weights, sizes) if sizes[1:] else [weights])
         values = [
             tf.reshape(next(parts), [n or -1 for n in t.shape]) if kept else t
             for t, kept in zip((*phi, *state), names, strict=True)

@@ -192,11 +192,11 @@ def main():
         "ema_overwrite_frequency": 3,
     }
     clipped = {"clipvalue": 1e-3, "weight_decay": 0.01}
-    # Replicas and optimizers do not depend on the network: a small one will do.
     several = {"iterations_per_call": 2, "vectorize": False}
     compiled = {"vectorize": True, "jit_compile": True}
     settings = {
         "loop": ("maml", network, {}, {}),
+        # What optimizers do is the same for a network that is traced sooner.
         "clipped": ("maml", dense, clipped, several),
         "accumulated": ("maml", dense, accumulated, several),
         "compiled": ("maml", dense, clipped, compiled),
